@@ -1,0 +1,52 @@
+"""Builds src_ext/*.pyx into the compiled modules fastner._*; everything else is in pyproject.toml."""
+
+import os
+import sys
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+DEBUG = os.environ.get("FASTNER_DEBUG") == "1"  # bounds checks and assertions on
+SANITIZE = os.environ.get("FASTNER_SANITIZE")  # for example "address,undefined"
+ANNOTATE = os.environ.get("FASTNER_ANNOTATE") == "1"  # src_ext/*.html: where Cython calls Python
+
+if sys.platform == "win32":
+    compile_args = ["/std:c++17", "/O2"]
+else:
+    # no -march: wider vectors are chosen at run time; no -ffast-math: it breaks -inf
+    compile_args = ["-std=c++17", "-g0", "-O0" if DEBUG else "-O3"]
+link_args = []
+if SANITIZE:
+    compile_args += [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer", "-g"]
+    link_args += [f"-fsanitize={SANITIZE}"]
+
+extensions = [
+    Extension(
+        f"fastner.{source.stem}",
+        [str(source)],
+        include_dirs=["src_ext"],
+        depends=[str(header) for header in sorted(Path("src_ext").glob("*.hpp"))],
+        extra_compile_args=compile_args,
+        extra_link_args=link_args,
+        define_macros=[] if DEBUG else [("NDEBUG", "1")],
+        language="c++",
+    )
+    for source in sorted(Path("src_ext").glob("*.pyx"))
+]
+
+setup(
+    ext_modules=cythonize(
+        extensions,
+        annotate=ANNOTATE,
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": DEBUG,
+            "initializedcheck": DEBUG,
+            "wraparound": False,
+            "cdivision": True,
+            "embedsignature": True,
+            "freethreading_compatible": True,
+        },
+    )
+)
