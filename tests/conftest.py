@@ -1,0 +1,25 @@
+"""Shared fixtures: where the corpora are, if they are here."""
+
+from pathlib import Path
+
+import pytest
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def conll2003() -> Path:
+    """Directory with CoNLL-2003's train.txt and valid.txt; skips where it is absent."""
+    folder = DATA / "conll2003"
+    if not folder.is_dir():
+        pytest.skip(f"CoNLL-2003 is licensed and not part of the project: {folder} is absent")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wnut17() -> Path:
+    """Directory with WNUT-17's train.conll and dev.conll; skips where it is absent."""
+    folder = DATA / "wnut17"
+    if not folder.is_dir():
+        pytest.skip(f"WNUT-17 is not part of the project: {folder} is absent")
+    return folder

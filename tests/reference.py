@@ -1,0 +1,328 @@
+"""Slow, obvious oracles that the tests compare fastner with; imports nothing of fastner."""
+
+import itertools
+
+import numpy as np
+
+
+# --- tags and scores ---------------------------------------------------------------------------
+
+
+def conlleval_end_of_chunk(previous, tag, previous_type, type_):
+    """conlleval's endOfChunk between two neighbours, with the rows that BIOES adds to it."""
+    script = {"BB", "BO", "IB", "IO", "EE", "EI", "EO"}
+    bioes = {"EB", "ES", "SB", "SI", "SE", "SS", "SO", "BS", "IS"}
+    if previous != "O" and previous_type != type_:
+        return True
+    return previous + tag in script | bioes
+
+
+def conlleval_start_of_chunk(previous, tag, previous_type, type_):
+    """conlleval's startOfChunk between two neighbours, with the rows that BIOES adds to it."""
+    script = {"BB", "IB", "OB", "OI", "EE", "EI", "OE"}
+    bioes = {"EB", "ES", "SB", "SI", "SE", "SS", "OS", "BS", "IS"}
+    if tag != "O" and previous_type != type_:
+        return True
+    return previous + tag in script | bioes
+
+
+def _conlleval_rows(sentences):
+    """(prefix, type) per token, with conlleval's O for the blank line after each sentence."""
+    for tags in sentences:
+        for tag in tags:
+            prefix, _, type_ = tag.partition("-")
+            yield prefix, type_, True
+        yield "O", "", False
+
+
+def conlleval_chunks(tags):
+    """The set of (start, end, type) that conlleval sees in one sentence."""
+    chunks, start, last = set(), None, ("O", "")
+    for position, (prefix, type_, _) in enumerate(_conlleval_rows([tags])):
+        if start is not None and conlleval_end_of_chunk(last[0], prefix, last[1], type_):
+            chunks.add((start, position, last[1]))
+            start = None
+        if conlleval_start_of_chunk(last[0], prefix, last[1], type_):
+            assert start is None
+            start = position
+        last = prefix, type_
+    return chunks
+
+
+def conlleval(gold, predicted):
+    """The script's one pass over both columns: counts per type, right tags and tokens.
+
+    Returns ({type: [gold, predicted, correct]}, right tags, tokens).
+    """
+    counts, right, tokens = {}, 0, 0
+    in_correct = False
+    last_gold = last_guess = ("O", "")
+    for (gold_tag, gold_type, is_token), (guess, guess_type, _) in zip(
+        _conlleval_rows(gold), _conlleval_rows(predicted), strict=True
+    ):
+        gold_ends = conlleval_end_of_chunk(last_gold[0], gold_tag, last_gold[1], gold_type)
+        guess_ends = conlleval_end_of_chunk(last_guess[0], guess, last_guess[1], guess_type)
+        gold_starts = conlleval_start_of_chunk(last_gold[0], gold_tag, last_gold[1], gold_type)
+        guess_starts = conlleval_start_of_chunk(last_guess[0], guess, last_guess[1], guess_type)
+        if in_correct:
+            if gold_ends and guess_ends and last_gold[1] == last_guess[1]:
+                in_correct = False
+                counts.setdefault(last_gold[1], [0, 0, 0])[2] += 1
+            elif gold_ends != guess_ends or gold_type != guess_type:
+                in_correct = False
+        if gold_starts and guess_starts and gold_type == guess_type:
+            in_correct = True
+        if gold_starts:
+            counts.setdefault(gold_type, [0, 0, 0])[0] += 1
+        if guess_starts:
+            counts.setdefault(guess_type, [0, 0, 0])[1] += 1
+        if is_token:
+            tokens += 1
+            right += gold_tag == guess and gold_type == guess_type
+        last_gold, last_guess = (gold_tag, gold_type), (guess, guess_type)
+    return counts, right, tokens
+
+
+def precision_recall_f1(correct, gold, predicted):
+    """Three fractions by their textbook definitions, 0 where undefined."""
+    precision = correct / predicted if predicted else 0.0
+    recall = correct / gold if gold else 0.0
+    both = precision + recall
+    return precision, recall, 2 * precision * recall / both if both else 0.0
+
+
+# ---- linear-chain CRF: emissions [T, K] of one sentence, T >= 1 --------------------------------
+
+
+def crf_paths(emissions, start, transitions, end):
+    """Every tag sequence: (K^T, T) int array, and its float32 score summed from left to right."""
+    length, tags = emissions.shape
+    paths = np.array(list(itertools.product(range(tags), repeat=length)), dtype=np.int64)
+    score = start[paths[:, 0]] + emissions[0, paths[:, 0]]
+    for t in range(1, length):
+        score = score + transitions[paths[:, t - 1], paths[:, t]]
+        score = score + emissions[t, paths[:, t]]
+    return paths, score + end[paths[:, -1]]
+
+
+def crf_ranked_paths(emissions, start, transitions, end):
+    """crf_paths, best first; ties by lower last tag, then lower tag before it, and so on."""
+    paths, scores = crf_paths(emissions, start, transitions, end)
+    order = np.lexsort((*paths.T, -scores))
+    return paths[order], scores[order]
+
+
+def crf_viterbi(emissions, start, transitions, end, *, block=512):
+    """Textbook Viterbi in float32: best path and score; lowest tag id at ties; NaN counts as -inf.
+
+    Before tokens block, 2 * block, … the largest state, if finite, is subtracted from all.
+    """
+
+    def plain(array):
+        return np.where(np.isnan(array), np.float32(-np.inf), array)
+
+    with np.errstate(invalid="ignore"):
+        state = plain(start + emissions[0])
+        offset, back = 0.0, []
+        for t in range(1, len(emissions)):
+            if t % block == 0 and np.isfinite(state.max()):
+                offset += float(state.max())
+                state = state - state.max()
+            scores = plain(state[:, None] + transitions)
+            back.append(scores.argmax(axis=0))
+            state = plain(scores.max(axis=0) + emissions[t])
+        final = plain(state + end)
+    path = [int(final.argmax())]
+    for row in reversed(back):
+        path.append(int(row[path[-1]]))
+    return path[::-1], offset + float(final.max())
+
+
+def crf_probabilities(emissions, start, transitions, end):
+    """Every tag sequence with its probability, and log Z, from double-precision enumeration."""
+    wide = [array.astype(np.float64) for array in (emissions, start, transitions, end)]
+    paths, scores = crf_paths(*wide)
+    top = scores.max()
+    if top == -np.inf:
+        return paths, np.zeros(len(paths)), -np.inf
+    log_z = top + np.log(np.exp(scores - top).sum())
+    return paths, np.exp(scores - log_z), log_z
+
+
+# --- the network ---------------------------------------------------------------------------------
+
+
+def _sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def gru(inputs, kernel, recurrent, bias):
+    """The states [T, H] of Keras' GRU (reset_after=True) over `inputs` [T, D], in float64."""
+    kernel, recurrent, bias = (np.asarray(a, np.float64) for a in (kernel, recurrent, bias))
+    hidden = recurrent.shape[0]
+    state, states = np.zeros(hidden), []
+    for x in np.asarray(inputs, np.float64):
+        from_input, from_state = x @ kernel + bias[0], state @ recurrent + bias[1]
+        z = _sigmoid(from_input[:hidden] + from_state[:hidden])
+        r = _sigmoid(from_input[hidden : 2 * hidden] + from_state[hidden : 2 * hidden])
+        candidate = np.tanh(from_input[2 * hidden :] + r * from_state[2 * hidden :])
+        state = z * state + (1 - z) * candidate
+        states.append(state)
+    return np.array(states)
+
+
+def lstm(inputs, kernel, recurrent, bias):
+    """The states [T, H] of Keras' LSTM over `inputs` [T, D], in float64."""
+    kernel, recurrent, bias = (np.asarray(a, np.float64) for a in (kernel, recurrent, bias))
+    hidden = recurrent.shape[0]
+    state, memory, states = np.zeros(hidden), np.zeros(hidden), []
+    for x in np.asarray(inputs, np.float64):
+        gates = x @ kernel + state @ recurrent + bias
+        i, f = _sigmoid(gates[:hidden]), _sigmoid(gates[hidden : 2 * hidden])
+        g, o = np.tanh(gates[2 * hidden : 3 * hidden]), _sigmoid(gates[3 * hidden :])
+        memory = f * memory + i * g
+        state = o * np.tanh(memory)
+        states.append(state)
+    return np.array(states)
+
+
+def _recurrent_layer(cell, inputs, directions):
+    """Per direction that there is, states [T, H] in the order of `inputs`."""
+    forward, backward = directions
+    result = [cell(inputs, forward.kernel, forward.recurrent, forward.bias)]
+    if backward is not None:
+        reverse = cell(inputs[::-1], backward.kernel, backward.recurrent, backward.bias)
+        result.append(reverse[::-1])
+    return result
+
+
+def _dense_layer(layer, inputs):
+    outputs = inputs @ layer.kernel.astype(np.float64) + layer.bias
+    return {"tanh": np.tanh, "linear": np.array}[layer.activation](outputs)
+
+
+def word_features(weights, vector, characters, case, categories):
+    """The feature row [D] of one word, `characters` [its length]."""
+    states = weights.character_embedding[characters]
+    for directions in weights.character_grus:
+        per_direction = _recurrent_layer(gru, states, directions)
+        states = np.concatenate(per_direction, axis=1)
+    # Forward ends at the last character, backward at the first.
+    digest = [d[end] for d, end in zip(per_direction, (-1, 0))]
+    lexicons = [t[c] for t, c in zip(weights.lexicon_embeddings, categories, strict=True)]
+    row = np.concatenate([vector, *digest, weights.case_embedding[case], *lexicons])
+    return row if weights.projection is None else _dense_layer(weights.projection, row)
+
+
+def sentence_emissions(weights, features):
+    """The emissions [T, K] of one sentence of `features` [T, D]."""
+    states = features
+    for directions in weights.lstms:
+        states = np.concatenate(_recurrent_layer(lstm, states, directions), axis=1)
+    for layer in weights.dense:
+        states = _dense_layer(layer, states)
+    return states
+
+
+def network_features(weights, words):
+    """`word_features` of every word of the words graph's inputs: [U, D]."""
+    count = len(words["vectors"])
+    categories = words.get("categories", np.zeros((count, 0), np.int32))
+    return np.array(
+        [
+            word_features(
+                weights,
+                words["vectors"][u],
+                words["characters"][u, : words["character_lengths"][u]],
+                words["cases"][u],
+                categories[u],
+            )
+            for u in range(count)
+        ]
+    )
+
+
+def network_emissions(weights, words, tokens, lengths):
+    """The emissions [B, T, K] of sentences of `tokens` [B, T], zero past their ends."""
+    rows = network_features(weights, words)
+    result = np.zeros((*tokens.shape, weights.dense[-1].bias.shape[0]))
+    for b, length in enumerate(lengths):
+        result[b, :length] = sentence_emissions(weights, rows[tokens[b, :length]])
+    return result
+
+
+# ---- words as numbers --------------------------------------------------------------------------
+
+
+def word_forms(word):
+    """The forms under which a word is looked up, in order."""
+    lowered = word.lower()
+    return word, lowered, "".join("0" if c.isdecimal() else c for c in lowered)
+
+
+def word_case(word):
+    """Case class 0..7."""
+    digits = sum(c.isdecimal() for c in word)
+    if digits == len(word):
+        return 1
+    if digits * 2 > len(word):
+        return 2
+    if word.islower():
+        return 3
+    if word.isupper():
+        return 4
+    if word[0].isupper():
+        return 5 if word[1:].islower() or len(word) == 1 else 6
+    return 7 if digits > 0 else 0
+
+
+def word_characters(word, character_ids, max_characters):
+    """Ids of the word's characters, without padding; 1 where unknown."""
+    if len(word) > max_characters:
+        tail = max_characters // 2
+        word = word[: max_characters - tail] + word[len(word) - tail :]
+    return [character_ids.get(ord(c), 1) for c in word]
+
+
+def encode_word(word, word_ids, vector_rows, categories, character_ids, max_characters):
+    """(vector row, character ids, case, categories) of one word; categories: list of W lists."""
+    ids = [word_ids[form] for form in word_forms(word) if form in word_ids]
+    lexicons = len(categories[0]) if categories else 0
+    found = [
+        next((categories[i][lexicon] for i in ids if categories[i][lexicon]), 0)
+        for lexicon in range(lexicons)
+    ]
+    return (
+        next((i for i in ids if i < vector_rows), -1),
+        word_characters(word, character_ids, max_characters),
+        word_case(word),
+        found,
+    )
+
+
+class SecondChance:
+    """A cache of rows by word: a list of [word, row, used], and a hand that goes round."""
+
+    def __init__(self, capacity):
+        self.capacity, self.entries, self.hand = capacity, [], 0
+
+    def find(self, word):
+        return next((entry for entry in self.entries if entry[0] == word), None)
+
+    def get(self, word):
+        entry = self.find(word)
+        if entry is not None:
+            entry[2] = True
+            return entry[1]
+
+    def insert(self, word, row):
+        if len(word) > 128 or self.find(word):
+            return
+        if len(self.entries) < self.capacity:
+            self.entries.append([word, row, False])
+            return
+        while self.entries[self.hand][2]:
+            self.entries[self.hand][2] = False
+            self.hand = (self.hand + 1) % self.capacity
+        self.entries[self.hand] = [word, row, False]
+        self.hand = (self.hand + 1) % self.capacity

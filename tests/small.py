@@ -1,0 +1,56 @@
+"""Made-up sentences and vectors to train on in seconds, and what tests need to be there."""
+
+from __future__ import annotations
+
+import random
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+NAMES = {
+    "PER": ["Ada", "Grace Hopper", "Alan Turing", "Noor", "Edsger Dijkstra", "Barbara"],
+    "LOC": ["Lisbon", "Oslo", "New Zealand", "Quito", "Rio de Janeiro", "Kyoto"],
+    "ORG": ["Acme", "Globex Corp", "Initech", "Umbrella Labs"],
+}
+PATTERNS = [
+    "{PER} moved from {LOC} to {LOC} in 1996 .",
+    "{ORG} hired {PER} and {PER} .",
+    "The office of {ORG} in {LOC} opens at 9 .",
+    "{PER} of {ORG} spoke .",
+    "it rained all day",
+]
+
+
+def write_corpus(path: Path, *, sentences: int, seed: int) -> Path:
+    """CoNLL columns, word and IOB2 tag; the same for the same seed."""
+    rng = random.Random(seed)
+    lines = []
+    for _ in range(sentences):
+        for piece in rng.choice(PATTERNS).split():
+            label = piece.strip("{}")
+            if label in NAMES:
+                for i, word in enumerate(rng.choice(NAMES[label]).split()):
+                    lines.append(f"{word} {'I' if i else 'B'}-{label}")
+            else:
+                lines.append(f"{piece} O")
+        lines.append("")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def write_vectors(path: Path, *, width: int = 8, seed: int = 0) -> Path:
+    """GloVe text (no header) for the lower-case words of the corpus but for a few."""
+    rng = random.Random(seed)
+    words = {w for p in PATTERNS for w in p.split() if "{" not in w}
+    words |= {w for names in NAMES.values() for name in names for w in name.split()}
+    known = sorted({word.lower() for word in words} - {"noor", "initech"})
+    rows = [" ".join([w, *(f"{rng.gauss(0, 1):.4f}" for _ in range(width))]) for w in known]
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+def needs(module: str, *, extra: str) -> None:
+    """Skips the test where the module is not installed; does not import it."""
+    if find_spec(module) is None:
+        pytest.skip(f"{module} is not installed (extra {extra})")
