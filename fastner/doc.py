@@ -1,0 +1,272 @@
+"""What the tagger returns: immutable documents, entities at exact offsets, and their writers."""
+
+import html
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from .errors import InputError
+from .text import Token
+
+Span = tuple[int, int, str]
+"""(start, end, label): a half-open range of token indices within one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """One entity. `doc.text[e.start:e.end] == e.text`.
+
+    start, end: half-open range of characters, from the first token's start to the last one's end.
+    start_token, end_token: half-open range of indices into `doc.tokens`.
+    score: confidence in [0, 1], or None where none was asked for.
+    """
+
+    text: str
+    label: str
+    start: int
+    end: int
+    start_token: int
+    end_token: int
+    score: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return text, label, start and end, and score where there is one, ready for JSON."""
+        row: dict[str, Any] = {
+            "text": self.text,
+            "label": self.label,
+            "start": self.start,
+            "end": self.end,
+        }
+        if self.score is not None:
+            row["score"] = self.score
+        return row
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Doc:
+    """A tagged text. Made by `build_doc` (raw text) or `Doc.from_tokens` (words).
+
+    sentences: tokens by sentence; tags: one IOB2 tag per token, by sentence; entities: in order of
+    the text, without overlap.
+    """
+
+    text: str
+    sentences: tuple[tuple[Token, ...], ...]
+    tags: tuple[tuple[str, ...], ...]
+    entities: tuple[Entity, ...]
+
+    @classmethod
+    def from_tokens(
+        cls,
+        words: Sequence[str],
+        tags: Sequence[str],
+        spans: Iterable[Span],
+        *,
+        scores: Iterable[float] | None = None,
+    ) -> "Doc":
+        """Return the document of one sentence given as words.
+
+        Its text is the words joined by single spaces and the offsets refer to that; word i is
+        `doc.tokens[i]`, whatever it contains. No words make an empty document.
+
+        Args:
+            words: T words.
+            tags: T IOB2 tags.
+            spans: the entities as (start, end, label), indices into `words`.
+            scores: one number per span.
+
+        Raises:
+            InputError: lengths disagree, or spans are not ascending ranges within `words`.
+        """
+        tokens = []
+        start = 0
+        for word in words:
+            end = start + len(word)
+            tokens.append(Token(word, start, end))
+            start = end + 1
+        return build_doc(
+            " ".join(words),
+            [tokens] if tokens else [],
+            [tags] if len(tags) or tokens else [],
+            [spans] if tokens else [],
+            scores=None if scores is None else [scores] if tokens else [],
+        )
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """All tokens of the text in order; built at each access."""
+        return tuple(chain.from_iterable(self.sentences))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return {"text": …, "entities": [{"text", "label", "start", "end"(, "score")}, …]}."""
+        return {"text": self.text, "entities": [entity.to_dict() for entity in self.entities]}
+
+    def to_json(self) -> str:
+        """Return `to_dict` as JSON on one line, without the line end.
+
+        Non-ASCII text stays readable; what a reader may take for a line end, and lone surrogates,
+        which UTF-8 cannot carry, are written as \\uXXXX.
+        """
+        line = json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"))
+        return _JSON_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
+
+    def to_conll(self) -> str:
+        """Return one "word tag" line per token and a blank line after each sentence.
+
+        Raises:
+            InputError: a word given to `from_tokens` is empty or contains white space, which the
+                format cannot hold.
+        """
+        lines = []
+        for tokens, tags in zip(self.sentences, self.tags):
+            for token, tag in zip(tokens, tags):
+                if token.text.split() != [token.text]:
+                    raise InputError(
+                        "CoNLL columns need words without white space, got "
+                        f"{token.text!r} at character {token.start}; use to_json instead"
+                    )
+                lines.append(f"{token.text} {tag}\n")
+            lines.append("\n")
+        return "".join(lines)
+
+    def to_table(self) -> str:
+        """Return the entities as aligned plain text for a terminal, without the last line end.
+
+        Characters that do not print (controls, direction marks, line ends) are escaped, so that
+        the text cannot drive the terminal.
+        """
+        if not self.entities:
+            return "(no entities)"
+        scored = any(entity.score is not None for entity in self.entities)
+        rows = [("entity", "label", "start", "end") + (("score",) if scored else ())]
+        for entity in self.entities:
+            row = (_printable(entity.text), _printable(entity.label))
+            row += (str(entity.start), str(entity.end))
+            if scored:
+                row += ("" if entity.score is None else f"{entity.score:.3f}",)
+            rows.append(row)
+        widths = [max(map(_columns, column)) for column in zip(*rows)]
+        return "\n".join(_align(row, widths) for row in rows)
+
+    def __repr__(self) -> str:
+        head = self.text if len(self.text) <= 40 else self.text[:39] + "…"
+        tokens = sum(map(len, self.sentences))
+        return f"<Doc {head!r}: {tokens} tokens, {len(self.entities)} entities>"
+
+    def _repr_html_(self) -> str:
+        """Return the text with its entities highlighted, for Jupyter; all text is escaped."""
+        parts = ['<div style="white-space:pre-wrap">']
+        done = 0
+        for entity in self.entities:
+            hue = sum(map(ord, entity.label)) * 47 % 360
+            parts.append(html.escape(self.text[done : entity.start]))
+            parts.append(
+                f'<mark style="background:hsl({hue},80%,85%);color:#000;border-radius:3px">'
+                f"{html.escape(entity.text)} "
+                f"<small><b>{html.escape(entity.label)}</b></small></mark>"
+            )
+            done = entity.end
+        parts.append(html.escape(self.text[done:]) + "</div>")
+        return "".join(parts).encode("utf-8", "xmlcharrefreplace").decode("utf-8")
+
+
+def build_doc(
+    text: str,
+    sentences: Sequence[Sequence[Token]],
+    tags: Sequence[Sequence[str]],
+    spans: Sequence[Iterable[Span]],
+    *,
+    scores: Sequence[Iterable[float]] | None = None,
+) -> Doc:
+    """Return the document of a text with S sentences.
+
+    Args:
+        text: the text that the tokens' offsets refer to.
+        sentences: S sequences of tokens, as from `tokenize`.
+        tags: S sequences of IOB2 tags, one per token.
+        spans: S sequences of (start, end, label), token indices within the sentence, ascending.
+        scores: S sequences of numbers, one per span.
+
+    Raises:
+        InputError: lengths disagree, or spans are not ascending ranges within their sentence.
+    """
+    if scores is None:
+        scores = [()] * len(sentences)
+    if not len(sentences) == len(tags) == len(spans) == len(scores):
+        raise InputError(
+            f"expected tags, spans and scores for each of {len(sentences)} sentences, got "
+            f"{len(tags)}, {len(spans)} and {len(scores)}"
+        )
+    entities: list[Entity] = []
+    first_token = 0
+    for index, (tokens, tag_row, span_row, score_row) in enumerate(
+        zip(sentences, tags, spans, scores)
+    ):
+        if len(tag_row) != len(tokens):
+            raise InputError(
+                f"sentence {index}: expected {len(tokens)} tags, one per token, got {len(tag_row)}"
+            )
+        span_row, score_row = tuple(span_row), tuple(score_row)
+        if score_row and len(score_row) != len(span_row):
+            raise InputError(
+                f"sentence {index}: expected {len(span_row)} scores, one per span, "
+                f"got {len(score_row)}"
+            )
+        free = 0
+        for n, (start, end, label) in enumerate(span_row):
+            if not free <= start < end <= len(tokens):
+                raise InputError(
+                    f"sentence {index}: expected a span within tokens {free} to {len(tokens)}, "
+                    f"after the span before it and not empty, got ({start}, {end}, {label!r})"
+                )
+            free = end
+            begin, stop = tokens[start].start, tokens[end - 1].end
+            entities.append(
+                Entity(
+                    text[begin:stop],
+                    label,
+                    begin,
+                    stop,
+                    first_token + start,
+                    first_token + end,
+                    float(score_row[n]) if score_row else None,
+                )
+            )
+        first_token += len(tokens)
+    return Doc(text, tuple(map(tuple, sentences)), tuple(map(tuple, tags)), tuple(entities))
+
+
+_JSON_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def _columns(text: str) -> int:
+    """Return how many terminal columns `text` takes: wide characters 2, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.category(char) in ("Mn", "Me")
+        else 2 if unicodedata.east_asian_width(char) in "WF"
+        else 1
+        for char in text
+    )  # fmt: skip
+
+
+def _align(row: Sequence[str], widths: Sequence[int]) -> str:
+    """Return the row with its first two columns flush left and the numbers flush right."""
+    cells = []
+    for n, (cell, width) in enumerate(zip(row, widths)):
+        space = " " * (width - _columns(cell))
+        cells.append(cell + space if n < 2 else space + cell)
+    return "  ".join(cells).rstrip()

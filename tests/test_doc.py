@@ -1,0 +1,166 @@
+"""Documents: offsets, checks and writers, hostile text included."""
+
+import dataclasses
+import json
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastner.doc import Doc, Entity, build_doc
+from fastner.errors import InputError
+from fastner.text import tokenize
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates too
+
+
+def paris() -> Doc:
+    text = "Jane Doe left.  She is in Paris now."
+    tags = [["B-PER", "I-PER", "O", "O"], ["O", "O", "O", "B-LOC", "O", "O"]]
+    spans = [[(0, 2, "PER")], [(3, 4, "LOC")]]
+    return build_doc(text, tokenize(text), tags, spans, scores=[[0.5], [0.25]])
+
+
+@st.composite
+def docs(draw: st.DrawFn) -> Doc:
+    """Any text, tokenized, with any non-overlapping spans."""
+    text = draw(ANY_TEXT)
+    sentences = tokenize(text)
+    spans, tags = [], []
+    for sentence in sentences:
+        edges = sorted(draw(st.sets(st.integers(0, len(sentence)))))
+        row = [(a, b, draw(st.sampled_from(["PER", "<b>"]))) for a, b in zip(edges, edges[1:])]
+        spans.append(row[::2])
+        tag_row = ["O"] * len(sentence)
+        for start, end, label in row[::2]:
+            tag_row[start:end] = ["B-" + label] + ["I-" + label] * (end - start - 1)
+        tags.append(tag_row)
+    return build_doc(text, sentences, tags, spans)
+
+
+def test_offsets_and_indices():
+    doc = paris()
+    assert doc.entities == (
+        Entity("Jane Doe", "PER", 0, 8, 0, 2, 0.5),
+        Entity("Paris", "LOC", 26, 31, 7, 8, 0.25),
+    )
+    assert [token.text for token in doc.tokens[7:8]] == ["Paris"]
+
+
+@given(docs())
+def test_an_entity_is_its_slice(doc):
+    tokens = doc.tokens
+    for entity in doc.entities:
+        assert doc.text[entity.start : entity.end] == entity.text
+        assert entity.start == tokens[entity.start_token].start
+        assert entity.end == tokens[entity.end_token - 1].end
+
+
+@given(docs())
+def test_writers_take_any_text(doc):
+    line = doc.to_json()
+    assert len(line.splitlines()) == 1 and line.encode("utf-8")
+    assert json.loads(line) == _joined_surrogates(doc.to_dict())
+    assert doc.to_table().replace("\n", "").isprintable()
+    rows = [row.rsplit(" ", 1) for row in doc.to_conll().split("\n") if row]
+    assert [row[0] for row in rows] == [token.text for token in doc.tokens]
+    assert [row[1] for row in rows] == [tag for tags in doc.tags for tag in tags]
+    assert doc._repr_html_().encode("utf-8") and "<b><b>" not in doc._repr_html_()
+    assert repr(doc).isprintable() and len(repr(doc)) < 600
+
+
+def _joined_surrogates(value):
+    """What JSON makes of a str with a high surrogate before a low one: the pair's character."""
+    return json.loads(json.dumps(value))
+
+
+@given(st.lists(ANY_TEXT))
+def test_from_tokens_keeps_each_word(words):
+    doc = Doc.from_tokens(words, ["B-X"] * len(words), [(i, i + 1, "X") for i in range(len(words))])
+    assert doc.text == " ".join(words)
+    assert [token.text for token in doc.tokens] == words
+    assert all(doc.text[token.start : token.end] == token.text for token in doc.tokens)
+    assert [entity.text for entity in doc.entities] == words
+
+
+def test_from_tokens_with_scores():
+    doc = Doc.from_tokens(["New", "York"], ["B-LOC", "I-LOC"], [(0, 2, "LOC")], scores=[1])
+    assert doc.entities == (Entity("New York", "LOC", 0, 8, 0, 2, 1.0),)
+    assert Doc.from_tokens([], [], [], scores=[]) == build_doc("", [], [], [])
+
+
+def test_to_dict_has_a_score_only_where_there_is_one():
+    assert paris().to_dict()["entities"][1] == {
+        "text": "Paris", "label": "LOC", "start": 26, "end": 31, "score": 0.25,
+    }  # fmt: skip
+    bare = Doc.from_tokens(["Rome"], ["B-LOC"], [(0, 1, "LOC")])
+    assert bare.to_json() == (
+        '{"text":"Rome","entities":[{"text":"Rome","label":"LOC","start":0,"end":4}]}'
+    )
+
+
+def test_to_conll():
+    assert paris().to_conll() == (
+        "Jane B-PER\nDoe I-PER\nleft O\n. O\n\n"
+        "She O\nis O\nin O\nParis B-LOC\nnow O\n. O\n\n"
+    )
+
+
+@pytest.mark.parametrize("word", ["", "New York", "a\u3000b", "a\n"])
+def test_to_conll_refuses_words_that_columns_cannot_hold(word):
+    with pytest.raises(InputError, match="white space"):
+        Doc.from_tokens(["a", word], ["O", "O"], []).to_conll()
+
+
+def test_table_aligns_wide_characters_and_escapes_controls():
+    words = ["東京", "Zoe\u0308", "\x1b[2J", "\u202eevil"]
+    spans = [(i, i + 1, "LOC") for i in range(4)]
+    assert Doc.from_tokens(words, ["B-LOC"] * 4, spans).to_table().split("\n") == [
+        "entity      label  start  end",
+        "東京        LOC        0    2",
+        "Zoe\u0308         LOC        3    7",
+        "\\x1b[2J     LOC        8   12",
+        "\\u202eevil  LOC       13   18",
+    ]
+    assert paris().to_table().split("\n")[1] == "Jane Doe  PER        0    8  0.500"
+    assert Doc.from_tokens([], [], []).to_table() == "(no entities)"
+
+
+def test_html_is_escaped():
+    doc = Doc.from_tokens(["<script>", "&"], ["B-<i>", "O"], [(0, 1, "<i>")])
+    page = doc._repr_html_()
+    assert "&lt;script&gt;" in page and "&lt;i&gt;" in page and "&amp;</div>" in page
+    assert "<script>" not in page and "<i>" not in page
+
+
+def test_results_are_immutable_comparable_and_picklable():
+    doc = paris()
+    for thing in (doc, doc.entities[0]):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            thing.text = "x"
+        assert pickle.loads(pickle.dumps(thing)) == thing and hash(thing) == hash(thing)
+    assert doc == paris()
+
+
+@pytest.mark.parametrize(
+    ("tags", "spans", "scores", "message"),
+    [
+        (["O"], [], None, "expected 2 tags"),
+        (["O", "O"], [(0, 3, "X")], None, "within tokens 0 to 2"),
+        (["O", "O"], [(-1, 1, "X")], None, "within tokens 0 to 2"),
+        (["O", "O"], [(1, 1, "X")], None, "not empty"),
+        (["O", "O"], [(0, 2, "X"), (1, 2, "X")], None, "within tokens 2 to 2"),
+        (["O", "O"], [(0, 2, "X")], [0.1, 0.2], "expected 1 scores"),
+    ],
+)
+def test_disagreeing_input_is_refused(tags, spans, scores, message):
+    with pytest.raises(InputError, match=message):
+        Doc.from_tokens(["a", "b"], tags, spans, scores=scores)
+
+
+def test_disagreeing_sentence_counts_are_refused():
+    with pytest.raises(InputError, match="each of 1 sentences, got 1, 0 and 1"):
+        build_doc("a", tokenize("a"), [["O"]], [])
+    with pytest.raises(InputError, match="each of 0 sentences"):
+        Doc.from_tokens([], ["O"], [])
