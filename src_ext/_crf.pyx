@@ -1,0 +1,152 @@
+"""Hands arrays that fastner.crf has checked to crf.hpp, without the GIL; checks nothing itself."""
+
+from libc.stddef cimport ptrdiff_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
+from libcpp cimport bool as cbool
+from libcpp.memory cimport unique_ptr
+
+
+cdef extern from "crf.hpp" namespace "fastner" nogil:
+    cdef enum class Isa(int):
+        portable
+        avx2
+
+    cbool isa_supported(Isa isa)
+    Isa best_isa()
+
+    cppclass Model:
+        Model(const float* start, const float* transitions, const float* end, int tags,
+              Isa isa) except +
+
+    cppclass Batch:
+        const char* emissions
+        ptrdiff_t sentence_stride
+        ptrdiff_t token_stride
+        const char* lengths
+        ptrdiff_t length_stride
+        int64_t sentences
+        int64_t tokens
+
+    cppclass TagRows:
+        const char* data
+        ptrdiff_t stride
+
+    cppclass Spans:
+        int64_t count
+        const int32_t* sentences
+        const int32_t* starts
+        const int32_t* ends
+        const uint8_t* before
+        const uint8_t* after
+
+    void c_decode "fastner::decode"(const Model& model, const Batch& batch, char* paths,
+                                    ptrdiff_t path_stride, double* scores) except +
+    void c_nbest "fastner::nbest"(const Model& model, const Batch& batch, int n, int32_t* paths,
+                                  double* scores) except +
+    void c_log_normalizer "fastner::log_normalizer"(const Model& model, const Batch& batch,
+                                                    double* out) except +
+    void c_marginals "fastner::marginals"(const Model& model, const Batch& batch,
+                                          float* out) except +
+    void c_sequence_score "fastner::sequence_score"(const Model& model, const Batch& batch,
+                                                    TagRows tags, double* out) except +
+    void c_path_marginals "fastner::path_marginals"(const Model& model, const Batch& batch,
+                                                    TagRows tags, const Spans& spans,
+                                                    double* out) except +
+
+
+ISAS = tuple(
+    name
+    for name, isa in (("portable", 0), ("avx2", 1))
+    if isa_supported(<Isa><int>isa)
+)
+
+
+# Views are passed as they are: &view[0] of an empty array would be out of bounds.
+cdef inline Batch _batch(const float[:, :, :] emissions, const int32_t[:] lengths) noexcept:
+    cdef Batch batch
+    batch.emissions = <const char*>emissions._data
+    batch.sentence_stride = emissions.strides[0]
+    batch.token_stride = emissions.strides[1]
+    batch.lengths = <const char*>lengths._data
+    batch.length_stride = lengths.strides[0]
+    batch.sentences = emissions.shape[0]
+    batch.tokens = emissions.shape[1]
+    return batch
+
+
+cdef inline TagRows _tag_rows(const int32_t[:, :] tags) noexcept:
+    cdef TagRows rows
+    rows.data = <const char*>tags._data
+    rows.stride = tags.strides[0]
+    return rows
+
+
+cdef class Lattice:
+    cdef unique_ptr[Model] model
+
+    def __cinit__(self, const float[::1] start, const float[:, ::1] transitions,
+                  const float[::1] end, isa=None):
+        cdef Isa chosen = best_isa()
+        if isa is not None:
+            if isa not in ISAS:
+                raise ValueError(f"expected one of {ISAS}, got {isa!r}")
+            chosen = <Isa><int>("portable", "avx2").index(isa)
+        self.model.reset(new Model(&start[0], &transitions[0, 0], &end[0],
+                                   <int>start.shape[0], chosen))
+
+    def decode(self, const float[:, :, :] emissions, const int32_t[:] lengths,
+               int32_t[:, :] paths, double[::1] scores=None):
+        cdef Batch batch = _batch(emissions, lengths)
+        cdef char* to = <char*>paths._data
+        cdef ptrdiff_t stride = paths.strides[0]
+        cdef double* score = NULL
+        if scores is not None:
+            score = <double*>scores._data
+        with nogil:
+            c_decode(self.model.get()[0], batch, to, stride, score)
+
+    def nbest(self, const float[:, :, :] emissions, const int32_t[:] lengths, int n,
+              int32_t[:, :, ::1] paths, double[:, ::1] scores):
+        cdef Batch batch = _batch(emissions, lengths)
+        with nogil:
+            c_nbest(self.model.get()[0], batch, n, <int32_t*>paths._data, <double*>scores._data)
+
+    def log_normalizer(self, const float[:, :, :] emissions, const int32_t[:] lengths,
+                       double[::1] out):
+        cdef Batch batch = _batch(emissions, lengths)
+        with nogil:
+            c_log_normalizer(self.model.get()[0], batch, <double*>out._data)
+
+    def marginals(self, const float[:, :, :] emissions, const int32_t[:] lengths,
+                  float[:, :, ::1] out):
+        cdef Batch batch = _batch(emissions, lengths)
+        with nogil:
+            c_marginals(self.model.get()[0], batch, <float*>out._data)
+
+    def sequence_score(self, const float[:, :, :] emissions, const int32_t[:, :] tags,
+                       const int32_t[:] lengths, double[::1] out):
+        cdef Batch batch = _batch(emissions, lengths)
+        cdef TagRows rows = _tag_rows(tags)
+        with nogil:
+            c_sequence_score(self.model.get()[0], batch, rows, <double*>out._data)
+
+    def path_marginals(self, const float[:, :, :] emissions, const int32_t[:, :] tags,
+                       const int32_t[:] lengths, const int32_t[::1] sentences,
+                       const int32_t[::1] starts, const int32_t[::1] ends,
+                       const uint8_t[:, ::1] before, const uint8_t[:, ::1] after,
+                       double[::1] out):
+        cdef Batch batch = _batch(emissions, lengths)
+        cdef TagRows rows = _tag_rows(tags)
+        cdef Spans spans
+        spans.count = sentences.shape[0]
+        spans.sentences = <const int32_t*>sentences._data
+        spans.starts = <const int32_t*>starts._data
+        spans.ends = <const int32_t*>ends._data
+        spans.before = NULL
+        spans.after = NULL
+        if before is not None:
+            spans.before = <const uint8_t*>before._data
+        if after is not None:
+            spans.after = <const uint8_t*>after._data
+        with nogil:
+            c_path_marginals(self.model.get()[0], batch, rows, spans, <double*>out._data)
