@@ -1,0 +1,63 @@
+"""Types of the compiled indexer; fastner.vocab checks arrays before they come here."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Int32 = NDArray[np.int32]
+
+class Index:
+    """The vocabulary. Raises ValueError for a wrong line, sentence or token. Keeps arguments."""
+
+    def __new__(
+        cls,
+        words: bytes,
+        vector_rows: int,
+        characters: NDArray[np.uint32],  # ascending
+        max_characters: int,
+        categories: NDArray[np.uint16] | None,  # [W, L]
+    ) -> Index: ...
+    @property
+    def word_count(self) -> int: ...
+    def encode_words(
+        self, words: Sequence[str]
+    ) -> tuple[_Int32, _Int32, _Int32, _Int32, _Int32]: ...  # as EncodedWords
+    def encode(
+        self, sentences: Sequence[Sequence[str]]
+    ) -> tuple[_Int32, _Int32, _Int32, _Int32, _Int32, _Int32, _Int32]: ...  # tokens, lengths last
+
+class RowCache:
+    """Rows by word behind one mutex. Raises ValueError for a wrong sentence, token or count."""
+
+    def __new__(cls, capacity: int, width: int) -> RowCache: ...
+    def gather(
+        self,
+        sentences: Sequence[Sequence[str]],
+        order: _Int32 | None,  # [B]
+        out: NDArray[np.float32],  # [T, B, D], written
+        lengths: _Int32,  # [B], written
+    ) -> tuple[list[str], _Int32, NDArray[np.int64]] | None: ...  # as Missing
+    def insert(self, words: Sequence[str], rows: NDArray[np.float32]) -> None: ...
+    def clear(self) -> None: ...
+    def __len__(self) -> int: ...
+    @property
+    def hits(self) -> int: ...
+    @property
+    def misses(self) -> int: ...
+
+def scatter(
+    rows: NDArray[np.float32],  # [U, D]
+    index: _Int32,  # [M]
+    cells: NDArray[np.int64],  # [M]
+    out: NDArray[np.float32],  # [T, B, D], written
+) -> None: ...
+def lengths_of(sentences: Sequence[Sequence[str]]) -> _Int32: ...
+def tags_of(
+    tag_ids: _Int32,  # [B, T]
+    lengths: _Int32,  # [B]
+    order: _Int32 | None,  # [B]
+    tag_names: tuple[str, ...],
+    results: list[Any],  # written
+) -> None: ...

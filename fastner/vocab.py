@@ -1,0 +1,415 @@
+"""Words as numbers: the only indexer, for training and inference, and the cache of words' rows.
+
+A word's look-up forms, in this order: the word itself, `word.lower()`, and that with every decimal
+digit (Unicode's Nd, `str.isdecimal`) replaced by "0". Its vector is that of the first form which
+has one; its category in a lexicon is the first which is not 0.
+
+Axes: B sentences, T tokens, N tokens of all sentences, U distinct words, C characters, W words of
+the vocabulary, L lexicons, D features, M missing tokens, K tags.
+
+A sentence is a list or tuple of non-empty str; other sequences are copied first. Any str is a word:
+NUL, lone surrogates, ten megabytes. What is wrong raises InputError with sentence and token, both
+from 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastner import _index
+from fastner.errors import InputError
+
+# Index = case class; the first of 1, 2, 3, 4, (5, 6), 7, 0 that holds for a word, in the words of
+# str.isdecimal, str.islower and str.isupper.
+CASES = (
+    "other",
+    "digits",  # all characters are decimal digits
+    "mainly digits",  # more than half of them
+    "lower",  # word.islower()
+    "upper",  # word.isupper(); so a single capital letter
+    "initial upper",  # word[0].isupper() and word[1:].islower()
+    "mixed",  # word[0].isupper(), the rest is of no one case
+    "contains digit",
+)
+
+_MAX = 2**31 - 1
+_FLOAT32, _INT32, _UINT16 = map(np.dtype, (np.float32, np.int32, np.uint16))
+
+
+class EncodedWords(NamedTuple):
+    """U words as numbers, all int32.
+
+    vector_rows: [U], -1 where no form of the word has a vector.
+    characters: [U, C], C the longest of `character_lengths` and at least 1; 0 = padding,
+        1 = unknown character. Of a word longer than max_characters these are its first
+        ceil(max_characters / 2) code points and its last floor(max_characters / 2).
+    character_lengths: [U], 1..max_characters.
+    cases: [U], 0..7, see CASES.
+    categories: [U, L], 0 = absent from the lexicon.
+    """
+
+    vector_rows: NDArray[np.int32]
+    characters: NDArray[np.int32]
+    character_lengths: NDArray[np.int32]
+    cases: NDArray[np.int32]
+    categories: NDArray[np.int32]
+
+
+class EncodedBatch(NamedTuple):
+    """B sentences as numbers.
+
+    words: their U distinct words in order of first appearance.
+    tokens: int32 [N], all tokens, one sentence after the other, as indices into `words`.
+    lengths: int32 [B], tokens per sentence; 0 is allowed.
+    """
+
+    words: EncodedWords
+    tokens: NDArray[np.int32]
+    lengths: NDArray[np.int32]
+
+
+class Missing(NamedTuple):
+    """What a cache did not hold: U distinct words in order of first appearance, M tokens.
+
+    index: int32 [M] into `words`. cells: int64 [M], t * B + b for token t of sentence b.
+    """
+
+    words: list[str]
+    index: NDArray[np.int32]
+    cells: NDArray[np.int64]
+
+
+class Vocabulary:
+    """W words, of which the first own vectors, and the known characters; immutable.
+
+    words: UTF-8, "\\n" after each word and nowhere else; kept, not copied.
+    vector_rows: word i owns vector row i if i < vector_rows; later words have categories only.
+    characters: code points, ascending; the id of characters[i] is i + 2.
+    max_characters: of a longer word only both ends are spelled, see EncodedWords.
+    categories: uint16 [W, L], 0 = absent; kept, must not change.
+
+    Raises InputError, naming the line (from 1), for an empty or repeated word and for what is not
+    UTF-8, and for arguments of another type or shape.
+    """
+
+    __slots__ = (
+        "_categories",
+        "_characters",
+        "_index",
+        "_max_characters",
+        "_vector_rows",
+        "_words",
+    )
+
+    def __init__(
+        self,
+        words: bytes,
+        *,
+        vector_rows: int,
+        characters: Sequence[int],
+        max_characters: int,
+        categories: NDArray[np.uint16] | None = None,
+    ) -> None:
+        if not isinstance(words, bytes):
+            raise InputError(
+                f"expected words as bytes, one per line, got {type(words).__name__}; "
+                "Vocabulary.from_words takes a list of str"
+            )
+        _check_integer("vector_rows", vector_rows, 0)
+        _check_integer("max_characters", max_characters, 1)
+        if categories is not None:
+            _check("categories", categories, _UINT16, (None, None))
+        self._words = words
+        self._vector_rows = int(vector_rows)
+        self._characters = _code_points(characters)
+        self._max_characters = int(max_characters)
+        self._categories = categories
+        try:
+            self._index = _index.Index(
+                words,
+                self._vector_rows,
+                np.array(self._characters, np.uint32),
+                self._max_characters,
+                categories,
+            )
+        except ValueError as error:
+            raise InputError(str(error)) from None
+
+    @classmethod
+    def from_words(
+        cls,
+        words: Sequence[str],
+        *,
+        vector_rows: int,
+        characters: Sequence[int],
+        max_characters: int,
+        categories: NDArray[np.uint16] | None = None,
+    ) -> Vocabulary:
+        """A vocabulary from a list; the words must not hold "\\n" or lone surrogates."""
+        for i, word in enumerate(words):
+            if not isinstance(word, str) or "\n" in word:
+                got = "a line feed in it" if isinstance(word, str) else type(word).__name__
+                raise InputError(f"words, line {i + 1}: expected a str of one line, got {got}")
+        try:
+            lines = "".join([f"{word}\n" for word in words]).encode()
+        except UnicodeEncodeError as error:
+            line = error.object.count("\n", 0, error.start) + 1
+            raise InputError(
+                f"words, line {line}: expected a word that UTF-8 can hold, got a lone surrogate; "
+                "drop the word"
+            ) from None
+        return cls(
+            lines,
+            vector_rows=vector_rows,
+            characters=characters,
+            max_characters=max_characters,
+            categories=categories,
+        )
+
+    @property
+    def words(self) -> bytes:
+        """UTF-8, "\\n" after each word."""
+        return self._words
+
+    @property
+    def vector_rows(self) -> int:
+        """How many words own a vector: the first ones."""
+        return self._vector_rows
+
+    @property
+    def characters(self) -> tuple[int, ...]:
+        """The known code points, ascending."""
+        return self._characters
+
+    @property
+    def max_characters(self) -> int:
+        """How many characters of a word are spelled at most."""
+        return self._max_characters
+
+    @property
+    def categories(self) -> NDArray[np.uint16] | None:
+        """uint16 [W, L], or None without lexicons."""
+        return self._categories
+
+    def __len__(self) -> int:
+        """W."""
+        return self._index.word_count
+
+    def __repr__(self) -> str:
+        return (
+            f"Vocabulary({len(self)} words, {self._vector_rows} with vectors, "
+            f"{len(self._characters)} characters)"
+        )
+
+    def encode_words(self, words: Sequence[str]) -> EncodedWords:
+        """These words as numbers, one row for each, repeated or not. Raises InputError."""
+        try:
+            return EncodedWords(*self._index.encode_words(words))
+        except ValueError as error:
+            raise InputError(str(error)) from None
+
+    def encode(self, sentences: Sequence[Sequence[str]]) -> EncodedBatch:
+        """These sentences as numbers. Raises InputError.
+
+        Row u of `words` depends on that word alone, but for the padding of `characters`.
+        """
+        try:
+            *words, tokens, lengths = self._index.encode(sentences)
+        except ValueError as error:
+            raise InputError(str(error)) from None
+        return EncodedBatch(EncodedWords(*words), tokens, lengths)
+
+
+class WordCache:
+    """The rows, float32 [width], of at most `capacity` words; bounded, and safe between threads.
+
+    When it is full, a new word takes the place of one that was not asked for lately (the
+    second-chance algorithm). Words longer than 128 code points are never kept. Memory grows with
+    use: at most capacity * (4 * width + 600) bytes.
+    """
+
+    __slots__ = ("_cache", "_capacity", "_width")
+
+    def __init__(self, capacity: int, width: int) -> None:
+        _check_integer("capacity", capacity, 1)
+        _check_integer("width", width, 1)
+        self._capacity = int(capacity)
+        self._width = int(width)
+        self._cache = _index.RowCache(self._capacity, self._width)
+
+    @property
+    def capacity(self) -> int:
+        """Words that it keeps at most."""
+        return self._capacity
+
+    @property
+    def width(self) -> int:
+        """D."""
+        return self._width
+
+    @property
+    def hits(self) -> int:
+        """Tokens found since the cache was made or cleared."""
+        return self._cache.hits
+
+    @property
+    def misses(self) -> int:
+        """Tokens not found since the cache was made or cleared."""
+        return self._cache.misses
+
+    def __len__(self) -> int:
+        """Words that it keeps now."""
+        return len(self._cache)
+
+    def gather(
+        self,
+        sentences: Sequence[Sequence[str]],
+        order: NDArray[np.int32] | None,
+        out: NDArray[np.float32],
+        lengths: NDArray[np.int32],
+    ) -> Missing | None:
+        """Writes the row of token t of sentence b to out[t, b]; returns what it could not write.
+
+        order: int32 [B], the batch as indices into `sentences`; None: all of them as they come.
+        out: float32 [T, B, D], C-contiguous. Cells beyond a sentence become 0; those of missing
+        words stay as they are until `scatter` fills them.
+        lengths: int32 [B], written.
+        Raises InputError, also for an empty sentence and for one longer than T.
+        """
+        _check("out", out, _FLOAT32, (None, None, self._width))
+        batch = out.shape[1]
+        _check("lengths", lengths, _INT32, (batch,))
+        if order is not None:
+            _check("order", order, _INT32, (batch,))
+        try:
+            missing = self._cache.gather(sentences, order, out, lengths)
+        except ValueError as error:
+            raise InputError(str(error)) from None
+        return None if missing is None else Missing(*missing)
+
+    def insert(self, words: Sequence[str], rows: NDArray[np.float32]) -> None:
+        """Keeps rows float32 [U, D] of these words; one that is there already keeps its row.
+
+        Raises InputError.
+        """
+        _check("rows", rows, _FLOAT32, (None, self._width))
+        try:
+            self._cache.insert(words, rows)
+        except ValueError as error:
+            raise InputError(str(error)) from None
+
+    def clear(self) -> None:
+        """Forgets all words, frees their memory and sets `hits` and `misses` to 0."""
+        self._cache.clear()
+
+
+def scatter(rows: NDArray[np.float32], missing: Missing, out: NDArray[np.float32]) -> None:
+    """Writes rows float32 [U, D] of the missing words to their cells of out float32 [T, B, D].
+
+    Raises InputError where these are not of the gather that returned `missing`.
+    """
+    _check("out", out, _FLOAT32, (None, None, None))
+    _check("rows", rows, _FLOAT32, (len(missing.words), out.shape[2]))
+    try:
+        _index.scatter(rows, missing.index, missing.cells, out)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+
+
+def lengths_of(sentences: Sequence[Sequence[str]]) -> NDArray[np.int32]:
+    """Tokens of each sentence, int32 [B].
+
+    Raises InputError for a sentence that is not a list or tuple. Words are not looked at.
+    """
+    try:
+        return _index.lengths_of(sentences)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+
+
+def tags_of(
+    tag_ids: NDArray[np.int32],
+    lengths: NDArray[np.int32],
+    order: NDArray[np.int32] | None,
+    tag_names: tuple[str, ...],
+    results: list[Any],
+) -> None:
+    """Puts the tags of sentence b, a new list of str, at results[order[b]].
+
+    tag_ids: int32 [B, T], in any layout; lengths: int32 [B]; order: int32 [B], None: 0..B-1;
+    tag_names: [K], tag_ids index it. Raises InputError for what is out of range.
+    """
+    if not isinstance(tag_names, tuple) or not isinstance(results, list):
+        raise InputError(
+            "expected tag_names as tuple and results as list, "
+            f"got {type(tag_names).__name__} and {type(results).__name__}"
+        )
+    _check("tag_ids", tag_ids, _INT32, (None, None), contiguous=False)
+    _check("lengths", lengths, _INT32, (tag_ids.shape[0],))
+    if order is not None:
+        _check("order", order, _INT32, (tag_ids.shape[0],))
+    try:
+        _index.tags_of(tag_ids, lengths, order, tag_names, results)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+
+
+def _code_points(characters: Sequence[int]) -> tuple[int, ...]:
+    points = tuple(characters)
+    for i, point in enumerate(points):
+        if not isinstance(point, (int, np.integer)) or not 0 <= point <= 0x10FFFF:
+            raise InputError(f"expected characters as code points, got {point!r} at {i}")
+        if i and point <= points[i - 1]:
+            raise InputError(
+                f"expected characters in ascending order, got {point} after {points[i - 1]} "
+                f"at {i}; sort them and drop what is repeated"
+            )
+    return tuple(map(int, points))
+
+
+def _check_integer(name: str, value: object, least: int) -> None:
+    if not isinstance(value, (int, np.integer)) or not least <= value <= _MAX:
+        raise InputError(f"expected {name} as an integer within {least}..{_MAX}, got {value!r}")
+
+
+def _agrees(got: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    # a loop, not all(): this runs several times for a single sentence
+    if len(got) != len(wanted):
+        return False
+    for have, want in zip(got, wanted):  # noqa: B905
+        if want is not None and have != want:
+            return False
+    return True
+
+
+def _check(
+    name: str,
+    array: object,
+    dtype: np.dtype[Any],
+    shape: tuple[int | None, ...],
+    *,
+    contiguous: bool = True,
+) -> None:
+    """Raises InputError unless array has this dtype and shape; None: any size of that axis."""
+    if (
+        isinstance(array, np.ndarray)
+        and array.dtype == dtype
+        and _agrees(array.shape, shape)
+        and array.flags.aligned
+        and (array.flags.c_contiguous or not contiguous)
+    ):
+        return
+    expected = f"{dtype} [{', '.join('any' if n is None else str(n) for n in shape)}]"
+    got = type(array).__name__
+    if isinstance(array, np.ndarray):
+        layout = "" if array.flags.c_contiguous else ", not C-contiguous"
+        got = f"{array.dtype} {list(array.shape)}{layout}"
+    layout = ", C-contiguous" if contiguous else ""
+    raise InputError(
+        f"expected {name} as an array of {expected}{layout}, got {got}; "
+        f"convert with numpy.ascontiguousarray({name}, {dtype.name!r})"
+    )

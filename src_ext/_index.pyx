@@ -1,0 +1,464 @@
+"""Hands words of Python lists to index.hpp: finds the text inside each str, copies none of it.
+
+fastner.vocab checks arrays; here are checked the things met on the way: sentences, tokens, indices.
+What is wrong raises ValueError.
+
+Pointers into str objects are borrowed. That is safe while nothing can run Python code or free
+those objects: between taking pointers and the last use, or until a reference is held, no object is
+made that the garbage collector tracks. Without a GIL other threads may change a list at any time,
+so there sentences are copied to tuples first. With a GIL the cache's mutex is only ever held
+together with it; so fork() never copies a locked mutex.
+"""
+
+from cpython.list cimport PyList_New, PyList_SET_ITEM, PyList_SetItem
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
+from libc.stddef cimport size_t
+from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+from libcpp cimport bool as cbool
+from libcpp.memory cimport unique_ptr
+from libcpp.vector cimport vector
+
+import numpy as np
+
+
+cdef extern from *:
+    """
+    #ifdef Py_GIL_DISABLED
+    #define FASTNER_FREE_THREADED 1
+    #else
+    #define FASTNER_FREE_THREADED 0
+    #endif
+    #if PY_VERSION_HEX < 0x030C0000  /* a str made by an old extension may still be unfinished */
+    #define FASTNER_READY(text) PyUnicode_READY(text)
+    #else
+    #define FASTNER_READY(text) 0
+    #endif
+    """
+    const bint FREE_THREADED "FASTNER_FREE_THREADED"
+    int _ready "FASTNER_READY"(PyObject* text) except -1
+
+
+cdef extern from "Python.h" nogil:  # declared here to take borrowed pointers
+    bint PyUnicode_Check(PyObject* value)
+    Py_ssize_t PyUnicode_GET_LENGTH(PyObject* text)
+    const void* PyUnicode_DATA(PyObject* text)
+    int PyUnicode_KIND(PyObject* text)
+    bint Py_UNICODE_ISDECIMAL(uint32_t point)
+    bint Py_UNICODE_ISLOWER(uint32_t point)
+    bint Py_UNICODE_ISUPPER(uint32_t point)
+    bint Py_UNICODE_ISTITLE(uint32_t point)
+    PyObject** PySequence_Fast_ITEMS(PyObject* sequence)
+    Py_ssize_t PySequence_Fast_GET_SIZE(PyObject* sequence)
+    bint PyList_Check(PyObject* value)
+    bint PyTuple_Check(PyObject* value)
+    bint PySequence_Check(PyObject* value)
+
+
+cdef extern from "index.hpp" namespace "fastner" nogil:
+    uint64_t hash_seed
+    ctypedef unsigned (*Classify)(uint32_t) noexcept
+    const unsigned kDecimal
+    const unsigned kLower
+    const unsigned kUpper
+    const unsigned kTitle
+
+    cppclass Word:
+        const void* owner
+
+    Word make_word(const void* text, size_t length, int kind, const void* owner)
+
+    cppclass Distinct:
+        vector[Word] words
+        int32_t add(const Word& word) except +
+
+    cppclass Form:
+        Word narrow() except +
+
+    cbool lower_ascii(const Word& word, Form& form) except +
+
+    cppclass Encoded:
+        int32_t* vector_rows
+        int32_t* characters
+        int64_t width
+        int32_t* character_lengths
+        int32_t* cases
+        int32_t* categories
+
+    cppclass CVocabulary "fastner::Vocabulary":
+        CVocabulary(const char* lines, size_t size, const uint32_t* characters,
+                    size_t character_count, int64_t max_characters, const uint16_t* categories,
+                    int64_t lexicons, Classify classify) except +
+        int64_t words()
+        void set_vector_rows(int64_t rows)
+        int64_t width(const vector[Word]& words)
+        cbool encode(const Word& word, size_t u, const Encoded& out)
+        void encode_folded(const Word& lowered, size_t u, const Encoded& out,
+                           Form& form) except +
+
+    cppclass Misses:
+        Distinct distinct
+        vector[int32_t] index
+        vector[int64_t] cells
+
+    cppclass CRowCache "fastner::RowCache":
+        CRowCache(int64_t capacity, int64_t width) except +
+        void gather(const vector[Word]& words, const int32_t* lengths, int64_t sentences,
+                    int64_t tokens, float* out, Misses& misses) except +
+        void insert(const vector[Word]& words, const float* rows) except +
+        void clear() except +
+        int64_t size() except +
+        uint64_t hits() except +
+        uint64_t misses() except +
+
+    void c_scatter "fastner::scatter"(const float* rows, int64_t row_count, const int32_t* index,
+                                      const int64_t* cells, int64_t count, float* out,
+                                      int64_t cell_count, int64_t width) except +
+
+
+hash_seed = <uint64_t><Py_ssize_t>hash("fastner")  # differs between processes as str hashes do
+cdef object _lower = str.lower
+
+
+cdef unsigned _classify(uint32_t point) noexcept nogil:
+    return (
+        (kDecimal if Py_UNICODE_ISDECIMAL(point) else 0)
+        | (kLower if Py_UNICODE_ISLOWER(point) else 0)
+        | (kUpper if Py_UNICODE_ISUPPER(point) else 0)
+        | (kTitle if Py_UNICODE_ISTITLE(point) else 0)
+    )
+
+
+# ---- words and sentences as they come ------------------------------------------------------------
+
+
+cdef inline bint _is_fast(PyObject* value) noexcept:
+    return PyList_Check(value) or PyTuple_Check(value)
+
+
+cdef object _sequence(object value, str where, str kind):
+    """value itself, or as a tuple if it is not a list or a tuple."""
+    if _is_fast(<PyObject*>value):
+        return tuple(value) if FREE_THREADED else value
+    if isinstance(value, (str, bytes)) or not PySequence_Check(<PyObject*>value):
+        raise ValueError(f"{where}expected a list or tuple of {kind}, got {type(value).__name__}")
+    return tuple(value)
+
+
+cdef object _sentences(object sentences, const int32_t[::1] order):
+    """A list or tuple of lists and tuples that nothing else changes while we read it.
+
+    It holds the sentences that order names, or is `sentences` itself (and must still be ordered).
+    """
+    cdef Py_ssize_t b, count
+    cdef bint ready = not FREE_THREADED
+    sentences = _sequence(sentences, "", "sentences")
+    count = _count(sentences, order)
+    for b in range(count):
+        ready = ready and _is_fast(_item(sentences, _number(order, b)))
+    if ready:
+        return sentences
+    return tuple([
+        _sequence(<object>_item(sentences, number), f"sentence {number}: ", "words")
+        for number in [_number(order, b) for b in range(count)]
+    ])
+
+
+cdef inline PyObject* _item(object sequence, Py_ssize_t i) noexcept:
+    return PySequence_Fast_ITEMS(<PyObject*>sequence)[i]
+
+
+cdef inline Py_ssize_t _number(const int32_t[::1] order, Py_ssize_t b) noexcept:
+    return b if order is None else order[b]
+
+
+cdef Py_ssize_t _count(object sentences, const int32_t[::1] order) except -1:
+    cdef Py_ssize_t b, all_ = PySequence_Fast_GET_SIZE(<PyObject*>sentences)
+    if order is None:
+        return all_
+    for b in range(order.shape[0]):
+        if not 0 <= order[b] < all_:
+            raise ValueError(
+                f"expected order within 0..{all_ - 1} (the sentences), got {order[b]} at {b}"
+            )
+    return order.shape[0]
+
+
+cdef inline int _view(PyObject* text, Word* word) except -1:
+    _ready(text)
+    word[0] = make_word(PyUnicode_DATA(text), <size_t>PyUnicode_GET_LENGTH(text),
+                        PyUnicode_KIND(text), text)
+    return 0
+
+
+cdef int _collect(PyObject* sequence, Py_ssize_t number, vector[Word]& words) except -1:
+    """Appends views of all words; number: the sentence's, or -1 where there are only words."""
+    cdef Py_ssize_t i, count = PySequence_Fast_GET_SIZE(sequence)
+    cdef size_t at = words.size()
+    cdef PyObject** items = PySequence_Fast_ITEMS(sequence)
+    words.resize(at + <size_t>count)
+    for i in range(count):
+        if not PyUnicode_Check(items[i]) or PyUnicode_GET_LENGTH(items[i]) == 0:
+            where = f"word {i}" if number < 0 else f"sentence {number}, token {i}"
+            raise ValueError(
+                f"{where}: expected a word of at least one character, got "
+                + ("the empty str" if PyUnicode_Check(items[i])
+                   else type(<object>items[i]).__name__)
+            )
+        _view(items[i], &words[at + <size_t>i])
+    return 0
+
+
+cdef int _hold(const vector[Word]& words, list owners) except -1:
+    """Appends the str objects of these words to a list that was made before the pointers."""
+    cdef size_t u
+    for u in range(words.size()):
+        owners.append(<object><PyObject*>words[u].owner)
+    return 0
+
+
+cdef object _int32(const vector[int32_t]& values):
+    cdef int32_t[::1] out
+    array = np.empty(values.size(), np.int32)
+    out = array
+    if values.size():
+        memcpy(<void*>out._data, values.data(), values.size() * sizeof(int32_t))
+    return array
+
+
+cdef object _int64(const vector[int64_t]& values):
+    cdef int64_t[::1] out
+    array = np.empty(values.size(), np.int64)
+    out = array
+    if values.size():
+        memcpy(<void*>out._data, values.data(), values.size() * sizeof(int64_t))
+    return array
+
+
+# ---- vocabulary ----------------------------------------------------------------------------------
+
+
+cdef class Index:
+    cdef unique_ptr[CVocabulary] vocabulary
+    cdef bytes lines  # what the vocabulary points into
+    cdef const uint16_t[:, ::1] categories
+
+    def __cinit__(self, bytes words not None, Py_ssize_t vector_rows,
+                  const uint32_t[::1] characters, int64_t max_characters,
+                  const uint16_t[:, ::1] categories):
+        cdef int64_t count, lexicons = 0
+        cdef const uint16_t* rows = NULL
+        self.lines = words
+        self.categories = categories
+        if categories is not None:
+            rows = <const uint16_t*>categories._data
+            lexicons = categories.shape[1]
+        self.vocabulary.reset(new CVocabulary(
+            <const char*>words, <size_t>len(words),
+            <const uint32_t*>characters._data, <size_t>characters.shape[0], max_characters,
+            rows, lexicons, _classify))
+        count = self.vocabulary.get().words()
+        if not 0 <= vector_rows <= count:
+            raise ValueError(
+                f"expected vector_rows within 0..{count} (the words), got {vector_rows}"
+            )
+        if categories is not None and categories.shape[0] != count:
+            raise ValueError(
+                f"expected categories of {count} rows (the words), got {categories.shape[0]}"
+            )
+        self.vocabulary.get().set_vector_rows(vector_rows)
+
+    @property
+    def word_count(self):
+        return self.vocabulary.get().words()
+
+    def encode_words(self, words):
+        cdef vector[Word] views
+        cdef list owners = []
+        words = _sequence(words, "", "words")
+        _collect(<PyObject*>words, -1, views)
+        _hold(views, owners)
+        return self._encode(views)
+
+    def encode(self, sentences):
+        """The five arrays of the distinct words, then tokens [N] and lengths [B]."""
+        cdef vector[Word] views
+        cdef vector[int32_t] tokens, lengths
+        cdef Distinct distinct
+        cdef list owners = []
+        cdef Py_ssize_t b
+        cdef size_t i
+        cdef PyObject* sentence
+        sentences = _sentences(sentences, None)
+        for b in range(PySequence_Fast_GET_SIZE(<PyObject*>sentences)):
+            sentence = _item(sentences, b)
+            _collect(sentence, b, views)
+            for i in range(views.size()):
+                tokens.push_back(distinct.add(views[i]))
+            views.clear()
+            lengths.push_back(<int32_t>PySequence_Fast_GET_SIZE(sentence))
+        _hold(distinct.words, owners)
+        return *self._encode(distinct.words), _int32(tokens), _int32(lengths)
+
+    cdef tuple _encode(self, const vector[Word]& words):
+        cdef CVocabulary* vocabulary = self.vocabulary.get()
+        cdef Py_ssize_t count = <Py_ssize_t>words.size()
+        cdef Py_ssize_t lexicons = 0 if self.categories is None else self.categories.shape[1]
+        cdef Encoded out
+        cdef Form form
+        cdef Word lowered_word
+        cdef size_t u
+        out.width = vocabulary.width(words)
+        arrays = (
+            np.empty(count, np.int32),
+            np.empty((count, out.width), np.int32),
+            np.empty(count, np.int32),
+            np.empty(count, np.int32),
+            np.empty((count, lexicons), np.int32),
+        )
+        cdef int32_t[::1] vector_rows = arrays[0]
+        cdef int32_t[:, ::1] characters = arrays[1]
+        cdef int32_t[::1] character_lengths = arrays[2]
+        cdef int32_t[::1] cases = arrays[3]
+        cdef int32_t[:, ::1] categories = arrays[4]
+        out.vector_rows = <int32_t*>vector_rows._data
+        out.characters = <int32_t*>characters._data
+        out.character_lengths = <int32_t*>character_lengths._data
+        out.cases = <int32_t*>cases._data
+        out.categories = <int32_t*>categories._data
+        for u in range(words.size()):
+            if not vocabulary.encode(words[u], u, out):
+                continue
+            if lower_ascii(words[u], form):
+                vocabulary.encode_folded(form.narrow(), u, out, form)
+            else:
+                lowered = _lower(<object><PyObject*>words[u].owner)
+                _view(<PyObject*>lowered, &lowered_word)
+                vocabulary.encode_folded(lowered_word, u, out, form)
+        return arrays
+
+
+# ---- rows ----------------------------------------------------------------------------------------
+
+
+cdef class RowCache:
+    cdef unique_ptr[CRowCache] cache
+
+    def __cinit__(self, int64_t capacity, int64_t width):
+        self.cache.reset(new CRowCache(capacity, width))
+
+    def gather(self, sentences, const int32_t[::1] order, float[:, :, ::1] out,
+               int32_t[::1] lengths):
+        """None, or what is missing: words, index [M] and cells [M]."""
+        cdef vector[Word] views
+        cdef Misses misses
+        cdef list missing = []
+        cdef Py_ssize_t b, count, length, number
+        cdef PyObject* sentence
+        picked = _sentences(sentences, order)
+        cdef bint ordered = picked is sentences
+        count = _count(picked, order if ordered else None)
+        if count != lengths.shape[0]:
+            raise ValueError(
+                f"expected out and lengths for {count} sentences, got {lengths.shape[0]}"
+            )
+        for b in range(count):
+            number = _number(order, b)
+            sentence = _item(picked, number if ordered else b)
+            length = PySequence_Fast_GET_SIZE(sentence)
+            if not 0 < length <= out.shape[0]:
+                raise ValueError(
+                    f"sentence {number}: expected 1 to {out.shape[0]} tokens (the token axis "
+                    f"of out), got {length}"
+                )
+            _collect(sentence, number, views)
+            lengths[b] = <int32_t>length
+        self.cache.get().gather(views, <const int32_t*>lengths._data, count, out.shape[0],
+                                <float*>out._data, misses)
+        if misses.cells.empty():
+            return None
+        _hold(misses.distinct.words, missing)
+        return missing, _int32(misses.index), _int64(misses.cells)
+
+    def insert(self, words, const float[:, ::1] rows):
+        cdef vector[Word] views
+        words = _sequence(words, "", "words")
+        _collect(<PyObject*>words, -1, views)
+        if <Py_ssize_t>views.size() != rows.shape[0]:
+            raise ValueError(
+                f"expected one row for each of {views.size()} words, got {rows.shape[0]}"
+            )
+        self.cache.get().insert(views, <const float*>rows._data)
+
+    def clear(self):
+        self.cache.get().clear()
+
+    def __len__(self):
+        return self.cache.get().size()
+
+    @property
+    def hits(self):
+        return self.cache.get().hits()
+
+    @property
+    def misses(self):
+        return self.cache.get().misses()
+
+
+def scatter(const float[:, ::1] rows, const int32_t[::1] index, const int64_t[::1] cells,
+            float[:, :, ::1] out):
+    c_scatter(<const float*>rows._data, rows.shape[0], <const int32_t*>index._data,
+              <const int64_t*>cells._data, index.shape[0], <float*>out._data,
+              out.shape[0] * out.shape[1], out.shape[2])
+
+
+# ---- batches -------------------------------------------------------------------------------------
+
+
+def lengths_of(sentences):
+    cdef vector[int32_t] lengths
+    cdef Py_ssize_t i
+    cdef PyObject* sentence
+    sentences = _sequence(sentences, "", "sentences")
+    for i in range(PySequence_Fast_GET_SIZE(<PyObject*>sentences)):
+        sentence = _item(sentences, i)
+        if not _is_fast(sentence):
+            raise ValueError(
+                f"sentence {i}: expected a list or tuple of words, got "
+                f"{type(<object>sentence).__name__}"
+            )
+        lengths.push_back(<int32_t>PySequence_Fast_GET_SIZE(sentence))
+    return _int32(lengths)
+
+
+def tags_of(const int32_t[:, :] tag_ids, const int32_t[::1] lengths, const int32_t[::1] order,
+            tuple tag_names not None, list results not None):
+    cdef Py_ssize_t b, t, number, length, names = len(tag_names)
+    cdef int32_t tag_id
+    cdef list tags
+    for b in range(lengths.shape[0]):
+        number = _number(order, b)
+        length = lengths[b]
+        if not 0 <= length <= tag_ids.shape[1]:
+            raise ValueError(
+                f"expected lengths within 0..{tag_ids.shape[1]} (the token axis of tag_ids), "
+                f"got {length} at {b}"
+            )
+        if not 0 <= number < len(results):
+            raise ValueError(
+                f"expected order within 0..{len(results) - 1} (the results), got {number} at {b}"
+            )
+        tags = PyList_New(length)
+        for t in range(length):
+            tag_id = tag_ids[b, t]
+            if not 0 <= tag_id < names:
+                raise ValueError(
+                    f"expected tag_ids within 0..{names - 1} (the tag names), "
+                    f"got {tag_id} at [{b}, {t}]"
+                )
+            name = tag_names[tag_id]
+            Py_INCREF(name)
+            PyList_SET_ITEM(tags, t, name)
+        Py_INCREF(tags)
+        PyList_SetItem(results, number, tags)  # steals the reference; checks the index again

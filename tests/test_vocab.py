@@ -1,0 +1,698 @@
+"""fastner.vocab against dicts and str methods, and its cache against a list that does the same."""
+
+import os
+import random
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastner.errors import InputError
+from fastner.vocab import (
+    CASES,
+    EncodedBatch,
+    Missing,
+    Vocabulary,
+    WordCache,
+    lengths_of,
+    scatter,
+    tags_of,
+)
+
+many = settings(deadline=None, max_examples=150)
+
+# Text where upper, lower and title case, digits, and the widths of a code point meet.
+ALPHABET = "abzABZ019 -.'\x00\rßéÉſÿİıΣσςǅǆ٣४Ⅷⅷ²K\u0345中\ud800\udfff🙂𝟘𝟡𝒜𐐀𐐨"
+TEXT = st.one_of(
+    st.text(min_size=1, max_size=12),
+    st.text(alphabet=ALPHABET, min_size=1, max_size=8),
+    st.text(alphabet="aA1", min_size=1, max_size=4),
+)
+STORABLE = TEXT.filter(lambda word: "\n" not in word and word.isprintable())
+
+
+def plain(
+    words=("the", "of"), *, vector_rows=None, characters="abcdefgh", max_characters=8, **more
+):
+    return Vocabulary.from_words(
+        list(words),
+        vector_rows=len(words) if vector_rows is None else vector_rows,
+        characters=sorted(map(ord, characters)),
+        max_characters=max_characters,
+        **more,
+    )
+
+
+def expected(vocabulary, words):
+    """The five arrays of EncodedWords, by the oracle."""
+    lines = vocabulary.words.decode().split("\n")[:-1]
+    table = [] if vocabulary.categories is None else vocabulary.categories.tolist()
+    lexicons = 0 if vocabulary.categories is None else vocabulary.categories.shape[1]
+    word_ids = {word: i for i, word in enumerate(lines)}
+    character_ids = {point: i + 2 for i, point in enumerate(vocabulary.characters)}
+    if not words:
+        return tuple(np.zeros(shape, np.int32) for shape in (0, (0, 1), 0, 0, (0, lexicons)))
+    rows = [
+        reference.encode_word(
+            word,
+            word_ids,
+            vocabulary.vector_rows,
+            table,
+            character_ids,
+            vocabulary.max_characters,
+        )
+        for word in words
+    ]
+    width = max(len(row[1]) for row in rows)
+    return (
+        np.array([row[0] for row in rows], np.int32),
+        np.array([[*row[1], *[0] * (width - len(row[1]))] for row in rows], np.int32),
+        np.array([len(row[1]) for row in rows], np.int32),
+        np.array([row[2] for row in rows], np.int32),
+        np.array([row[3] for row in rows], np.int32),
+    )
+
+
+def check(vocabulary, words):
+    for got, want in zip(vocabulary.encode_words(words), expected(vocabulary, words), strict=True):
+        assert got.dtype == np.int32 and got.flags.c_contiguous
+        np.testing.assert_array_equal(got, want, strict=True)
+
+
+# ---- encode --------------------------------------------------------------------------------------
+
+
+@st.composite
+def vocabularies(draw):
+    """A vocabulary of words, of their other forms, and of lexicons with holes."""
+    seeds = draw(st.lists(STORABLE, max_size=8))
+    words = draw(
+        st.permutations(sorted({form for word in seeds for form in reference.word_forms(word)}))
+    )
+    words = [word for word in words if draw(st.booleans())]
+    lexicons = draw(st.integers(0, 3)) if words else 0
+    categories = draw(st.lists(st.sampled_from([0, 0, 1, 65535]), min_size=64 * 3, max_size=64 * 3))
+    return seeds, Vocabulary.from_words(
+        words,
+        vector_rows=draw(st.integers(0, len(words))),
+        characters=sorted(draw(st.sets(st.sampled_from([ord(c) for c in ALPHABET])))),
+        max_characters=draw(st.integers(1, 6)),
+        categories=np.resize(np.array(categories, np.uint16), (len(words), lexicons))
+        if lexicons
+        else None,
+    )
+
+
+@many
+@given(vocabularies(), st.lists(TEXT, max_size=8))
+def test_words_equal_dicts_and_str_methods(made, words):
+    seeds, vocabulary = made
+    words += seeds + [seed.upper() for seed in seeds] + [seed.title() for seed in seeds]
+    check(vocabulary, words)
+
+
+@pytest.mark.parametrize("templates", [("{}",), ("{}b", "A{}1", "٣{}", "aZ{}", "Ⅷ{}x")])
+def test_every_code_point(templates):
+    """All as words of one character, and all within a longer word; a third is in the vocabulary."""
+    frames = [template.split("{}") for template in templates]
+    points = range(sys.maxunicode + 1)
+    ends = [frames[point % len(frames)] for point in points]
+    words = [
+        before + chr(point) + after for point, (before, after) in zip(points, ends, strict=True)
+    ]
+    kept = [
+        word
+        for point, word in enumerate(words)
+        if point % 3 == 0 and point != ord("\n") and not 0xD800 <= point < 0xE000
+    ]
+    rows = {word: i for i, word in enumerate(kept)}
+    vocabulary = Vocabulary.from_words(
+        kept, vector_rows=len(kept), characters=range(0, len(points), 2), max_characters=3
+    )
+    got = vocabulary.encode_words(words)
+    assert got.cases.tolist() == list(map(reference.word_case, words))
+    assert got.vector_rows.tolist() == [
+        rows[word]
+        if word in rows
+        else next((rows[form] for form in reference.word_forms(word) if form in rows), -1)
+        for word in words
+    ]
+    assert got.character_lengths.tolist() == list(map(len, words))
+    codes = np.arange(len(points))
+    at = np.array([len(before) for before, _ in frames])[codes % len(frames)]
+    np.testing.assert_array_equal(
+        got.characters[codes, at], np.where(codes % 2 == 0, codes // 2 + 2, 1)
+    )
+
+
+def test_final_sigma_and_growing_lower_case():
+    words = ["ὀδυσσεύς", "i\u0307", "straße", "k", "0000", "x0", "é0"]
+    vocabulary = plain(words, characters="k0")
+    assert vocabulary.encode_words(
+        ["ὈΔΥΣΣΕΎΣ", "İ", "STRAßE", "\u212a", "१९८४", "X٣", "É𝟗", "Éß"]
+    ).vector_rows.tolist() == [*range(7), -1]
+
+
+def test_each_lexicon_and_the_vector_take_their_own_first_form():
+    categories = np.array([[0, 7, 0], [5, 6, 0], [4, 4, 9], [3, 0, 0]], np.uint16)
+    vocabulary = plain(["a0", "A1", "a1", "zz"], vector_rows=1, categories=categories)
+    encoded = vocabulary.encode_words(["A1", "a1", "A2", "zz"])
+    assert encoded.vector_rows.tolist() == [0, 0, 0, -1]
+    assert encoded.categories.tolist() == [[5, 6, 9], [4, 4, 9], [0, 7, 0], [3, 0, 0]]
+
+
+def test_cases_have_names():
+    words = ["-", "12", "1-23", "b2", "A", "Ab", "AbC", "-B2c", "ǅ", "McDonald", "U.S.", "½"]
+    names = [CASES[i] for i in plain().encode_words(words).cases]
+    assert names == [
+        "other", "digits", "mainly digits", "lower", "upper", "initial upper", "mixed",
+        "contains digit", "other", "mixed", "upper", "other",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4, 5, 8])
+def test_long_words_keep_both_ends(most):
+    vocabulary = plain(characters="abcdefgh", max_characters=most)
+    for kind in ("", "é", "中", "🙂"):
+        check(vocabulary, ["abcdefgh"[:n] + kind + "hgfedcba" for n in range(1, 9)])
+    spelled = plain(characters="abcdefgh", max_characters=5).encode_words(["abcdefgh"])
+    assert spelled.characters.tolist() == [[2, 3, 4, 8, 9]]
+
+
+def test_ten_megabytes_and_nothing():
+    vocabulary = plain()
+    check(vocabulary, ["ab" * 5_000_000, "9" * 1_000_000 + "\ud800"])
+    encoded = vocabulary.encode([])
+    assert [array.shape for array in encoded.words] == [(0,), (0, 1), (0,), (0,), (0, 0)]
+    assert encoded.tokens.shape == encoded.lengths.shape == (0,)
+    nobody = Vocabulary(b"", vector_rows=0, characters=[], max_characters=1)
+    assert len(nobody) == 0
+    check(nobody, ["a", "É"])
+
+
+@many
+@given(st.lists(st.lists(st.sampled_from("a A b 1 é É 中 🙂 x\0 \ud800 aa".split(" ")), max_size=6)))
+def test_a_batch_is_its_distinct_words_in_order(sentences):
+    vocabulary = plain(["a", "é", "0"], characters="aé")
+    encoded = vocabulary.encode(sentences)
+    flat = [word for sentence in sentences for word in sentence]
+    distinct = list(dict.fromkeys(flat))
+    assert [distinct[i] for i in encoded.tokens] == flat
+    assert encoded.lengths.tolist() == [len(sentence) for sentence in sentences]
+    for got, want in zip(encoded.words, expected(vocabulary, distinct), strict=True):
+        np.testing.assert_array_equal(got, want, strict=True)
+
+
+def test_a_batch_equals_its_sentences_one_by_one():
+    rng = random.Random(1)
+    vocabulary = plain(["the", "of", "u.s."], characters="aehot.", max_characters=7)
+    words = ["".join(rng.choices(ALPHABET, k=rng.randint(1, 12))) for _ in range(3000)]
+    sentences = [rng.choices(words, k=rng.randint(0, 30)) for _ in range(400)]
+    whole = vocabulary.encode(sentences)
+    assert isinstance(whole, EncodedBatch)
+    start = 0
+    for sentence in sentences:
+        one = vocabulary.encode([sentence])
+        rows = whole.tokens[start : start + len(sentence)]
+        start += len(sentence)
+        pairs = zip(whole.words._fields, whole.words, one.words, strict=True)
+        for name, whole_rows, alone in pairs:
+            width = alone.shape[1] if name == "characters" else None
+            np.testing.assert_array_equal(whole_rows[rows][..., :width], alone[one.tokens])
+            if name == "characters":
+                assert not whole_rows[rows][:, width:].any()
+    assert start == len(whole.tokens)
+
+
+def test_sentences_of_any_sequence_type():
+    class Text(str):
+        def lower(self):
+            raise AssertionError("a str subclass may not change what a word is")
+
+        __hash__ = __eq__ = None
+
+    vocabulary = plain()
+    want = vocabulary.encode([["the", "Of"], ["the"]])
+    for sentences in (
+        (("the", "Of"), ["the"]),
+        [np.array(["the", "Of"]), np.array(["the"])],
+        np.array([["the", "Of"], ["the", "the"]])[:, :2].tolist()[:1] + [("the",)],
+        [[Text("the"), Text("Of")], [Text("the")]],
+    ):
+        got = vocabulary.encode(sentences)
+        for a, b in zip((*got.words, *got[1:]), (*want.words, *want[1:]), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+# ---- errors of the vocabulary --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (b"a\nb\na\n", "line 3: expected a word of its own, got that of line 1 again"),
+        ("é\nx\né\n".encode(), "line 3: .* line 1 again"),
+        (b"a\n\nb\n", "line 2: expected a word, got an empty line"),
+        (b"\n", "line 1: expected a word"),
+        (b"a\nb", "line 2: expected a line feed"),
+        (b"a\n\xff\n", "line 2: expected UTF-8"),
+        (b"a\n\xc3\n\xa9\n", "line 2: expected UTF-8"),
+        (b"\xc0\x80\n", "line 1: expected UTF-8"),
+        (b"\xe0\x80\x80\n", "line 1: expected UTF-8"),
+        (b"\xed\xa0\x80\n", "line 1: expected UTF-8"),
+        (b"\xf0\x80\x80\x80\n", "line 1: expected UTF-8"),
+        (b"\xf4\x90\x80\x80\n", "line 1: expected UTF-8"),
+        (b"\xf5\x80\x80\x80\n", "line 1: expected UTF-8"),
+        ("a\n", "expected words as bytes"),
+    ],
+)
+def test_wrong_lines(lines, message):
+    with pytest.raises(InputError, match=message):
+        Vocabulary(lines, vector_rows=0, characters=[], max_characters=4)
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    st.one_of(
+        st.binary(max_size=5),
+        st.text(max_size=3).map(lambda text: text.encode("utf-8", "surrogatepass")),
+        st.lists(st.sampled_from(b"a\x7f\x80\xbf\xc2\xdf\xe0\xed\xef\xf0\xf4\xa0\x9f\x90\x8f"),
+                 max_size=5).map(bytes),
+    )
+)  # fmt: skip
+def test_utf8_is_what_python_says(line):
+    line = line.replace(b"\n", b"") or b"a"
+    try:
+        text = line.decode()
+    except UnicodeDecodeError:
+        with pytest.raises(InputError, match="UTF-8"):
+            Vocabulary(line + b"\n", vector_rows=0, characters=[], max_characters=4)
+    else:
+        vocabulary = Vocabulary(line + b"\n", vector_rows=1, characters=[], max_characters=4)
+        assert vocabulary.encode_words([text]).vector_rows.tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"vector_rows": 3}, "expected vector_rows within 0..2 "),
+        ({"vector_rows": -1}, "expected vector_rows"),
+        ({"vector_rows": 1.0}, "expected vector_rows"),
+        ({"max_characters": 0}, "expected max_characters"),
+        ({"characters": [98, 97]}, "ascending order, got 97 after 98 at 1"),
+        ({"characters": [97, 97]}, "ascending order"),
+        ({"characters": [-1]}, "code points, got -1 at 0"),
+        ({"characters": [0x110000]}, "code points"),
+        ({"characters": ["a"]}, "code points, got 'a' at 0"),
+        ({"categories": np.zeros((3, 1), np.uint16)}, "categories of 2 rows"),
+        ({"categories": np.zeros((2, 1), np.int64)}, r"uint16 \[any, any\].*got int64 \[2, 1\]"),
+        ({"categories": np.zeros((1, 2), np.uint16).T[:, :0]}, None),
+        ({"categories": np.zeros((2, 4), np.uint16)[:, ::2]}, "C-contiguous"),
+    ],
+)
+def test_wrong_arguments(change, message):
+    arguments = {"vector_rows": 2, "characters": [97], "max_characters": 4} | change
+    if message is None:
+        Vocabulary(b"a\nb\n", **arguments)
+        return
+    with pytest.raises(InputError, match=message):
+        Vocabulary(b"a\nb\n", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["a", "b\nc"], "line 2: .* line feed"),
+        (["a", "b", "\ud800x"], "line 3: .* surrogate"),
+        (["a", ""], "line 2: .* empty"),
+        (["a", 7], "line 2: .* got int"),
+        (["a", "a"], "line 2: "),
+    ],
+)
+def test_words_that_cannot_be_stored(words, message):
+    with pytest.raises(InputError, match=message):
+        plain(words)
+
+
+@pytest.mark.parametrize(
+    ("sentences", "message"),
+    [
+        ([["a"], ["b", ""]], "sentence 1, token 1: .* got the empty str"),
+        ([["a"], [None]], "sentence 1, token 0: .* got NoneType"),
+        ([[b"a"]], "sentence 0, token 0: .* got bytes"),
+        (["abc"], "sentence 0: expected a list or tuple of words, got str"),
+        ([["a"], 7], "sentence 1: .* got int"),
+        ([["a"], {"a"}], "sentence 1: .* got set"),
+        ("abc", "expected a list or tuple of sentences, got str"),
+        (None, "expected a list or tuple of sentences, got NoneType"),
+    ],
+)
+def test_wrong_sentences(sentences, message):
+    with pytest.raises(InputError, match=message):
+        plain().encode(sentences)
+    with pytest.raises(InputError, match=message):
+        WordCache(4, 1).gather(sentences, None, *room(3, len(sentences or ""), 1))
+    with pytest.raises(InputError, match=r"word 1: .* got the empty str"):
+        plain().encode_words(["a", ""])
+    with pytest.raises(InputError, match="expected a list or tuple of words, got str"):
+        plain().encode_words("abc")
+
+
+# ---- cache ---------------------------------------------------------------------------------------
+
+
+def room(tokens, sentences, width):
+    """out and lengths for a gather, holding what it must overwrite."""
+    return (
+        np.full((tokens, sentences, width), np.nan, np.float32),
+        np.full(sentences, -1, np.int32),
+    )
+
+
+def row_of(word, width):
+    """Bits that are a function of the word, among them NaNs and denormals."""
+    seed = int.from_bytes(word.encode("utf-8", "surrogatepass"), "little")
+    bits = random.Random(seed).randbytes(4 * width)
+    return np.frombuffer(bits, np.float32)
+
+
+def rows_of(words, width):
+    return np.array([row_of(word, width) for word in words], np.float32).reshape(-1, width)
+
+
+def assert_same_bits(a, b):
+    assert a.shape == b.shape and a.dtype == b.dtype == np.float32
+    np.testing.assert_array_equal(a.view(np.uint32), b.view(np.uint32))
+
+
+def gather_all(cache, sentences, order=None, *, tokens=None):
+    """One round as a tagger does it: gather, compute, scatter, insert. Returns out, missing."""
+    picked = sentences if order is None else [sentences[i] for i in order]
+    out, lengths = room(tokens or max(map(len, picked)), len(picked), cache.width)
+    missing = cache.gather(sentences, order, out, lengths)
+    if missing is not None:
+        rows = rows_of(missing.words, cache.width)
+        scatter(rows, missing, out)
+        cache.insert(missing.words, rows)
+    assert lengths.tolist() == [len(sentence) for sentence in picked]
+    return out, missing
+
+
+def laid_out(sentences, tokens, width):
+    out = np.zeros((tokens, len(sentences), width), np.float32)
+    for b, sentence in enumerate(sentences):
+        out[: len(sentence), b] = rows_of(sentence, width)
+    return out
+
+
+WORDS = [*"abcdefgh", "é", "中", "🙂", "\ud800", "\0", "a\0", "x" * 15, "y" * 16]
+WORDS += ["z" * 128, "w" * 129]
+BATCHES = st.lists(
+    st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=5), min_size=1, max_size=4),
+    min_size=1,
+    max_size=12,
+)
+
+
+@many
+@given(BATCHES, st.integers(1, 9), st.integers(1, 5))
+def test_cache_equals_a_list_with_a_hand(batches, capacity, width):
+    cache, oracle = WordCache(capacity, width), reference.SecondChance(capacity)
+    hits = misses = 0
+    for sentences in batches:
+        tokens = max(map(len, sentences)) + 1
+        out, missing = gather_all(cache, sentences, tokens=tokens)
+        assert_same_bits(out, laid_out(sentences, tokens, width))
+        cells = [
+            (word, t * len(sentences) + b)
+            for b, sentence in enumerate(sentences)
+            for t, word in enumerate(sentence)
+            if oracle.get(word) is None
+        ]
+        distinct = list(dict.fromkeys(word for word, _ in cells))
+        for word in distinct:
+            oracle.insert(word, True)
+        hits += sum(map(len, sentences)) - len(cells)
+        misses += len(cells)
+        assert (cache.hits, cache.misses, len(cache)) == (hits, misses, len(oracle.entries))
+        if not cells:
+            assert missing is None
+            continue
+        assert isinstance(missing, Missing)
+        assert missing.words == distinct
+        assert missing.index.dtype == np.int32 and missing.cells.dtype == np.int64
+        got = zip([missing.words[i] for i in missing.index], missing.cells, strict=True)
+        assert list(got) == cells
+    cache.clear()
+    assert (cache.hits, cache.misses, len(cache)) == (0, 0, 0)
+    out, missing = gather_all(cache, batches[0])
+    assert missing is not None
+    assert_same_bits(out, laid_out(batches[0], len(out), width))
+
+
+@pytest.mark.parametrize("capacity", [1, 100, 1000, 5000])
+def test_many_words_through_a_cache(capacity):
+    rng = random.Random(2)
+    cache = WordCache(capacity, 3)
+    words = [f"{i}{'é中🙂'[i % 3] * (i % 2)}" for i in range(3000)]
+    table = dict(zip(words, rows_of(words, 3), strict=True))
+    for _ in range(60):
+        sentences = [rng.choices(words, k=rng.randint(1, 20)) for _ in range(20)]
+        out, _ = gather_all(cache, sentences, tokens=20)
+        for b, sentence in enumerate(sentences):
+            assert_same_bits(out[: len(sentence), b], np.array([table[w] for w in sentence]))
+            assert not out[len(sentence) :, b].view(np.uint32).any()
+        assert len(cache) <= capacity
+    cache.insert(words, np.array([table[word] for word in words]))
+    assert len(cache) == min(capacity, 3000)
+
+
+def test_order_picks_sentences():
+    sentences = [("a",), ["b", "c"], ["unseen"], ("d", "e", "f")]
+    order = np.array([3, 1, 3], np.int32)
+    for given_ in (sentences, [np.array(s) for s in sentences], tuple(sentences)):
+        cache = WordCache(9, 2)
+        out, missing = gather_all(cache, given_, order)
+        assert missing.words == ["d", "e", "f", "b", "c"]
+        assert_same_bits(out, laid_out([sentences[i] for i in order], 3, 2))
+    nothing = np.array([], np.int32)
+    assert cache.gather(sentences, nothing, *room(3, 0, 2)) is None
+
+
+def test_a_word_keeps_its_first_row():
+    cache = WordCache(3, 1)
+    cache.insert(["a", "a"], np.array([[1], [2]], np.float32))
+    cache.insert(("a", "b"), np.array([[3], [4]], np.float32))
+    out, lengths = room(1, 2, 1)
+    assert cache.gather([["a"], ["b"]], None, out, lengths) is None
+    assert out.ravel().tolist() == [1, 4]
+
+
+def test_what_was_asked_for_survives():
+    cache = WordCache(3, 1)
+    for word in "abc":
+        gather_all(cache, [[word]])
+    gather_all(cache, [["a"]])
+    gather_all(cache, [["d"]])
+    assert cache.gather([["a"], ["c"], ["d"]], None, *room(1, 3, 1)) is None
+    assert cache.gather([["b"]], None, *room(1, 1, 1)).words == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("sentences", "order", "shape", "message"),
+    [
+        ([["a"], []], None, (2, 2, 2), "sentence 1: expected 1 to 2 tokens .* got 0"),
+        ([["a"], ["b"] * 3], None, (2, 2, 2), "sentence 1: expected 1 to 2 tokens .* got 3"),
+        ([["a"], ["b"] * 3], [1, 0], (2, 2, 2), "sentence 1: expected 1 to 2"),
+        ([["a"], [3]], [1], (2, 1, 2), "sentence 1, token 0: .* got int"),
+        ([["a"], ["b"]], None, (2, 3, 2), "for 2 sentences, got 3"),
+        ([["a"], ["b"]], [0, 2], (2, 2, 2), "order within 0..1 .* got 2 at 1"),
+        ([["a"], ["b"]], [-1], (2, 1, 2), "order within 0..1 .* got -1 at 0"),
+        ([["a"], ["b"]], [0], (2, 2, 2), r"order as an array of int32 \[2\]"),
+        ([["a"]], None, (2, 1, 3), r"out as an array of float32 \[any, any, 2\]"),
+    ],
+)
+def test_wrong_batches(sentences, order, shape, message):
+    out, lengths = room(*shape)
+    if order is not None:
+        order = np.array(order, np.int32)
+    with pytest.raises(InputError, match=message):
+        WordCache(4, 2).gather(sentences, order, out, lengths)
+
+
+def test_wrong_arrays():
+    cache = WordCache(4, 2)
+    out, lengths = room(2, 1, 2)
+    frozen = out.copy()
+    frozen.flags.writeable = False
+    for wrong in (out.astype(float), out[:, :, ::-1], out[0], None, frozen):
+        with pytest.raises(InputError):
+            cache.gather([["a"]], None, wrong, lengths)
+    with pytest.raises(InputError, match="lengths"):
+        cache.gather([["a"]], None, out, lengths.astype(np.int64))
+    with pytest.raises(InputError, match="one row for each of 2 words, got 1"):
+        cache.insert(["a", "b"], np.zeros((1, 2), np.float32))
+    with pytest.raises(InputError, match="rows"):
+        cache.insert(["a"], np.zeros((1, 3), np.float32))
+    with pytest.raises(InputError, match="word 0"):
+        cache.insert([""], np.zeros((1, 2), np.float32))
+    missing = cache.gather([["a", "b"]], None, out, lengths)
+    for rows, where in (
+        (np.zeros((1, 2), np.float32), out),
+        (np.zeros((2, 3), np.float32), out),
+        (np.zeros((2, 2), np.float32), out[:1]),
+    ):
+        with pytest.raises(InputError):
+            scatter(rows, missing, where)
+    for index, cells in (([0, 2], [0, 1]), ([-1, 0], [0, 1]), ([0, 1], [0, -1])):
+        with pytest.raises(InputError, match="expected rows for all"):
+            wrong = Missing(missing.words, np.array(index, np.int32), np.array(cells, np.int64))
+            scatter(np.zeros((2, 2), np.float32), wrong, out)
+    for arguments in ((0, 1), (1, 0), (2.0, 1), (1 << 40, 1)):
+        with pytest.raises(InputError, match="expected (capacity|width) as an integer"):
+            WordCache(*arguments)
+
+
+@pytest.mark.parametrize("capacity", [40, 400])
+def test_threads_share_a_cache(capacity):
+    cache = WordCache(capacity, 5)
+    words = [f"w{i}" for i in range(200)]
+    table = {word: row_of(word, 5) for word in words}
+    failures = []
+
+    def hammer(seed):
+        rng = random.Random(seed)
+        try:
+            for turn in range(250):
+                sentences = [rng.choices(words, k=rng.randint(1, 12)) for _ in range(6)]
+                out, lengths = room(12, 6, 5)
+                missing = cache.gather(sentences, None, out, lengths)
+                if missing is not None:
+                    rows = np.array([table[word] for word in missing.words])
+                    scatter(rows, missing, out)
+                    cache.insert(missing.words, rows)
+                for b, sentence in enumerate(sentences):
+                    assert_same_bits(
+                        out[: len(sentence), b], np.array([table[word] for word in sentence])
+                    )
+                if seed == 0 and turn % 50 == 0:
+                    cache.clear()
+                assert len(cache) <= capacity
+        except BaseException as error:  # noqa: BLE001 - reported by the main thread
+            failures.append(error)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        threads = [threading.Thread(target=hammer, args=(seed,)) for seed in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert failures == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads memory from /proc")
+def test_memory_grows_with_use_and_no_further():
+    script = """
+import numpy as np
+from fastner.vocab import WordCache
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096 >> 20
+
+before = resident()
+cache = WordCache(65536, 1000)  # 250 MiB if it were touched
+cache.insert(["a"], np.ones((1, 1000), np.float32))
+print(resident() - before)
+full = WordCache(1000, 1000)
+rows = np.ones((500, 1000), np.float32)
+for i in range(40):
+    full.insert([f"{i} {j} {'x' * 100}" for j in range(500)], rows)
+print(resident() - before)
+for i in range(4000):
+    WordCache(10, 10).gather([["a"] * 50], None, np.empty((50, 1, 10), np.float32),
+                             np.empty(1, np.int32))
+print(resident() - before)
+"""
+    root = Path(__file__).resolve().parents[1]
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    fresh, full, after = map(int, result.stdout.split())
+    assert fresh <= 4
+    assert full <= 16
+    assert after <= full + 1
+
+
+# ---- lengths_of, tags_of -------------------------------------------------------------------------
+
+
+def test_lengths_of():
+    lengths = lengths_of([["a"], (), ["b", 3]])
+    assert lengths.dtype == np.int32 and lengths.tolist() == [1, 0, 2]
+    assert lengths_of(()).shape == (0,)
+    for wrong in ("ab", None, [["a"], "b"], [["a"], None], [["a"], np.array(["b"])]):
+        with pytest.raises(InputError, match="expected a list or tuple of"):
+            lengths_of(wrong)
+
+
+def test_tags_of():
+    names = ("O", "B-PER", "I-PER")
+    tag_ids = np.array([[0, 1, 2], [2, 9, 9], [9, 9, 9]], np.int32)
+    results = [None] * 4
+    order = np.array([3, 0, 1], np.int32)
+    lengths = np.array([3, 1, 0], np.int32)
+    tags_of(tag_ids, lengths, order, names, results)
+    assert results == [["I-PER"], [], None, ["O", "B-PER", "I-PER"]]
+    assert results[3][1] is names[1]
+    assert results[0] is not results[1]
+    tags_of(np.asfortranarray(tag_ids), lengths, None, names, results)
+    assert results == [["O", "B-PER", "I-PER"], ["I-PER"], [], ["O", "B-PER", "I-PER"]]
+    references = sys.getrefcount(results)
+    counts = [sys.getrefcount(name) for name in names]
+    for _ in range(100):
+        tags_of(tag_ids, lengths, None, names, results)
+    assert [sys.getrefcount(name) for name in names] == counts
+    assert sys.getrefcount(results) == references
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tag_ids": np.array([[0, 3]], np.int32)}, r"within 0..2 .* got 3 at \[0, 1\]"),
+        ({"tag_ids": np.array([[-1, 0]], np.int32)}, r"within 0..2 .* got -1 at \[0, 0\]"),
+        ({"tag_ids": np.array([[0, 0]])}, "tag_ids as an array of int32"),
+        ({"lengths": np.array([3], np.int32)}, "lengths within 0..2 .* got 3 at 0"),
+        ({"lengths": np.array([-1], np.int32)}, "lengths within 0..2"),
+        ({"lengths": np.array([1, 1], np.int32)}, r"lengths as an array of int32 \[1\]"),
+        ({"order": np.array([1], np.int32)}, "order within 0..0 .* got 1 at 0"),
+        ({"order": np.array([-1], np.int32)}, "order within 0..0"),
+        ({"results": []}, "order within"),
+        ({"results": (None,)}, "results as list"),
+        ({"tag_names": ["O"]}, "tag_names as tuple"),
+    ],
+)
+def test_wrong_tags(change, message):
+    arguments = {
+        "tag_ids": np.zeros((1, 2), np.int32),
+        "lengths": np.array([2], np.int32),
+        "order": None,
+        "tag_names": ("O", "B-PER", "I-PER"),
+        "results": [None],
+    }
+    with pytest.raises(InputError, match=message):
+        tags_of(**arguments | change)
