@@ -1,0 +1,340 @@
+"""The model directory ("bundle"): its only reader and writer.
+
+A bundle may come from a stranger. `read_bundle` runs no code from it, follows no link out of it,
+and uses the very bytes that it hashed. Nothing is ignored: a file, key, tensor, ONNX field or
+operator that fastner does not know is refused.
+
+Version 1.0, all files required unless marked::
+
+    manifest.json       what the model is, and the size and SHA-256 of every other file
+    words.txt           UTF-8, one word per line, each line ended by one line feed
+    arrays.safetensors  vectors [rows, width], scales [rows] (int8 only), unknown [width],
+                        categories [words, lexicons] (with lexicons only),
+                        start [K], transitions [K, K], end [K]
+    words.onnx          a word's vector, characters, ... -> its feature row
+    sentences.onnx      feature rows and lengths -> emissions
+    README.md           model card (optional)
+    history.json        training curve (optional)
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastner.directory import MANIFEST, OPTIONAL, Directory, save_directory
+from fastner.errors import BundleError, InputError
+from fastner.manifest import (
+    MAX_MANIFEST,
+    MAX_WORDS,
+    FileRecord,
+    Lexicon,
+    Manifest,
+    manifest_bytes,
+    parse_manifest,
+)
+from fastner.onnx_screen import screen_onnx
+from fastner.safetensors import parse_safetensors, safetensors_bytes
+from fastner.strict import MAX_STRING, check_finite, refuse, show
+
+__all__ = [
+    "Bundle",
+    "FileRecord",
+    "Lexicon",
+    "Manifest",
+    "dequantize",
+    "quantize_int8",
+    "read_bundle",
+    "write_bundle",
+]
+
+_READ_ATTEMPTS = 10  # when the directory is replaced while it is read
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bundle:
+    """A bundle in memory, checked as `read_bundle` says.
+
+    `arrays` are read-only views of the bytes that were hashed; names, shapes and dtypes are in
+    the docstring of this module. `words_utf8` is words.txt as it is, for the index to split.
+    `sha256` is the digest of manifest.json, and so of everything: `read_bundle(..., sha256=)`.
+    """
+
+    path: str
+    sha256: str
+    manifest: Manifest
+    words_utf8: bytes
+    word_count: int
+    arrays: Mapping[str, npt.NDArray[Any]]
+    words_onnx: bytes
+    sentences_onnx: bytes
+    extra: Mapping[str, bytes]
+
+    def words(self) -> list[str]:
+        """The vocabulary in order of word id."""
+        return self.words_utf8.decode().split("\n")[:-1]
+
+
+def read_bundle(path: str | os.PathLike[str], *, sha256: str | None = None) -> Bundle:
+    """Read the directory at `path` and check all of it, but for words given twice.
+
+    Those are left to `Vocabulary`, which finds them as it builds its index of `words_utf8` and
+    raises InputError; a set of them here would cost more than all else in this function.
+
+    `sha256` pins the manifest, and through its digests every byte of the bundle: it is what
+    `sha256sum manifest.json` prints. `path` itself may be a link; nothing inside may. A reader
+    that meets a save in progress gets the old bundle or the new one, whole.
+
+    Raises BundleError: what is wrong, in which file, at which key or byte.
+    Raises InputError: `sha256` is not 64 hexadecimal digits.
+    """
+    if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
+        raise InputError(f"sha256: expected 64 hexadecimal digits, got {show(sha256)}")
+    where = os.fsdecode(path)
+    for attempt in range(_READ_ATTEMPTS):
+        with Directory(where) as directory:
+            try:
+                return _read(directory, sha256)
+            except BundleError:
+                if attempt + 1 == _READ_ATTEMPTS or not directory.replaced():
+                    raise
+    raise AssertionError("unreachable")
+
+
+def write_bundle(
+    path: str | os.PathLike[str],
+    *,
+    tags: Sequence[str],
+    scheme: str,
+    max_characters: int,
+    lookup: Sequence[str],
+    characters: Sequence[int],
+    lexicons: Sequence[Lexicon],
+    features: int,
+    hidden: int,
+    words: Sequence[str],
+    arrays: Mapping[str, npt.NDArray[Any]],
+    words_onnx: bytes,
+    sentences_onnx: bytes,
+    license: str,
+    description: str,
+    scores: Mapping[str, Any],
+    training: Mapping[str, Any],
+    libraries: Mapping[str, str],
+    created: str,
+    extra: Mapping[str, bytes] = MappingProxyType({}),
+) -> Bundle:
+    """Save a bundle at `path` and return it as `read_bundle` would.
+
+    The arguments are the fields of `Manifest` and `Bundle`; rows, width and dtype follow from
+    `arrays["vectors"]`. `scores` and `training` are any JSON of 16 levels at most, counted from
+    the manifest itself, in strings of at most 1 KiB. All of it passes the reader's own checks
+    before anything is written, and no word may come twice.
+
+    An existing bundle at `path` is replaced; a directory that holds anything else is not. A
+    process killed at any instant leaves the old bundle or the new one, whole; `save_directory`
+    says how.
+
+    Raises BundleError: the fields disagree, or the disk refuses.
+    """
+    where = os.fsdecode(path)
+    try:
+        words_utf8 = "".join(f"{word}\n" for word in words).encode()
+    except UnicodeEncodeError as error:
+        refuse(f"{where}/words.txt", f"no lone surrogates in words, got {error}")
+    files = {
+        "words.txt": words_utf8,
+        "arrays.safetensors": safetensors_bytes(arrays, f"{where}/arrays.safetensors"),
+        "words.onnx": words_onnx,
+        "sentences.onnx": sentences_onnx,
+        **extra,
+    }
+    vectors = arrays.get("vectors", np.empty((0, 0), np.float32))
+    rows, width = vectors.shape if vectors.ndim == 2 else (0, 0)
+    manifest = Manifest(
+        tags=tuple(tags),
+        scheme=scheme,
+        max_characters=max_characters,
+        lookup=tuple(lookup),
+        characters=tuple(characters),
+        rows=rows,
+        width=width,
+        dtype=vectors.dtype.name,
+        lexicons=tuple(lexicons),
+        features=features,
+        hidden=hidden,
+        files={
+            name: FileRecord(hashlib.sha256(data).hexdigest(), len(data))
+            for name, data in files.items()
+        },
+        license=license,
+        description=description,
+        scores=scores,
+        training=training,
+        libraries=libraries,
+        created=created,
+    )
+    saved = manifest_bytes(manifest, f"{where}/{MANIFEST}")
+    bundle = _assemble(saved, parse_manifest(saved, f"{where}/{MANIFEST}"), files, where)
+    if bundle.word_count != len(words):
+        refuse(f"{where}/words.txt", "words without line feeds, got one that holds a line feed")
+    _check_distinct(bundle.words(), f"{where}/words.txt")
+    save_directory({**files, MANIFEST: saved}, where)
+    return bundle
+
+
+def quantize_int8(
+    vectors: npt.NDArray[np.floating[Any]],
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+    """int8 [R, D] and float32 scales [R] of finite `vectors` [R, D]; value = int8 * scale.
+
+    Symmetric, one scale a row: the largest magnitude of a row becomes ±127, and no value moves
+    by more than half a scale. Raises InputError on another rank and on NaN or infinity.
+    """
+    if vectors.ndim != 2:
+        raise InputError(f"vectors: expected [rows, width], got shape {vectors.shape}")
+    largest = np.abs(vectors).max(axis=1, initial=0.0).astype(np.float64)
+    if not np.isfinite(largest).all():
+        row = int(np.flatnonzero(~np.isfinite(largest))[0])
+        raise InputError(f"vectors: expected finite values, got NaN or infinity in row {row}")
+    with np.errstate(over="ignore", under="ignore"):
+        scales = (largest / 127).astype(np.float32)
+        # Rounding up at the edge of float32 would make 127 * scale infinite.
+        scales = np.where(np.isinf(scales * np.float32(127)), np.nextafter(scales, 0), scales)
+    divisors = np.where(scales == 0, 1, scales).astype(np.float64)[:, None]
+    quantized = np.clip(np.rint(vectors / divisors), -127, 127).astype(np.int8)
+    return quantized, scales.astype(np.float32)
+
+
+def dequantize(
+    vectors: npt.NDArray[Any], scales: npt.NDArray[np.float32] | None
+) -> npt.NDArray[np.float32]:
+    """float32 [R, D] of stored `vectors` [R, D]; `scales` [R] for int8, None for float types."""
+    values = vectors.astype(np.float32)
+    return values if scales is None else values * scales[:, None]
+
+
+def _read(directory: Directory, sha256: str | None) -> Bundle:
+    """The bundle in `directory`; file sizes are compared before anything large is read."""
+    where = directory.path
+    sizes = directory.sizes()
+    if MANIFEST not in sizes:
+        refuse(where, f"a bundle, got a directory without {MANIFEST}")
+    if sizes[MANIFEST] > MAX_MANIFEST:
+        refuse(f"{where}/{MANIFEST}", f"at most {MAX_MANIFEST} bytes, got {sizes[MANIFEST]}")
+    saved = directory.read(MANIFEST, sizes[MANIFEST])
+    actual = hashlib.sha256(saved).hexdigest()
+    if sha256 is not None and sha256.lower() != actual:
+        refuse(f"{where}/{MANIFEST}", f"SHA-256 {sha256.lower()} as asked for, got {actual}")
+    manifest = parse_manifest(saved, f"{where}/{MANIFEST}")
+    for name in sizes.keys() - manifest.files.keys() - {MANIFEST}:
+        refuse(f"{where}/{name}", "only files that the manifest lists; remove this one")
+    for name, record in manifest.files.items():
+        if name not in sizes:
+            refuse(f"{where}/{name}", "a file, as the manifest lists it, got none")
+        if sizes[name] != record.bytes:
+            refuse(f"{where}/{name}", f"{record.bytes} bytes, got {sizes[name]}")
+    files = {name: directory.read(name, record.bytes) for name, record in manifest.files.items()}
+    return _assemble(saved, manifest, files, where)
+
+
+def _assemble(
+    saved: bytes, manifest: Manifest, files: Mapping[str, bytes], where: str
+) -> Bundle:
+    """The bundle of a manifest, parsed from `saved`, and the files that it lists, all checked."""
+    for name, record in manifest.files.items():
+        actual = hashlib.sha256(files[name]).hexdigest()
+        if actual != record.sha256:
+            refuse(f"{where}/{name}", f"SHA-256 {record.sha256}, got {actual}: damaged")
+    word_count = _count_words(files["words.txt"], f"{where}/words.txt")
+    arrays = parse_safetensors(files["arrays.safetensors"], f"{where}/arrays.safetensors")
+    _check_arrays(arrays, manifest, word_count, f"{where}/arrays.safetensors")
+    for name in ("words.onnx", "sentences.onnx"):
+        screen_onnx(files[name], f"{where}/{name}")
+    return Bundle(
+        path=where,
+        sha256=hashlib.sha256(saved).hexdigest(),
+        manifest=manifest,
+        words_utf8=files["words.txt"],
+        word_count=word_count,
+        arrays=MappingProxyType(arrays),
+        words_onnx=files["words.onnx"],
+        sentences_onnx=files["sentences.onnx"],
+        extra=MappingProxyType({name: files[name] for name in OPTIONAL if name in files}),
+    )
+
+
+def _count_words(data: bytes, where: str) -> int:
+    """The number of words in words.txt: UTF-8 lines, none empty or too long."""
+    codes = np.frombuffer(data, np.uint8)
+    if data and codes[-1] != 10:
+        refuse(where, "a line feed after the last word, got none: cut short")
+    ends = np.flatnonzero(codes == 10)
+    if len(ends) > MAX_WORDS:
+        refuse(where, f"at most {MAX_WORDS} words, got {len(ends)}")
+    sizes = np.diff(ends, prepend=-1) - 1
+    wrong = np.flatnonzero((sizes == 0) | (sizes > MAX_STRING))
+    if len(wrong):
+        line = int(wrong[0])
+        refuse(f"{where}:{line + 1}", f"1 to {MAX_STRING} bytes, got {sizes[line]}")
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        refuse(where, f"UTF-8, got {error.reason} at byte {error.start}")
+    return len(ends)
+
+
+def _check_distinct(words: Iterable[str], where: str) -> None:
+    lines: dict[str, int] = {}
+    for line, word in enumerate(words, 1):
+        if lines.setdefault(word, line) != line:
+            refuse(f"{where}:{line}", f"a new word, got {show(word)} of line {lines[word]}")
+
+
+def _check_arrays(
+    arrays: Mapping[str, npt.NDArray[Any]], manifest: Manifest, word_count: int, where: str
+) -> None:
+    """Refuse arrays whose names, shapes, dtypes or values disagree with the manifest."""
+    tags, rows = len(manifest.tags), manifest.rows
+    if manifest.lexicons and word_count < rows or not manifest.lexicons and word_count != rows:
+        extent = "at least" if manifest.lexicons else "as many words as vectors,"
+        refuse(where, f"{extent} {rows} words in words.txt, got {word_count}")
+    wanted: dict[str, tuple[tuple[int, ...], str]] = {
+        "vectors": ((rows, manifest.width), manifest.dtype),
+        "unknown": ((manifest.width,), "float32"),
+        "start": ((tags,), "float32"),
+        "transitions": ((tags, tags), "float32"),
+        "end": ((tags,), "float32"),
+    }
+    if manifest.dtype == "int8":
+        wanted["scales"] = ((rows,), "float32")
+    if manifest.lexicons:
+        wanted["categories"] = ((word_count, len(manifest.lexicons)), "uint16")
+    if arrays.keys() != wanted.keys():
+        refuse(where, f"the arrays {sorted(wanted)}, got {show(sorted(arrays))}")
+    for name, (shape, dtype) in wanted.items():
+        array = arrays[name]
+        if array.shape != shape or array.dtype != np.dtype(dtype):
+            got = f"{array.dtype.name} {list(array.shape)}"
+            refuse(f"{where}: {name}", f"{dtype} {list(shape)}, got {got}")
+        check_finite(array, f"{where}: {name}")
+    if manifest.dtype == "int8":
+        scales = arrays["scales"]
+        with np.errstate(over="ignore"):
+            usable = (scales >= 0) & np.isfinite(scales * np.float32(127))
+        if not usable.all():
+            row = int(np.flatnonzero(~usable)[0])
+            refuse(f"{where}: scales[{row}]", f"from 0 to 2.6e36, got {scales[row]}")
+        if arrays["vectors"].min(initial=0) < -127:
+            refuse(f"{where}: vectors", "int8 from -127 to 127, got -128")
+    for column, lexicon in enumerate(manifest.lexicons):
+        largest = int(arrays["categories"][:, column].max(initial=0))
+        if largest >= lexicon.categories:
+            problem = f"categories below {lexicon.categories} of {show(lexicon.name)}"
+            refuse(f"{where}: categories", f"{problem}, got {largest}")

@@ -1,0 +1,249 @@
+"""manifest.json: what a model is, and the size and SHA-256 of every other file of its bundle.
+
+Version 1.0 of the format. A reader knows its own minor version and all before it. A later minor
+version exists only because it holds something that an older reader cannot check, so it is
+refused too.
+"""
+
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from fastner.directory import OPTIONAL, REQUIRED
+from fastner.errors import BundleError
+from fastner.strict import Json, parse_json, refuse, show, twice
+from fastner.tags import TagScheme
+
+MAX_MANIFEST = 4 << 20  # bytes
+MAX_WORDS = 20_000_000
+LOOKUPS = ("exact", "lower", "digits")
+
+_FORMAT = (1, 0)
+_KEYS = (
+    "format tags scheme normalization characters vectors lexicons features hidden files "
+    "license description scores training libraries created sha256"
+)
+_SCHEMES = {scheme.value: scheme for scheme in (TagScheme.BIOES, TagScheme.IOB2)}
+_DTYPES = ("int8", "float16", "float32")
+_NO_DIGEST = "0" * 64
+
+_MAX_FILE = 4 << 30  # bytes
+_MAX_TAGS = 4096
+_MAX_WIDTH = 1 << 16  # of a vector, a feature row, a hidden state
+_MAX_CHARACTERS = 4096  # of a word, as seen by the character encoder
+_MAX_LEXICONS = 64
+_MAX_CATEGORIES = 1 << 16
+
+
+class FileRecord(NamedTuple):
+    """Size and SHA-256 (64 lower-case hexadecimal digits) of one file of a bundle."""
+
+    sha256: str
+    bytes: int
+
+
+class Lexicon(NamedTuple):
+    """A word lexicon: its category ids run over [0, categories), 0 for a word it lacks."""
+
+    name: str
+    categories: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Manifest:
+    """The content of manifest.json; out of `parse_manifest`, every field is as stated here."""
+
+    tags: tuple[str, ...]  # a tag's id is its index; holds "O"
+    scheme: str  # "BIOES" or "IOB2"
+    max_characters: int  # longer words are seen by their first and last halves
+    lookup: tuple[str, ...]  # forms of a word to try in turn, from LOOKUPS, "exact" first
+    characters: tuple[int, ...]  # code points, ascending; id = index + 2 (0 padding, 1 unknown)
+    rows: int  # words that have a vector: the first ones of words.txt
+    width: int  # of a vector
+    dtype: str  # "int8", "float16" or "float32"
+    lexicons: tuple[Lexicon, ...]
+    features: int  # width of the feature row that words.onnx makes of a word
+    hidden: int  # width of one direction of the sentence encoder
+    files: Mapping[str, FileRecord]
+    license: str
+    description: str
+    scores: Mapping[str, Any]  # any JSON, as is `training`
+    training: Mapping[str, Any]
+    libraries: Mapping[str, str]
+    created: str
+
+
+def manifest_bytes(manifest: Manifest, where: str) -> bytes:
+    """manifest.json: one key a line, and last the digest of the text itself.
+
+    Nothing is checked but that JSON can hold it, within the size that a reader accepts.
+    """
+    content = {
+        "format": {"name": "fastner", "version": "{}.{}".format(*_FORMAT)},
+        "tags": manifest.tags,
+        "scheme": manifest.scheme,
+        "normalization": {
+            "max_characters": manifest.max_characters,
+            "lookup": manifest.lookup,
+        },
+        "characters": manifest.characters,
+        "vectors": {"rows": manifest.rows, "width": manifest.width, "dtype": manifest.dtype},
+        "lexicons": [{"name": name, "categories": size} for name, size in manifest.lexicons],
+        "features": manifest.features,
+        "hidden": manifest.hidden,
+        "files": {name: record._asdict() for name, record in manifest.files.items()},
+        "license": manifest.license,
+        "description": manifest.description,
+        "scores": dict(manifest.scores),
+        "training": dict(manifest.training),
+        "libraries": dict(manifest.libraries),
+        "created": manifest.created,
+        "sha256": _NO_DIGEST,
+    }
+    try:
+        lines = [
+            f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}"
+            for key, value in content.items()
+        ]
+        text = ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        refuse(where, f"fields that JSON can hold, got {error}")
+    if len(text) > MAX_MANIFEST:
+        refuse(where, f"at most {MAX_MANIFEST} bytes, got {len(text)}")
+    head, _, tail = text.rpartition(_NO_DIGEST.encode())
+    return head + hashlib.sha256(text).hexdigest().encode() + tail
+
+
+def parse_manifest(data: bytes, where: str) -> Manifest:
+    """The manifest of manifest.json's bytes; raises BundleError, saying which key is wrong."""
+    content = parse_json(data, where)
+    _check_version(content)
+    fields = content.fields(_KEYS)
+    _check_own_digest(data, fields["sha256"], where)
+    fields["format"].fields("name version")["name"].choice(["fastner"])
+    scheme = fields["scheme"].choice(_SCHEMES)
+    normalization = fields["normalization"].fields("max_characters lookup")
+    vectors = fields["vectors"].fields("rows width dtype")
+    libraries = fields["libraries"].members()
+    return Manifest(
+        tags=_tags(fields["tags"], _SCHEMES[scheme]),
+        scheme=scheme,
+        max_characters=normalization["max_characters"].integer(2, _MAX_CHARACTERS),
+        lookup=_lookup(normalization["lookup"]),
+        characters=_characters(fields["characters"]),
+        rows=vectors["rows"].integer(0, MAX_WORDS),
+        width=vectors["width"].integer(1, _MAX_WIDTH),
+        dtype=vectors["dtype"].choice(_DTYPES),
+        lexicons=_lexicons(fields["lexicons"]),
+        features=fields["features"].integer(1, _MAX_WIDTH),
+        hidden=fields["hidden"].integer(1, _MAX_WIDTH),
+        files=_files(fields["files"]),
+        license=fields["license"].string(),
+        description=fields["description"].string(),
+        scores=MappingProxyType(fields["scores"].object()),
+        training=MappingProxyType(fields["training"].object()),
+        libraries=MappingProxyType({name: item.string() for name, item in libraries.items()}),
+        created=fields["created"].string(),
+    )
+
+
+def _check_version(content: Json) -> None:
+    """Refuse another version of the format, before all keys that it may have changed."""
+    form = content.value.get("format") if type(content.value) is dict else None
+    version = form.get("version") if type(form) is dict else None
+    number = "(0|[1-9][0-9]{0,3})"
+    match = re.fullmatch(rf"{number}\.{number}", version) if type(version) is str else None
+    key = f"{content.where}: format.version"
+    if match is None:
+        refuse(key, f'a version such as "1.0", got {show(version)}')
+    found = (int(match[1]), int(match[2]))
+    if found > _FORMAT:
+        raise BundleError(
+            f"{content.where}: format {version} was written by a newer fastner, this one reads "
+            f"up to {_FORMAT[0]}.{_FORMAT[1]}; upgrade fastner"
+        )
+    if found[0] != _FORMAT[0]:
+        refuse(key, f"{_FORMAT[0]}.x, got {version}; train the model anew")
+
+
+def _check_own_digest(data: bytes, sha256: Json, where: str) -> None:
+    """Refuse a manifest that changed after it was saved, be it by one blank.
+
+    Its key "sha256" is the SHA-256 of the text with zeros for these 64 digits. This is against
+    damage; against a stranger, who can compute it anew, there is `read_bundle(..., sha256=)`.
+    """
+    digest = _digest(sha256).encode()
+    head, found, tail = data.rpartition(digest)
+    actual = hashlib.sha256(head + _NO_DIGEST.encode() + tail).hexdigest()
+    if not found or actual.encode() != digest:
+        refuse(where, "a manifest as it was saved, got a changed one: damaged, or edited by hand")
+
+
+def _digest(value: Json) -> str:
+    if not re.fullmatch("[0-9a-f]{64}", value.string()):
+        value.refuse("64 lower-case hexadecimal digits")
+    return value.value
+
+
+def _tags(value: Json, scheme: TagScheme) -> tuple[str, ...]:
+    tags = []
+    for item in value.elements(_MAX_TAGS):
+        tag = item.string()
+        prefix, _, label = tag.partition("-")
+        spanning = len(prefix) == 1 and prefix in scheme.prefixes and label
+        if tag != "O" and not (spanning and tag.split() == [tag]):
+            prefixes = "-, ".join(scheme.prefixes)
+            item.refuse(f"'O' or one of {prefixes}- and a label without blanks ({scheme.value})")
+        tags.append(tag)
+    if repeated := twice(tags):
+        refuse(value.where, f"each tag once, got {show(repeated)} twice")
+    if "O" not in tags:
+        refuse(value.where, "the tag 'O' among them, got none")
+    return tuple(tags)
+
+
+def _lookup(value: Json) -> tuple[str, ...]:
+    forms = [item.choice(LOOKUPS) for item in value.elements(len(LOOKUPS))]
+    if forms[:1] != ["exact"] or twice(forms):
+        value.refuse(f"'exact', then others of {list(LOOKUPS)}, each once")
+    return tuple(forms)
+
+
+def _characters(value: Json) -> tuple[int, ...]:
+    items = value.elements(sys.maxunicode + 1)
+    codes = [item.integer(0, sys.maxunicode) for item in items]
+    for item, (before, after) in zip(items[1:], pairwise(codes), strict=True):
+        if after <= before:
+            item.refuse(f"ascending code points, more than {before}")
+    return tuple(codes)
+
+
+def _lexicons(value: Json) -> tuple[Lexicon, ...]:
+    lexicons: dict[str, Lexicon] = {}
+    for item in value.elements(_MAX_LEXICONS):
+        fields = item.fields("name categories")
+        name = fields["name"].string()
+        if not name or name in lexicons:
+            fields["name"].refuse("a name of its own")
+        lexicons[name] = Lexicon(name, fields["categories"].integer(1, _MAX_CATEGORIES))
+    return tuple(lexicons.values())
+
+
+def _files(value: Json) -> Mapping[str, FileRecord]:
+    records = {}
+    for name, item in value.members().items():
+        if name not in REQUIRED and name not in OPTIONAL:
+            refuse(item.where, f"only the files {[*REQUIRED, *OPTIONAL]}, got another")
+        fields = item.fields("sha256 bytes")
+        size = fields["bytes"].integer(0, _MAX_FILE)
+        records[name] = FileRecord(_digest(fields["sha256"]), size)
+    for name in REQUIRED:
+        if name not in records:
+            refuse(value.where, f"the file {name!r}, got none")
+    return MappingProxyType(records)
