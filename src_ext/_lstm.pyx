@@ -1,0 +1,91 @@
+"""Hands arrays that fastner.lstm has checked to lstm.hpp, without the GIL; checks nothing."""
+
+from libc.stdint cimport int32_t, int64_t
+from libcpp cimport bool as cbool
+from libcpp.memory cimport unique_ptr
+
+
+cdef extern from "lstm.hpp" namespace "fastner::lstm" nogil:
+    cdef enum class Isa(int):
+        portable
+        avx2
+        avx512
+
+    cbool isa_supported(Isa isa)
+    Isa best_isa()
+
+    cppclass Cell:
+        const float* kernel
+        const float* recurrent
+        const float* bias
+
+    cppclass Model:
+        Model(const Cell& forward, const Cell& backward, const float* top, const float* top_bias,
+              int64_t inputs, int64_t hidden, int64_t tags, Isa isa, cbool fixed) except +
+        int64_t projection_width()
+
+    cppclass Batch:
+        const float* projections
+        const int32_t* lengths
+        float* emissions
+        int64_t tokens
+        int64_t sentences
+
+    void c_project "fastner::lstm::project"(const Model& model, const float* features,
+                                            int64_t count, float* rows) except +
+    void c_emissions "fastner::lstm::emissions"(const Model& model, const Batch& batch) except +
+
+
+ISAS = tuple(
+    name
+    for name, isa in (("portable", 0), ("avx2", 1), ("avx512", 2))
+    if isa_supported(<Isa><int>isa)
+)
+
+
+cdef inline Cell _cell(const float[:, ::1] kernel, const float[:, ::1] recurrent,
+                       const float[::1] bias) noexcept:
+    cdef Cell cell
+    cell.kernel = <const float*>kernel._data
+    cell.recurrent = <const float*>recurrent._data
+    cell.bias = <const float*>bias._data
+    return cell
+
+
+cdef class Layer:
+    cdef unique_ptr[Model] model
+
+    def __cinit__(self, forward, backward, const float[:, ::1] kernel, const float[::1] bias,
+                  isa=None, cbool fixed=False):
+        cdef Isa chosen = best_isa()
+        if isa is not None:
+            if isa not in ISAS:
+                raise ValueError(f"expected one of {ISAS}, got {isa!r}")
+            chosen = <Isa><int>("portable", "avx2", "avx512").index(isa)
+        cdef Cell cells[2]
+        cells[0] = _cell(forward[0], forward[1], forward[2])
+        cells[1] = _cell(backward[0], backward[1], backward[2])
+        self.model.reset(new Model(cells[0], cells[1], &kernel[0, 0], &bias[0],
+                                   forward[0].shape[0], forward[1].shape[0], bias.shape[0],
+                                   chosen, fixed))
+
+    @property
+    def projection_width(self):
+        return self.model.get().projection_width()
+
+    def project(self, const float[:, ::1] features, float[:, ::1] rows):
+        cdef int64_t count = features.shape[0]
+        with nogil:
+            c_project(self.model.get()[0], <const float*>features._data, count,
+                      <float*>rows._data)
+
+    def emissions(self, const float[:, :, ::1] projections, const int32_t[::1] lengths,
+                  float[:, :, ::1] out):
+        cdef Batch batch
+        batch.projections = <const float*>projections._data
+        batch.lengths = <const int32_t*>lengths._data
+        batch.emissions = <float*>out._data
+        batch.tokens = projections.shape[0]
+        batch.sentences = projections.shape[1]
+        with nogil:
+            c_emissions(self.model.get()[0], batch)

@@ -1,0 +1,396 @@
+"""fastner.lstm against a float64 reference and onnxruntime, on every instruction set here."""
+
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastner import _lstm
+from fastner.errors import InputError
+from fastner.lstm import BiLSTM
+
+SEEDS = st.integers(0, 2**32 - 1)
+PRECISIONS = ("float32", "int16")
+KERNELS = [(isa, precision) for isa in _lstm.ISAS for precision in PRECISIONS]
+# float32: rounding. int16: states are multiples of 2^-13, weights of 2^-18 of a column's sum.
+TOLERANCE = {"float32": 1e-5, "int16": 1e-3}
+
+
+def make(rng, inputs, hidden, tags, *, strength=1.0):
+    """Weights (forward, backward, kernel, bias) of about a trained network's size."""
+
+    def cell():
+        return (
+            rng.normal(0, strength / np.sqrt(inputs), (inputs, 4 * hidden)).astype(np.float32),
+            rng.normal(0, strength / np.sqrt(hidden), (hidden, 4 * hidden)).astype(np.float32),
+            rng.normal(0, 0.3, 4 * hidden).astype(np.float32),
+        )
+
+    forward, backward = cell(), cell()
+    kernel = rng.normal(0, 0.3, (2 * hidden, tags)).astype(np.float32)
+    return forward, backward, kernel, rng.normal(0, 0.3, tags).astype(np.float32)
+
+
+class Native:
+    """One kernel of the compiled module, chosen by name, behind the methods of BiLSTM."""
+
+    def __init__(self, weights, isa, precision):
+        self.layer = _lstm.Layer(*weights, isa=isa, fixed=precision == "int16")
+        self.tags = len(weights[3])
+
+    def project(self, features):
+        rows = np.full((len(features), self.layer.projection_width), np.nan, np.float32)
+        self.layer.project(features, rows)
+        return rows
+
+    def emissions(self, projections, lengths):
+        tokens, sentences, _ = projections.shape
+        out = np.full((sentences, tokens, self.tags), np.nan, np.float32)
+        self.layer.emissions(projections, lengths, out)
+        return out
+
+
+def batch_of(lstm, sentences, *, padding=np.nan):
+    """projections [T, B, …] and lengths [B] of sentences given as features [their length, D]."""
+    lengths = np.array([len(s) for s in sentences], np.int32)
+    rows = lstm.project(np.concatenate(sentences))
+    batch = np.full((max(lengths), len(lengths), rows.shape[1]), padding, np.float32)
+    end = 0
+    for b, length in enumerate(lengths):
+        batch[:length, b] = rows[end : end + length]
+        end += length
+    return batch, lengths
+
+
+def expected(weights, features):
+    forward, backward, kernel, bias = weights
+    directions = tuple(
+        SimpleNamespace(kernel=w, recurrent=u, bias=b) for w, u, b in (forward, backward)
+    )
+    dense = SimpleNamespace(kernel=kernel, bias=bias, activation="linear")
+    return reference.sentence_emissions(
+        SimpleNamespace(lstms=(directions,), dense=(dense,)), features.astype(np.float64)
+    )
+
+
+def features_of(rng, lengths, inputs):
+    return [rng.normal(0, 1, (n, inputs)).astype(np.float32) for n in lengths]
+
+
+# ---- values --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("isa, precision", KERNELS)
+@settings(deadline=None, max_examples=40)
+@given(
+    SEEDS,
+    st.lists(st.integers(1, 12), min_size=1, max_size=9),
+    st.integers(1, 20),
+    st.integers(1, 37),
+    st.integers(1, 70),
+)
+def test_emissions_are_the_reference(isa, precision, seed, lengths, inputs, hidden, tags):
+    rng = np.random.default_rng(seed)
+    weights = make(rng, inputs, hidden, tags, strength=1.5)
+    lstm = Native(weights, isa, precision)
+    sentences = features_of(rng, lengths, inputs)
+    emissions = lstm.emissions(*batch_of(lstm, sentences))
+    for b, sentence in enumerate(sentences):
+        np.testing.assert_allclose(
+            emissions[b, : len(sentence)],
+            expected(weights, sentence),
+            rtol=0,
+            atol=TOLERANCE[precision],
+        )
+        assert not emissions[b, len(sentence) :].any()
+
+
+@pytest.mark.parametrize("isa, precision", KERNELS)
+def test_the_size_of_a_trained_network(isa, precision):
+    rng = np.random.default_rng(7)
+    weights = make(rng, 140, 100, 17, strength=1.5)
+    lstm = Native(weights, isa, precision)
+    sentences = features_of(rng, [512, 1, 100], 140)
+    emissions = lstm.emissions(*batch_of(lstm, sentences))
+    for b, sentence in enumerate(sentences):
+        wrong = np.abs(emissions[b, : len(sentence)] - expected(weights, sentence)).max()
+        assert wrong < TOLERANCE[precision]
+
+
+@pytest.mark.parametrize("isa, precision", KERNELS)
+def test_gates_keep_their_accuracy_from_zero_to_saturation(isa, precision):
+    # One unit, no recurrence: s = sigmoid(o) tanh(sigmoid(i) tanh(g)), each gate swept alone.
+    sweep = np.concatenate([np.linspace(-40, 40, 4001), [-1e30, -200, -0.0, 0, 1e-20, 200, 1e30]])
+    for gate in (0, 2, 3):
+        kernel = np.zeros((1, 4), np.float32)
+        kernel[0, gate] = 1
+        bias = np.array([3, 0, 3, 3], np.float32)
+        bias[gate] = 0
+        cell = kernel, np.zeros((1, 4), np.float32), bias
+        weights = cell, cell, np.array([[1], [0]], np.float32), np.zeros(1, np.float32)
+        lstm = Native(weights, isa, precision)
+        words = sweep.astype(np.float32)[:, None]
+        emissions = lstm.emissions(
+            lstm.project(words)[None], np.ones(len(words), np.int32)
+        )[:, 0, 0]
+        with np.errstate(over="ignore"):
+            wanted = [expected(weights, word[None])[0, 0] for word in words]
+        np.testing.assert_allclose(emissions, wanted, rtol=0, atol=3e-7)
+
+
+@pytest.mark.parametrize("isa, precision", KERNELS)
+def test_memory_may_grow_without_bound(isa, precision):
+    # i = f = g = 1: the memory counts the tokens
+    bias = np.array([30, 30, 30, 30], np.float32)
+    cell = np.zeros((1, 4), np.float32), np.zeros((1, 4), np.float32), bias
+    weights = cell, cell, np.ones((2, 1), np.float32), np.zeros(1, np.float32)
+    lstm = Native(weights, isa, precision)
+    emissions = lstm.emissions(*batch_of(lstm, [np.zeros((100_000, 1), np.float32)]))
+    assert emissions[0, -1, 0] == pytest.approx(1 + np.tanh(1), abs=1e-6)
+    assert (np.abs(emissions[0, 50:-50] - 2) < 1e-6).all()
+
+
+@pytest.mark.parametrize("isa", _lstm.ISAS)
+def test_int16_sums_cannot_leave_32_bits(isa):
+    # states near 1 times weights of one sign: the largest sums there are
+    hidden = 256
+    recurrent = np.full((hidden, 4 * hidden), 0.5, np.float32)
+    recurrent[:, ::2] = 1e-3
+    cell = np.zeros((1, 4 * hidden), np.float32), recurrent, np.full(4 * hidden, 20, np.float32)
+    weights = cell, cell, np.ones((2 * hidden, 3), np.float32), np.zeros(3, np.float32)
+    lstm = Native(weights, isa, "int16")
+    sentence = np.zeros((6, 1), np.float32)
+    emissions = lstm.emissions(*batch_of(lstm, [sentence]))[0]
+    np.testing.assert_allclose(emissions, expected(weights, sentence), rtol=1e-4)
+
+
+@pytest.mark.parametrize("isa, precision", KERNELS)
+@pytest.mark.parametrize("size", [3e38, 1e-42])
+def test_weights_of_any_finite_size(isa, precision, size):
+    rng = np.random.default_rng(8)
+    cells = [
+        tuple((np.sign(a) * size).astype(np.float32) for a in cell)
+        for cell in make(rng, 5, 9, 3)[:2]
+    ]
+    lstm = Native((*cells, *make(rng, 5, 9, 3)[2:]), isa, precision)
+    emissions = lstm.emissions(*batch_of(lstm, features_of(rng, [4, 7], 5)))
+    assert np.isfinite(emissions).all()
+
+
+@pytest.mark.parametrize("isa, precision", KERNELS)
+def test_emissions_are_those_of_onnxruntime(isa, precision):
+    onnx = pytest.importorskip("onnx", reason="builds a graph to compare with")
+    rng = np.random.default_rng(3)
+    weights = make(rng, 24, 20, 9)
+    session = onnx_session(onnx, weights)
+    lstm = Native(weights, isa, precision)
+    for lengths in ([1], [512], [5, 9, 2, 9], list(range(1, 33))):
+        sentences = features_of(rng, lengths, 24)
+        features = np.zeros((max(lengths), len(lengths), 24), np.float32)
+        for b, sentence in enumerate(sentences):
+            features[: len(sentence), b] = sentence
+        batch, counts = batch_of(lstm, sentences)
+        (wanted,) = session.run(None, {"features": features, "lengths": counts})
+        emissions = lstm.emissions(batch, counts)
+        for b, length in enumerate(lengths):
+            wrong = np.abs(emissions[b, :length] - wanted[:length, b]).max()
+            assert wrong < TOLERANCE[precision]
+
+
+def onnx_session(onnx, weights):
+    """features [T, B, D], lengths [B] -> emissions [T, B, K] by onnxruntime's LSTM."""
+    import onnxruntime as ort
+
+    forward, backward, kernel, bias = weights
+    hidden = forward[1].shape[0]
+
+    def gates(matrix):  # Keras' i f c o -> ONNX' i o f c
+        i, f, c, o = np.split(matrix, 4, axis=-1)
+        return np.concatenate([i, o, f, c], axis=-1)
+
+    arrays = {
+        "W": np.stack([gates(cell[0]).T for cell in (forward, backward)]),
+        "R": np.stack([gates(cell[1]).T for cell in (forward, backward)]),
+        "B": np.stack([np.pad(gates(cell[2]), (0, 4 * hidden)) for cell in (forward, backward)]),
+        "kernel": kernel,
+        "bias": bias,
+        "shape": np.array([0, 0, 2 * hidden]),
+    }
+    node, value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+    number = onnx.TensorProto.FLOAT
+    graph = onnx.helper.make_graph(
+        [
+            node(
+                "LSTM",
+                ["features", "W", "R", "B", "lengths"],
+                ["y"],
+                direction="bidirectional",
+                hidden_size=hidden,
+            ),
+            node("Transpose", ["y"], ["turned"], perm=[0, 2, 1, 3]),
+            node("Reshape", ["turned", "shape"], ["states"]),
+            node("MatMul", ["states", "kernel"], ["product"]),
+            node("Add", ["product", "bias"], ["emissions"]),
+        ],
+        "lstm",
+        [
+            value("features", number, ["T", "B", forward[0].shape[0]]),
+            value("lengths", onnx.TensorProto.INT32, ["B"]),
+        ],
+        [value("emissions", number, ["T", "B", len(bias)])],
+        [
+            onnx.numpy_helper.from_array(np.ascontiguousarray(array), name)
+            for name, array in arrays.items()
+        ],
+    )
+    model = onnx.helper.make_model(
+        graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8
+    )
+    return ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+# ---- a sentence alone ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("isa, precision", KERNELS)
+@settings(deadline=None, max_examples=40)
+@given(SEEDS, st.lists(st.integers(1, 9), min_size=1, max_size=20), st.integers(1, 40))
+def test_a_batch_is_its_sentences_alone_bit_for_bit(isa, precision, seed, lengths, hidden):
+    rng = np.random.default_rng(seed)
+    lstm = Native(make(rng, 5, hidden, int(rng.integers(1, 40))), isa, precision)
+    sentences = features_of(rng, lengths, 5)
+    for padding in (np.nan, np.inf, 3e38):
+        together = lstm.emissions(*batch_of(lstm, sentences, padding=padding))
+        for b, sentence in enumerate(sentences):
+            alone = lstm.emissions(*batch_of(lstm, [sentence]))[0]
+            assert together[b, : len(sentence)].tobytes() == alone.tobytes()
+
+
+@pytest.mark.parametrize("isa", _lstm.ISAS)
+@settings(deadline=None, max_examples=20)
+@given(SEEDS, st.integers(1, 30), st.integers(1, 40))
+def test_a_projection_is_that_of_its_word_alone(isa, seed, words, hidden):
+    rng = np.random.default_rng(seed)
+    lstm = Native(make(rng, 13, hidden, 3), isa, "float32")
+    features = rng.normal(0, 1, (words, 13)).astype(np.float32)
+    together = lstm.project(features)
+    for u in range(words):
+        assert lstm.project(features[u : u + 1]).tobytes() == together[u].tobytes()
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_every_token_sees_the_whole_sentence(precision):
+    rng = np.random.default_rng(5)
+    lstm = BiLSTM(*make(rng, 8, 12, 5), precision=precision)
+    (sentence,) = features_of(rng, [6], 8)
+    before = lstm.emissions(*batch_of(lstm, [sentence]))[0]
+    for changed in (0, 5):
+        other = sentence.copy()
+        other[changed] += 1
+        after = lstm.emissions(*batch_of(lstm, [other]))[0]
+        assert (before != after).any(axis=1).all()
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_threads_give_the_same_bits(precision):
+    rng = np.random.default_rng(6)
+    lstm = BiLSTM(*make(rng, 16, 40, 9), precision=precision)
+    batches = [batch_of(lstm, features_of(rng, rng.integers(1, 12, n), 16)) for n in range(1, 17)]
+    wanted = [lstm.emissions(*batch).tobytes() for batch in batches]
+    wrong = []
+
+    def work():
+        for _ in range(20):
+            for batch, bits in zip(batches, wanted, strict=True):
+                if lstm.emissions(*batch).tobytes() != bits:
+                    wrong.append(batch)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+# ---- the edges of the interface ------------------------------------------------------------------
+
+
+def small(**options):
+    return BiLSTM(*make(np.random.default_rng(0), 4, 6, 3), **options)
+
+
+def test_out_is_written_and_returned():
+    lstm = small()
+    batch, lengths = batch_of(lstm, features_of(np.random.default_rng(1), [3, 2], 4))
+    out = np.full((2, 3, 3), np.nan, np.float32)
+    assert lstm.emissions(batch, lengths, out=out) is out
+    assert out.tobytes() == lstm.emissions(batch, lengths).tobytes()
+
+
+def test_nothing_to_do():
+    lstm = small()
+    width = lstm.projection_width
+    assert lstm.project(np.empty((0, 4), np.float32)).shape == (0, width)
+    for tokens, sentences in ((0, 0), (3, 0), (0, 2), (3, 2)):
+        batch = np.full((tokens, sentences, width), np.nan, np.float32)
+        emissions = lstm.emissions(batch, np.zeros(sentences, np.int32))
+        assert emissions.shape == (sentences, tokens, 3) and not emissions.any()
+
+
+@pytest.mark.parametrize("lengths", [[4], [-1]])
+def test_lengths_out_of_range(lengths):
+    lstm = small()
+    batch = np.zeros((3, 1, lstm.projection_width), np.float32)
+    with pytest.raises(InputError, match=r"0 <= lengths <= 3 .* got lengths\[0\]"):
+        lstm.emissions(batch, np.array(lengths, np.int32))
+
+
+def test_arrays_of_another_kind():
+    lstm = small()
+    width = lstm.projection_width
+    batch, lengths = np.zeros((3, 2, width), np.float32), np.ones(2, np.int32)
+    read_only = np.zeros((2, 3, 3), np.float32)
+    read_only.flags.writeable = False
+    for arguments, message in [
+        ((batch.astype(np.float64), lengths), "projections as aligned float32"),
+        ((batch[:, :, 1:], lengths), f"projections as aligned float32 .any, any, {width}"),
+        ((np.asfortranarray(batch), lengths), "projections to be C-contiguous"),
+        ((batch.tolist(), lengths), "projections .* got list"),
+        ((batch, lengths[:1]), "lengths as aligned int32 .2."),
+        ((batch, lengths.astype(np.int64)), "lengths as aligned int32"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            lstm.emissions(*arguments)
+    for out, message in [
+        (np.zeros((3, 2, 3), np.float32), "out as aligned float32 .2, 3, 3."),
+        (np.zeros((3, 2, 3), np.float32).transpose(1, 0, 2), "out to be C-contiguous"),
+        (read_only, "writeable"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            lstm.emissions(batch, lengths, out=out)
+    with pytest.raises(InputError, match="features as aligned float32 .any, 4."):
+        lstm.project(np.zeros((2, 5), np.float32))
+
+
+def test_weights_that_disagree():
+    forward, backward, kernel, bias = make(np.random.default_rng(0), 4, 6, 3)
+    nan = forward[0].copy()
+    nan[1, 2] = np.nan
+    for arguments, message in [
+        (((nan, *forward[1:]), backward, kernel, bias), "forward kernel to be finite"),
+        ((forward, (backward[0][:3], *backward[1:]), kernel, bias), "backward kernel .* .4, 24."),
+        ((forward, backward, kernel[1:], bias), "kernel as aligned float32 .12, any."),
+        ((forward, backward, kernel, bias[1:]), "bias as aligned float32 .3."),
+        ((forward, backward, kernel[:, :0], bias[:0]), "one feature and one tag"),
+        (((forward[0], forward[1][:0], forward[2]), backward, kernel, bias), "hidden units"),
+        ((forward, backward, kernel.astype(np.float64), bias), "got float64"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            BiLSTM(*arguments)
+    with pytest.raises(InputError, match="precision 'float32' or 'int16', got 'int8'"):
+        small(precision="int8")
