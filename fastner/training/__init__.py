@@ -1,0 +1,17 @@
+"""Training: Keras, gensim and tf2onnx live here and nowhere else."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its start-up notices are not ours to print
+
+from fastner.errors import DependencyError
+
+try:
+    from fastner.training.train import Progress, train
+except ModuleNotFoundError as error:
+    raise DependencyError(
+        f"training needs a package that is not installed ({error.name}); "
+        "run pip install 'fastner-crf[train]'"
+    ) from None
+
+__all__ = ["Progress", "train"]

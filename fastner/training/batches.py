@@ -1,0 +1,112 @@
+"""Batches of an encoded corpus: sentences of like length together, distinct words once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastner.corpus import Corpus
+from fastner.errors import InputError
+from fastner.vocab import Vocabulary
+
+NO_OFFSET, UNKNOWN_OFFSET = 0, 1  # rows of the tuned offsets; words of the training set follow
+
+
+class Batch(NamedTuple):
+    """Sentences of a corpus as `Network` takes them."""
+
+    inputs: dict[str, NDArray]
+    tag_ids: NDArray[np.int32]  # [B, T]
+    sentences: NDArray[np.int64]  # [B], their indices
+    words: NDArray[np.int64]  # [U], indices of the distinct words
+
+
+class Examples:
+    """A corpus encoded once, cut into batches as often as needed; immutable."""
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        vocabulary: Vocabulary,
+        vectors: NDArray[np.float32],
+        unknown: NDArray[np.float32],
+        tags: list[str],
+    ) -> None:
+        encoded = vocabulary.encode(corpus.sentences)
+        self.words = encoded.words
+        self.lengths = encoded.lengths
+        self._tokens = encoded.tokens
+        self._ends = np.cumsum(encoded.lengths)
+        tag_id = {tag: i for i, tag in enumerate(tags)}
+        try:
+            self._tag_ids = np.array([tag_id[t] for s in corpus.tags for t in s], np.int32)
+        except KeyError as error:
+            raise InputError(
+                f"{corpus.path}: expected the labels of the training corpus, got the tag "
+                f"{error.args[0]!r}; add sentences with it to the training corpus"
+            ) from None
+        rows = self.words.vector_rows
+        self.word_vectors = np.where((rows >= 0)[:, None], vectors[rows], unknown)
+        self.word_counts = np.bincount(encoded.tokens, minlength=len(rows))
+        self.offset_rows = np.where(rows >= 0, NO_OFFSET, UNKNOWN_OFFSET).astype(np.int32)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def tune(self, training_rows: NDArray[np.int32]) -> None:
+        """Gives the words whose vector row is in training_rows (sorted) the offsets 2, 3, …"""
+        rows = self.words.vector_rows
+        place = np.searchsorted(training_rows, rows)
+        found = (place < len(training_rows)) & (rows >= 0)
+        found[found] = training_rows[place[found]] == rows[found]
+        self.offset_rows[found] = place[found] + UNKNOWN_OFFSET + 1
+
+    def epoch(
+        self, size: int, rng: np.random.Generator, *, unknown_rate: float, unknown: NDArray
+    ) -> Iterator[Batch]:
+        """All sentences once in random batches of like length, rare words at times unknown."""
+        jitter = rng.uniform(-2.0, 2.0, len(self))  # so that batches differ between epochs
+        cuts = self._cut(np.argsort(self.lengths + jitter, kind="stable"), size)
+        for index in rng.permutation(len(cuts)):
+            batch = self.batch(cuts[index])
+            if unknown_rate:
+                rare = self.word_counts[batch.words] <= 2
+                rare &= rng.random(len(rare)) < unknown_rate
+                batch.inputs["vectors"][rare] = unknown
+                batch.inputs["tuned"][rare] = UNKNOWN_OFFSET
+            yield batch
+
+    def in_order_of_length(self, size: int) -> Iterator[Batch]:
+        """All sentences once, shortest first."""
+        for sentences in self._cut(np.argsort(self.lengths, kind="stable"), size):
+            yield self.batch(sentences)
+
+    def _cut(self, order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+        return [order[i : i + size] for i in range(0, len(order), size)]
+
+    def batch(self, sentences: NDArray[np.int64]) -> Batch:
+        """The batch of these sentences, as long as its longest and no longer."""
+        lengths = self.lengths[sentences]
+        shape = len(sentences), int(lengths.max())
+        tokens, tag_ids = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
+        for row, sentence in enumerate(sentences):
+            end, length = self._ends[sentence], self.lengths[sentence]
+            tokens[row, :length] = self._tokens[end - length : end]
+            tag_ids[row, :length] = self._tag_ids[end - length : end]
+        valid = np.arange(shape[1]) < lengths[:, None]
+        words, tokens[valid] = np.unique(tokens[valid], return_inverse=True)
+        longest = int(self.words.character_lengths[words].max())
+        inputs = {
+            "vectors": self.word_vectors[words],
+            "tuned": self.offset_rows[words],
+            "characters": self.words.characters[words, :longest],
+            "character_lengths": self.words.character_lengths[words],
+            "cases": self.words.cases[words],
+            "categories": self.words.categories[words],
+            "tokens": tokens,
+            "lengths": lengths,
+        }
+        return Batch(inputs, tag_ids, sentences, words)

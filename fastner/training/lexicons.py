@@ -1,0 +1,61 @@
+"""Lexicons: word lists from outside the corpus that give a word a category."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastner.errors import DependencyError
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Words and their category (1 … categories - 1; 0 is for all other words).
+
+    groups: int32 [categories] each, a coarser category of every category; widths: the embedding
+    width of the category itself and of each group.
+    """
+
+    name: str
+    category: dict[str, int]
+    categories: int
+    groups: tuple[NDArray[np.int32], ...]
+    widths: tuple[int, ...]
+
+
+def brown_clusters() -> Lexicon:
+    """Brown clusters of English words, case kept (Brown et al. 1992), from spacy-lookups-data.
+
+    The category is the cluster (at most 1,000); the groups are the first 6 and 4 bits of its path
+    in the tree of clusters, the prefixes that Turian et al. 2010 use for the same task. A word
+    whose lower-case form has the same cluster is left out: look-up falls back to that form.
+    """
+    spec = find_spec("spacy_lookups_data")
+    if spec is None or spec.origin is None:
+        raise DependencyError(
+            "Brown clusters need a package that is not installed; "
+            "run pip install 'fastner-crf[clusters]', or train with clusters=False"
+        )
+    path = Path(spec.origin).parent / "data" / "en_lexeme_cluster.json.gz"
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        paths = {word: bits for word, bits in json.load(file).items() if bits and word.strip()}
+    clusters = sorted(set(paths.values()))
+    number = {bits: i for i, bits in enumerate(clusters, 1)}
+    # the bits of a path are stored lowest first, so that its prefix is a remainder
+    groups = tuple(_group([bits % 2**length for bits in clusters]) for length in (6, 4))
+    category = {
+        word: number[bits] for word, bits in paths.items() if paths.get(word.lower()) != bits
+    }
+    category |= {word: number[bits] for word, bits in paths.items() if word == word.lower()}
+    return Lexicon("brown", category, len(clusters) + 1, groups, (24, 8, 4))
+
+
+def _group(prefixes: list[int]) -> NDArray[np.int32]:
+    number = {prefix: i for i, prefix in enumerate(sorted(set(prefixes)), 1)}
+    return np.array([0] + [number[prefix] for prefix in prefixes], np.int32)

@@ -1,0 +1,215 @@
+"""The Keras network: characters, vectors, case and lexicons per word, then BiLSTM, then emissions.
+
+Axes: U distinct words of the batch, C characters, B sentences, T tokens, K tags, D features.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+from numpy.typing import NDArray
+
+from fastner.training.crf_layer import CRFLayer
+from fastner.training.lexicons import Lexicon
+from fastner.training.recipe import Recipe
+from fastner.training.weights import DenseWeights, GRUWeights, LSTMWeights, NetworkWeights
+from fastner.vocab import CASES
+
+
+class Network(keras.Model):
+    """Emissions of a batch (Lample et al. 2016, with the GRU of Cho et al. 2014 over characters).
+
+    Called with a dict: `vectors` float32 [U, Dv], `tuned` int32 [U] (row of the tuned offset that
+    is added to the vector, 0 for none), `characters` int32 [U, C], `character_lengths` int32 [U],
+    `cases` int32 [U], `categories` int32 [U, L], `tokens` int32 [B, T] into the U words and
+    `lengths` int32 [B]; gives float32 [B, T, K]. Padding never reaches a valid token: backward
+    directions run over the reversed valid part, so no masks are needed.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        *,
+        characters: int,
+        vector_width: int,
+        tuned_rows: int,
+        tags: int,
+        lexicons: tuple[Lexicon, ...] = (),
+        crf: str = "own",
+    ) -> None:
+        super().__init__()
+        uniform = keras.initializers.RandomUniform(-0.3, 0.3)
+        self.character_embedding = layers.Embedding(
+            characters, recipe.character_width, embeddings_initializer=uniform
+        )
+        self.character_grus = [
+            _directions(layers.GRU, units, recipe.character_bidirectional)
+            for units in recipe.character_hidden
+        ]
+        self.tuned = layers.Embedding(tuned_rows, vector_width, embeddings_initializer="zeros")
+        self.case_embedding = (
+            layers.Embedding(len(CASES), recipe.case_width) if recipe.case_width else None
+        )
+        self.lexicon_embeddings = [LexiconEmbedding(lexicon) for lexicon in lexicons]
+        self.lstms = [_directions(layers.LSTM, units, True) for units in recipe.hidden]
+        self.dropout = layers.Dropout(
+            recipe.dropout, noise_shape=(None, 1, None) if recipe.variational else None
+        )
+        self.dense = [layers.Dense(units, activation="tanh") for units in recipe.dense]
+        self.dense.append(layers.Dense(tags))
+        self.crf = CRFLayer(tags, likelihood=crf)
+
+    def call(self, batch: dict[str, Any], training: bool = False) -> Any:
+        features = self.word_features(batch)  # [U, D]
+        x = ops.take(features, batch["tokens"], axis=0)  # [B, T, D]
+        lengths = batch["lengths"]
+        for directions in self.lstms:
+            x = self.dropout(x, training=training)
+            x = _recurrent(directions, x, lengths, training)
+        x = self.dropout(x, training=training)
+        for layer in self.dense:
+            x = layer(x)
+        return x
+
+    def word_features(self, batch: dict[str, Any]) -> Any:
+        """The feature row of every distinct word, float32 [U, D]."""
+        offsets = self.tuned(batch["tuned"]) * ops.cast(batch["tuned"] > 0, "float32")[:, None]
+        lengths = batch["character_lengths"]
+        x = self.character_embedding(batch["characters"])  # [U, C, Dc]
+        for directions in self.character_grus[:-1]:
+            x = _recurrent(directions, x, lengths, False)
+        digest = _final_states(self.character_grus[-1], x, lengths)
+        features = [batch["vectors"] + offsets, digest]
+        if self.case_embedding is not None:
+            features.append(self.case_embedding(batch["cases"]))
+        features += [
+            embedding(batch["categories"][:, i])
+            for i, embedding in enumerate(self.lexicon_embeddings)
+        ]
+        return ops.concatenate(features, -1)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Mean negative log-likelihood of the tags y, int32 [B, T]."""
+        return ops.mean(self.crf.negative_log_likelihood(y_pred, y, x["lengths"]))
+
+    def weights_of_inference(self) -> NetworkWeights:
+        """What inference needs, as NumPy arrays; offsets of tuned vectors are not among them."""
+        case = self.case_embedding
+        return NetworkWeights(
+            character_embedding=_array(self.character_embedding.embeddings),
+            character_grus=tuple(
+                tuple(_gru(layer) if layer else None for layer in directions)
+                for directions in self.character_grus
+            ),
+            case_embedding=(
+                _array(case.embeddings) if case else np.zeros((len(CASES), 0), np.float32)
+            ),
+            lexicon_embeddings=tuple(layer.table() for layer in self.lexicon_embeddings),
+            projection=None,
+            lstms=tuple((_lstm(forward), _lstm(backward)) for forward, backward in self.lstms),
+            dense=tuple(
+                DenseWeights(
+                    _array(layer.kernel),
+                    _array(layer.bias),
+                    "linear" if layer is self.dense[-1] else "tanh",
+                )
+                for layer in self.dense
+            ),
+        )
+
+
+class LexiconEmbedding(layers.Layer):
+    """A lexicon's category and its coarser groups, embedded and joined; category 0 included."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        super().__init__()
+        self.groups = [np.arange(lexicon.categories, dtype=np.int32), *lexicon.groups]
+        self.parts = [
+            layers.Embedding(int(group.max()) + 1, width)
+            for group, width in zip(self.groups, lexicon.widths, strict=True)
+        ]
+
+    def call(self, categories: Any) -> Any:
+        return ops.concatenate(
+            [
+                part(ops.take(ops.convert_to_tensor(group), categories, axis=0))
+                for group, part in zip(self.groups, self.parts, strict=True)
+            ],
+            -1,
+        )
+
+    def table(self) -> NDArray[np.float32]:
+        """The joined embedding of every category, float32 [categories, width]."""
+        return np.concatenate(
+            [
+                _array(part.embeddings)[group]
+                for group, part in zip(self.groups, self.parts, strict=True)
+            ],
+            -1,
+        )
+
+
+def _directions(layer: type, units: int, bidirectional: bool) -> tuple[Any, Any]:
+    """Forward and backward layer over sequences; None where there is no backward one."""
+    return layer(units, return_sequences=True), (
+        layer(units, return_sequences=True) if bidirectional else None
+    )
+
+
+def _reversal(lengths: Any, steps: Any) -> Any:
+    """Indices, int32 [B, T], that reverse the valid part of every row; their own inverse."""
+    step = ops.arange(steps, dtype="int32")[None, :]
+    length = lengths[:, None]
+    return ops.where(step < length, length - 1 - step, step)
+
+
+def _take_steps(x: Any, indices: Any) -> Any:
+    return ops.take_along_axis(x, indices[:, :, None], axis=1)
+
+
+def _recurrent(directions: tuple[Any, Any], x: Any, lengths: Any, training: bool) -> Any:
+    """Outputs of both directions at every step, [B, T, 2H] (or [B, T, H])."""
+    forward, backward = directions
+    outputs = forward(x, training=training)
+    if backward is None:
+        return outputs
+    reversal = _reversal(lengths, ops.shape(x)[1])
+    reversed_outputs = backward(_take_steps(x, reversal), training=training)
+    return ops.concatenate([outputs, _take_steps(reversed_outputs, reversal)], -1)
+
+
+def _final_states(directions: tuple[Any, Any], x: Any, lengths: Any) -> Any:
+    """State after the last valid step of each direction, [B, 2H] (or [B, H])."""
+    forward, backward = directions
+    last = (lengths - 1)[:, None, None]
+    states = [ops.take_along_axis(forward(x), last, axis=1)[:, 0]]
+    if backward is not None:
+        reversal = _reversal(lengths, ops.shape(x)[1])
+        states.append(
+            ops.take_along_axis(backward(_take_steps(x, reversal)), last, axis=1)[:, 0]
+        )
+    return ops.concatenate(states, -1)
+
+
+def _array(variable: Any) -> NDArray[np.float32]:
+    return np.array(ops.convert_to_numpy(variable), np.float32)
+
+
+def _gru(layer: Any) -> GRUWeights:
+    cell = layer.cell
+    return GRUWeights(_array(cell.kernel), _array(cell.recurrent_kernel), _array(cell.bias))
+
+
+def _lstm(layer: Any) -> LSTMWeights:
+    cell = layer.cell
+    return LSTMWeights(_array(cell.kernel), _array(cell.recurrent_kernel), _array(cell.bias))

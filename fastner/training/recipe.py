@@ -1,0 +1,119 @@
+"""Recipes: every choice of a training run, in one immutable value."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from fastner.errors import InputError
+from fastner.tags import TagScheme
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The network and how it is trained; `preset` gives the two that are kept.
+
+    Widths count units per direction. `learning_rate` falls as rate / (1 + decay * epoch).
+    `average` is the decay per step of the moving average of the weights that is evaluated and
+    exported (Polyak & Juditsky 1992), 0 for none. `unknown_rate` is the share of the words seen
+    at most twice in training whose vector is replaced by the unknown word's, so that it is learnt
+    (Lample et al. 2016). `patience` counts epochs without a better dev F1.
+    """
+
+    scheme: TagScheme = TagScheme.BIOES
+    max_characters: int = 24
+    character_width: int = 25
+    character_hidden: tuple[int, ...] = (25,)
+    character_bidirectional: bool = True
+    case_width: int = 8
+    clusters: bool = True
+    hidden: tuple[int, ...] = (96,)
+    dense: tuple[int, ...] = ()
+    dropout: float = 0.5
+    variational: bool = False
+    tune_vectors: bool = True
+    unknown_rate: float = 0.2
+    batch_sentences: int = 32
+    optimizer: str = "adam"
+    learning_rate: float = 1.5e-3
+    decay: float = 0.08
+    clip: float = 5.0
+    average: float = 0.999
+    epochs: int = 30
+    patience: int = 6
+
+    def __post_init__(self) -> None:
+        if self.scheme not in (TagScheme.BIOES, TagScheme.IOB2):
+            raise InputError(
+                f"expected the scheme BIOES or IOB2 to train on, got {self.scheme}; corpora may be "
+                "in any scheme, they are converted"
+            )
+        for name in ("hidden", "character_hidden"):
+            if not getattr(self, name) or min(getattr(self, name)) < 1:
+                raise InputError(
+                    f"expected {name} as one width or more, got {getattr(self, name)!r}"
+                )
+        for name in (
+            "max_characters",
+            "character_width",
+            "batch_sentences",
+            "epochs",
+            "patience",
+        ):
+            if getattr(self, name) < 1:
+                raise InputError(f"expected {name} of at least 1, got {getattr(self, name)!r}")
+        for name in ("dropout", "unknown_rate", "average"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"expected 0 <= {name} < 1, got {getattr(self, name)!r}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe as JSON-ready values."""
+        return {**asdict(self), "scheme": self.scheme.value}
+
+    def updated(self, **choices: Any) -> Recipe:
+        """This recipe with some choices changed; raises InputError for an unknown name."""
+        known = {field.name for field in fields(self)}
+        if unknown := sorted(set(choices) - known):
+            raise InputError(
+                f"expected choices of a recipe, got {', '.join(unknown)}; "
+                f"there are {', '.join(sorted(known))}"
+            )
+        return replace(self, **choices)
+
+
+PRESETS = {
+    "default": Recipe(),
+    # The notebook that fastner grew out of: characters of at most 10 per word through three
+    # GRU(30), frozen vectors, five BiLSTM(20), four tanh layers, plain Adam, no regularisation.
+    "notebook": Recipe(
+        scheme=TagScheme.IOB2,
+        max_characters=10,
+        character_width=32,
+        character_hidden=(30, 30, 30),
+        character_bidirectional=False,
+        case_width=0,
+        clusters=False,
+        hidden=(20, 20, 20, 20, 20),
+        dense=(40, 40, 40, 40),
+        dropout=0.0,
+        tune_vectors=False,
+        unknown_rate=0.0,
+        batch_sentences=256,
+        learning_rate=1e-3,
+        decay=0.0,
+        clip=0.0,
+        average=0.0,
+        epochs=400,
+        patience=40,
+    ),
+}
+
+
+def preset(name: str) -> Recipe:
+    """The recipe of this name; raises InputError for any other."""
+    try:
+        return PRESETS[name]
+    except KeyError:
+        raise InputError(
+            f"expected a preset out of {', '.join(PRESETS)}, got {name!r}"
+        ) from None

