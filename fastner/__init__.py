@@ -1,0 +1,53 @@
+"""fastner: named entities at the speed of their LSTM.
+
+`load` opens a model, the embedded English one by default; its `Tagger` gives tags for words and
+`Doc`s with `Entity`s for text. `train` makes a model from CoNLL-style data.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from fastner.doc import Doc, Entity
+from fastner.errors import (
+    BundleError,
+    DependencyError,
+    DeviceError,
+    FastnerError,
+    InputError,
+    TrainingError,
+)
+from fastner.text import Token, tokenize
+from fastner.version import __version__
+
+if TYPE_CHECKING:
+    from fastner.tagger import Tagger, load
+    from fastner.training import train
+
+__all__ = [
+    "BundleError",
+    "DependencyError",
+    "DeviceError",
+    "Doc",
+    "Entity",
+    "FastnerError",
+    "InputError",
+    "Tagger",
+    "Token",
+    "TrainingError",
+    "__version__",
+    "load",
+    "tokenize",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Tagger", "load"):  # onnxruntime loads with the first use: `--help` is instant
+        from fastner import tagger
+
+        globals().update(Tagger=tagger.Tagger, load=tagger.load)
+        return globals()[name]
+    if name == "train":  # Keras and TensorFlow load only where training is asked for
+        from fastner.training import train
+
+        return train
+    raise AttributeError(f"module 'fastner' has no attribute {name!r}")

@@ -1,0 +1,461 @@
+"""Tagger: the only inference orchestration, from words or text to tags, entities and documents."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from fastner.bundle import Bundle, Manifest, read_bundle
+from fastner.crf import CRF
+from fastner.doc import Doc, build_doc
+from fastner.errors import BundleError, DeviceError, FastnerError, InputError
+from fastner.lstm import MAX_HIDDEN, VECTORIZED, BiLSTM
+from fastner.onnx_weights import bilstm_weights
+from fastner.tags import Span, TagScheme, allowed, spans_of
+from fastner.text import Token, tokenize
+from fastner.vocab import Vocabulary, WordCache, lengths_of, scatter, tags_of
+
+EMBEDDED = Path(__file__).parent / "models" / "conll2003"
+CACHED_WORDS = 32_768  # most rows kept, and ...
+CACHED_FLOATS = 12_500_000  # ... most numbers in them: 50 MB, or 16,276 rows where H = 96
+GROUP_TOKENS = 1_024  # cells of one call of the LSTM, padding included: stays within the L2 cache
+CALL_WORDS = 1_024  # words of one call of the character GRU
+
+# Making two sessions at once is not safe in onnxruntime; running them is.
+_session_lock = threading.Lock()
+
+Tokenizer = Callable[[str], Sequence[Sequence[Token]]]
+Engine = Literal["auto", "native", "onnxruntime"]
+
+
+def load(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    engine: Engine = "auto",
+    device: str = "cpu",
+    threads: int | None = None,
+    sha256: str | None = None,
+    tokenizer: Tokenizer = tokenize,
+) -> Tagger:
+    """Opens a model directory, or the embedded English model where no path is given.
+
+    engine: what runs the LSTM. "onnxruntime" runs any model. "native" is `fastner.lstm`, several
+    times as fast on the CPU, for a model of one bidirectional LSTM and one linear layer. "auto" is
+    native where the model and the processor (AVX2 or AVX-512) allow it and training found no dev
+    tag on which the two disagree, else onnxruntime.
+    device: "cpu", or "cuda" with onnxruntime-gpu. threads: how many calls of the LSTM may run
+    side by side in `tag_batch` and `pipe`; default: the processors this process may use. sha256:
+    pins the model, see `read_bundle`. tokenizer: splits a text into sentences of tokens that must
+    lie in it in order.
+
+    Raises BundleError for a model that is damaged or unsafe, DeviceError where the device is not
+    available, InputError for other arguments, also for "native" where the model does not allow it.
+    """
+    bundle = read_bundle(EMBEDDED if path is None else path, sha256=sha256)
+    return Tagger(bundle, engine=engine, device=device, threads=threads, tokenizer=tokenizer)
+
+
+def available_processors() -> int:
+    """Processors that this process may use: its affinity, cut by the cgroup's quota."""
+    try:
+        count = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS, Windows
+        count = os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        if quota != "max":
+            count = min(count, max(1, int(quota) // int(period)))
+    except (OSError, ValueError):
+        pass
+    return count
+
+
+class Tagger:
+    """A loaded model. Immutable in use but for its word cache, and shared between threads."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        engine: Engine = "auto",
+        device: str = "cpu",
+        threads: int | None = None,
+        tokenizer: Tokenizer = tokenize,
+    ) -> None:
+        if threads is not None and threads < 1:
+            raise InputError(f"expected threads of at least 1, got {threads}")
+        manifest = bundle.manifest
+        self.manifest: Manifest = manifest
+        self._threads = threads or available_processors()
+        self._tokenizer = tokenizer
+        self._lstm = _native(bundle, engine, device)
+        self._engine = "onnxruntime" if self._lstm is None else "native"
+        self._words, self._sentences = _sessions(bundle, device)  # checks the graphs in any case
+        if self._lstm is not None:
+            self._sentences = None
+        arrays = bundle.arrays
+        self._vectors = arrays["vectors"]
+        self._scales = arrays.get("scales")
+        self._unknown = arrays["unknown"]
+        scheme = TagScheme(manifest.scheme)
+        self._crf = CRF(
+            arrays["start"],
+            arrays["transitions"],
+            arrays["end"],
+            allowed=allowed(manifest.tags, scheme),
+        )
+        # legal BIOES and IOB2 sequences become IOB2 tag by tag
+        self._tag_names = tuple(
+            {"S": "B", "E": "I"}.get(tag[0], tag[0]) + tag[1:] for tag in manifest.tags
+        )
+        try:
+            self._vocabulary = Vocabulary(
+                bundle.words_utf8,
+                vector_rows=manifest.rows,
+                characters=manifest.characters,
+                max_characters=manifest.max_characters,
+                categories=arrays.get("categories"),
+            )
+        except InputError as error:
+            raise BundleError(f"{bundle.path}/words.txt: {error}") from None
+        # the native LSTM starts from projections of words, kept in place of their features
+        width = manifest.features if self._lstm is None else self._lstm.projection_width
+        self._cache = WordCache(min(CACHED_WORDS, max(1, CACHED_FLOATS // width)), width)
+        self._closed = False
+        self._under_way = 0  # calls that are tagging now: the last one frees a closed model
+        self._lock = threading.Lock()
+
+    @property
+    def engine(self) -> str:
+        """What runs the LSTM: "native" or "onnxruntime"."""
+        return self._engine
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels that entities may have, sorted."""
+        return sorted({tag[2:] for tag in self.manifest.tags if tag != "O"})
+
+    def __call__(self, text: str, *, scores: bool = False) -> Doc:
+        """The entities of a text, which is split into sentences and tokens first.
+
+        Offsets are characters of `text`, half-open. scores: give each entity its probability.
+        """
+        return next(self.pipe([text], scores=scores))
+
+    def tag(self, words: Sequence[str]) -> list[str]:
+        """The IOB2 tag of every word of one sentence: ["B-PER", "I-PER", "O"]."""
+        return self._tag([words], 1)[0]
+
+    def tag_batch(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+        """The IOB2 tags of every sentence, in order; no batching changes any of them."""
+        return self._tag(sentences, self._threads)
+
+    def pipe(
+        self, texts: Iterable[str], *, batch_tokens: int = 8192, scores: bool = False
+    ) -> Iterator[Doc]:
+        """The documents of any stream of texts, in order, reading ahead about `batch_tokens`."""
+        if batch_tokens < 1:
+            raise InputError(f"expected batch_tokens of at least 1, got {batch_tokens}")
+        waiting: list[tuple[str, Sequence[Sequence[Token]]]] = []
+        tokens = 0
+        for text in texts:
+            if not isinstance(text, str):
+                raise InputError(f"expected a text of type str, got {type(text).__name__}")
+            sentences = self._tokenizer(text)
+            waiting.append((text, sentences))
+            tokens += sum(map(len, sentences)) + 1
+            if tokens >= batch_tokens:
+                yield from self._documents(waiting, scores)
+                waiting, tokens = [], 0
+        yield from self._documents(waiting, scores)
+
+    def entity_scores(
+        self, sentences: Sequence[Sequence[str]]
+    ) -> tuple[list[list[str]], list[list[float]]]:
+        """Tags as `tag_batch` gives them, and the probability of each entity in order.
+
+        It is the CRF's exact posterior of these tags on the entity's tokens, over all tags of the
+        rest of the sentence.
+        """
+        probabilities: list[list[float]] = [[] for _ in sentences]
+        return self._tag(sentences, self._threads, probabilities), probabilities
+
+    def close(self) -> None:
+        """Frees the model once the calls under way have ended; later ones raise FastnerError."""
+        with self._lock:
+            self._closed = True
+            if not self._under_way:
+                self._free()
+
+    def _free(self) -> None:
+        self._words = self._sentences = self._lstm = self._vectors = self._vocabulary = None
+        self._cache.clear()
+
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        """Keeps the model from being freed."""
+        with self._lock:
+            if self._closed:
+                raise FastnerError("the tagger is closed; load the model again")
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way -= 1
+                if self._closed and not self._under_way:
+                    self._free()
+
+    def __enter__(self) -> Tagger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Tagger({', '.join(self.labels)})"
+
+    def _documents(
+        self, texts: list[tuple[str, Sequence[Sequence[Token]]]], scores: bool
+    ) -> Iterator[Doc]:
+        sentences = [[token.text for token in s] for _, tokens in texts for s in tokens]
+        probabilities: list[list[float]] | None = [[] for _ in sentences] if scores else None
+        tags = self._tag(sentences, self._threads, probabilities)
+        at = 0
+        for text, tokens in texts:
+            part = slice(at, at + len(tokens))
+            at = part.stop
+            yield build_doc(
+                text,
+                tokens,
+                tags[part],
+                [spans_of(sentence) for sentence in tags[part]],
+                scores=None if probabilities is None else probabilities[part],
+            )
+
+    def _tag(
+        self,
+        sentences: Sequence[Sequence[str]],
+        threads: int,
+        probabilities: list[list[float]] | None = None,
+    ) -> list[list[str]]:
+        """Tags sentences of like length together, groups side by side on `threads` threads."""
+        lengths = lengths_of(sentences)
+        results: list[list[str]] = [[] for _ in range(len(lengths))]
+        order = np.argsort(lengths, kind="stable").astype(np.int32)
+        order = order[np.searchsorted(lengths[order], 1) :]  # empty sentences have empty results
+        groups = _groups(order, lengths)
+
+        def tag(group: NDArray[np.int32]) -> None:
+            self._tag_group(sentences, group, int(lengths[group[-1]]), results, probabilities)
+
+        with self._in_use():
+            if threads == 1 or len(groups) < 2:
+                for group in groups:
+                    tag(group)
+            else:
+                with ThreadPoolExecutor(min(threads, len(groups))) as pool:
+                    for _ in pool.map(tag, reversed(groups)):
+                        pass
+        return results
+
+    def _tag_group(
+        self,
+        sentences: Sequence[Sequence[str]],
+        order: NDArray[np.int32],
+        longest: int,
+        results: list[list[str]],
+        probabilities: list[list[float]] | None,
+    ) -> None:
+        """sentences[order] through word cache, LSTM and CRF; B = len(order), T = longest."""
+        inputs = np.empty((longest, len(order), self._cache.width), np.float32)
+        lengths = np.empty(len(order), np.int32)
+        missing = self._cache.gather(sentences, order, inputs, lengths)
+        if missing is not None:
+            rows = self._encode(missing.words)
+            scatter(rows, missing, inputs)
+            self._cache.insert(missing.words, rows)
+        emissions = self._emissions(inputs, lengths)
+        tag_ids = self._crf.decode(emissions, lengths)
+        tags_of(tag_ids, lengths, order, self._tag_names, results)
+        if probabilities is not None:
+            self._add_probabilities(emissions, tag_ids, lengths, order, results, probabilities)
+
+    def _emissions(
+        self, inputs: NDArray[np.float32], lengths: NDArray[np.int32]
+    ) -> NDArray[np.float32]:
+        """Emissions [B, T, K] of rows of the word cache [T, B, width]."""
+        if self._lstm is not None:
+            return self._lstm.emissions(inputs, lengths)
+        emissions = self._sentences.run(
+            _EMISSIONS, {"features": inputs, "lengths": lengths}, _run_options(inputs)
+        )[0]
+        return emissions.transpose(1, 0, 2)  # time-major in memory
+
+    def _encode(self, words: list[str]) -> NDArray[np.float32]:
+        """The cache's rows of words that it lacks: features [U, D], or their projections."""
+        parts = []
+        for at in range(0, len(words), CALL_WORDS):
+            encoded = self._vocabulary.encode_words(words[at : at + CALL_WORDS])
+            rows = encoded.vector_rows
+            vectors = self._vectors[rows].astype(np.float32)
+            if self._scales is not None:
+                vectors *= self._scales[rows, None]
+            vectors[rows < 0] = self._unknown
+            inputs = {
+                "vectors": vectors,
+                "characters": encoded.characters,
+                "character_lengths": encoded.character_lengths,
+                "cases": encoded.cases,
+            }
+            if self.manifest.lexicons:
+                inputs["categories"] = encoded.categories
+            features = self._words.run(_FEATURES, inputs)[0]
+            parts.append(features if self._lstm is None else self._lstm.project(features))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _add_probabilities(
+        self,
+        emissions: NDArray[np.float32],
+        tag_ids: NDArray[np.int32],
+        lengths: NDArray[np.int32],
+        order: NDArray[np.int32],
+        results: list[list[str]],
+        probabilities: list[list[float]],
+    ) -> None:
+        spans = [(row, span) for row, i in enumerate(order) for span in spans_of(results[i])]
+        rows, starts, ends = (
+            np.array(column, np.int32)
+            for column in zip(*((row, s.start, s.end) for row, s in spans), strict=True)
+        ) if spans else (np.empty(0, np.int32),) * 3
+        after = None
+        if self.manifest.scheme == TagScheme.IOB2.value:
+            # an IOB2 entity ends where I- of its label does not follow
+            ids = {tag: i for i, tag in enumerate(self.manifest.tags)}
+            after = np.ones((len(spans), len(ids)), np.bool_)
+            for n, (_, span) in enumerate(spans):
+                after[n, ids[f"I-{span.label}"]] = False
+        scores = self._crf.path_marginals(
+            emissions, tag_ids, lengths, rows, starts, ends, after=after
+        )
+        for (row, _), score in zip(spans, scores.tolist(), strict=True):
+            probabilities[order[row]].append(score)
+
+
+_EMISSIONS = ["emissions"]
+_FEATURES = ["features"]
+
+
+def _groups(order: NDArray[np.int32], lengths: NDArray[np.int32]) -> list[NDArray[np.int32]]:
+    """Cuts sentences in ascending order of length into groups of about GROUP_TOKENS cells."""
+    groups = []
+    end = len(order)
+    while end > 0:
+        size = max(1, GROUP_TOKENS // int(lengths[order[end - 1]]))
+        groups.append(order[max(0, end - size) : end])
+        end -= size
+    return groups[::-1]
+
+
+_shrink = ort.RunOptions()
+_shrink.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+
+
+def _run_options(features: NDArray[np.float32]) -> ort.RunOptions | None:
+    """Gives the memory of an unusually long sentence back after its call."""
+    return _shrink if features.shape[0] * features.shape[1] > 2 * GROUP_TOKENS else None
+
+
+def _native(bundle: Bundle, engine: Engine, device: str) -> BiLSTM | None:
+    """The native LSTM with the weights of sentences.onnx; None where onnxruntime is to run it."""
+    if engine not in get_args(Engine):
+        names = ", ".join(map(repr, get_args(Engine)))
+        raise InputError(f"expected an engine of {names}, got {engine!r}")
+    # training counts the dev tags in which the engines disagree: one is enough to stay with ONNX
+    agreed = bundle.manifest.scores.get("native_tag_differences", 0) == 0
+    usable = VECTORIZED and agreed and device == "cpu"
+    if engine == "onnxruntime" or engine == "auto" and not usable:
+        return None
+    instead = "use engine='onnxruntime'"
+    if device != "cpu":
+        raise InputError(f"engine 'native' runs on device 'cpu', got {device!r}; {instead}")
+    weights = bilstm_weights(bundle.sentences_onnx)
+    if weights is not None and weights.hidden <= MAX_HIDDEN:
+        return BiLSTM(*weights)
+    if engine == "auto":
+        return None
+    raise InputError(
+        f"{bundle.path}/sentences.onnx: engine 'native' expected one bidirectional LSTM of at most "
+        f"{MAX_HIDDEN} units and one linear layer, got another graph; {instead}"
+    )
+
+
+def _sessions(bundle: Bundle, device: str) -> tuple[ort.InferenceSession, ort.InferenceSession]:
+    """Sessions over words.onnx and sentences.onnx, checked to take and give what is run."""
+    manifest = bundle.manifest
+    per_word = ["vectors", "characters", "character_lengths", "cases"]
+    if manifest.lexicons:
+        per_word.append("categories")
+    words = _session(bundle.words_onnx, f"{bundle.path}/words.onnx", device)
+    _check_graph(words, f"{bundle.path}/words.onnx", per_word, "features", manifest.features)
+    where = f"{bundle.path}/sentences.onnx"
+    sentences = _session(bundle.sentences_onnx, where, device)
+    _check_graph(sentences, where, ["features", "lengths"], "emissions", len(manifest.tags))
+    return words, sentences
+
+
+def _session(graph: bytes, where: str, device: str) -> ort.InferenceSession:
+    providers: list[Any] = ["CPUExecutionProvider"]
+    if device == "cuda":
+        if "CUDAExecutionProvider" not in ort.get_available_providers():
+            raise DeviceError(
+                "device 'cuda' needs onnxruntime with CUDA, and this one has "
+                f"{', '.join(ort.get_available_providers())}; run "
+                "pip uninstall onnxruntime && pip install onnxruntime-gpu, or use device='cpu'"
+            )
+        # TF32 rounds to 10 bits of mantissa: tags would differ from the CPU's
+        providers.insert(0, ("CUDAExecutionProvider", {"use_tf32": "0"}))
+    elif device != "cpu":
+        raise InputError(f"expected device 'cpu' or 'cuda', got {device!r}")
+    options = ort.SessionOptions()
+    # One thread a call, calls side by side: pools of threads spin, follow the host rather than
+    # the container, and do not survive a fork.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 4  # what goes wrong is raised
+    with _session_lock:
+        try:
+            session = ort.InferenceSession(
+                graph, options, providers=providers, enable_fallback=0
+            )
+        except Exception as error:  # onnxruntime's exceptions have no common base
+            raise BundleError(f"{where}: expected a graph that onnxruntime runs: {error}") from None
+    if device == "cuda" and "CUDAExecutionProvider" not in session.get_providers():
+        raise DeviceError(
+            "device 'cuda': onnxruntime could not start CUDA (a driver or a CUDA library is "
+            "missing or too old); repair it, or use device='cpu'"
+        )
+    return session
+
+
+def _check_graph(
+    session: ort.InferenceSession, where: str, inputs: list[str], output: str, width: int
+) -> None:
+    got = sorted(value.name for value in session.get_inputs())
+    if got != sorted(inputs):
+        raise BundleError(f"{where}: expected the inputs {sorted(inputs)}, got {got}")
+    (value, *others) = session.get_outputs()
+    if others or value.name != output or value.shape[-1] != width:
+        raise BundleError(
+            f"{where}: expected one output {output!r} of width {width}, got {value.name!r} of "
+            f"shape {value.shape}" + (f" and {len(others)} more" if others else "")
+        )

@@ -1,0 +1,309 @@
+"""The tagger on the embedded model: right, whatever the batch, the text or the thread."""
+
+import os
+import random
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fastner
+from fastner.bundle import read_bundle
+from fastner.corpus import read_conll
+from fastner.scoring import score
+from fastner.tagger import EMBEDDED, available_processors
+
+
+@pytest.fixture(scope="module", params=["native", "onnxruntime"])
+def tagger(request):
+    with fastner.load(engine=request.param, threads=1) as loaded:
+        assert loaded.engine == request.param
+        yield loaded
+
+
+@pytest.fixture(scope="module")
+def dev(conll2003):
+    return read_conll(conll2003 / "valid.txt")
+
+
+@pytest.fixture(scope="module")
+def dev_tags(tagger, dev):
+    return tagger.tag_batch(dev.sentences)
+
+
+def test_readme_example(tagger):
+    doc = tagger("Angela Merkel met Tim Cook in Cupertino.")
+    assert [(e.text, e.label, e.start, e.end) for e in doc.entities] == [
+        ("Angela Merkel", "PER", 0, 13),
+        ("Tim Cook", "PER", 18, 26),
+        ("Cupertino", "LOC", 30, 39),
+    ]
+    assert tagger.tag(["Angela", "Merkel", "spoke", "."]) == ["B-PER", "I-PER", "O", "O"]
+
+
+def test_embedded_model_reaches_its_mark(dev, dev_tags):
+    """Through the exported graphs and the Cython decoder, and as the card says."""
+    scores = score(dev.tags, dev_tags)
+    assert scores.f1 >= 0.940
+    assert read_bundle(EMBEDDED).manifest.scores["dev_f1"] == pytest.approx(scores.f1, abs=2e-4)
+
+
+def test_embedded_model_fits(tmp_path):
+    assert sum(file.stat().st_size for file in EMBEDDED.iterdir()) <= 12e6
+
+
+def test_word_list_is_not_the_corpus(conll2003):
+    """A word that only the training corpus has is unknown to the model."""
+    words = set(read_bundle(EMBEDDED).words())
+    corpus = {w for s in read_conll(conll2003 / "train.txt").sentences for w in s}
+    missing = {w for w in corpus if w not in words and w.lower() not in words}
+    assert len(missing) > 1000
+
+
+def test_tags_do_not_depend_on_the_batch(tagger, dev, dev_tags):
+    sentences = dev.sentences
+    assert [tagger.tag(sentence) for sentence in sentences] == dev_tags
+    order = list(range(len(sentences)))
+    random.Random(1).shuffle(order)
+    shuffled = tagger.tag_batch([sentences[i] for i in order])
+    assert shuffled == [dev_tags[i] for i in order]
+    for size in (1, 7, 64):
+        batches = (sentences[i : i + size] for i in range(0, len(sentences), size))
+        assert [tags for batch in batches for tags in tagger.tag_batch(batch)] == dev_tags
+
+
+def test_scores_do_not_depend_on_the_batch(tagger, dev):
+    sentences = dev.sentences[:400]
+    tags, scores = tagger.entity_scores(sentences)
+    assert tags == tagger.tag_batch(sentences)
+    for sentence, wanted_tags, wanted in zip(sentences, tags, scores, strict=True):
+        got_tags, got = tagger.entity_scores([sentence])
+        assert got_tags == [wanted_tags] and got == [wanted]
+    values = [value for sentence in scores for value in sentence]
+    assert len(values) > 500 and all(0.0 < value <= 1.0 for value in values)
+
+
+def test_threads_and_caches_change_nothing(tagger, dev, dev_tags, monkeypatch):
+    monkeypatch.setattr("fastner.tagger.CACHED_WORDS", 50)  # evicts all the time
+    with fastner.load(engine=tagger.engine, threads=2) as tagger:
+        assert tagger.tag_batch(dev.sentences[:1000]) == dev_tags[:1000]
+        results = {}
+
+        def work(k: int) -> None:
+            results[k] = tagger.tag_batch(dev.sentences[100 * k : 100 * k + 200])
+
+        workers = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    for k in range(8):
+        assert results[k] == dev_tags[100 * k : 100 * k + 200]
+
+
+def test_order_matters(tagger):
+    """Both directions of the LSTM reach across the sentence."""
+    emissions = []
+    for sentence in (["Jordan", "Corp"], ["Jordan", "River"]):
+        inputs = np.empty((2, 1, tagger._cache.width), np.float32)
+        lengths = np.empty(1, np.int32)
+        tagger.tag(sentence)
+        assert tagger._cache.gather([sentence], np.zeros(1, np.int32), inputs, lengths) is None
+        emissions.append(tagger._emissions(inputs, lengths)[0, 0])
+    assert np.abs(emissions[0] - emissions[1]).max() > 0.1
+
+
+class TestEngine:
+    def test_both_give_the_same(self, dev):
+        with (
+            fastner.load(engine="native") as native,
+            fastner.load(engine="onnxruntime") as reference,
+        ):
+            assert native.tag_batch(dev.sentences) == reference.tag_batch(dev.sentences)
+            part = dev.sentences[:300]
+            got, wanted = native.entity_scores(part)[1], reference.entity_scores(part)[1]
+            assert sum(got, []) == pytest.approx(sum(wanted, []), abs=1e-2)
+
+    def test_the_cache_stays_small(self, tagger):
+        cache = tagger._cache
+        assert 4 * cache.width * cache.capacity <= 50e6 and cache.capacity >= 10_000
+
+    def test_auto(self, monkeypatch):
+        for fast, engine in ((True, "native"), (False, "onnxruntime")):
+            monkeypatch.setattr("fastner.tagger.VECTORIZED", fast)
+            with fastner.load() as tagger:
+                assert tagger.engine == engine
+        monkeypatch.setattr("fastner.tagger.VECTORIZED", True)
+        monkeypatch.setattr("fastner.tagger.bilstm_weights", lambda graph: None)
+        with fastner.load() as tagger:
+            assert tagger.engine == "onnxruntime"
+            assert tagger.tag(["Oslo"]) == ["B-LOC"]
+        with pytest.raises(fastner.InputError, match="one bidirectional LSTM .* another graph"):
+            fastner.load(engine="native")
+
+    def test_arguments(self):
+        with pytest.raises(fastner.InputError, match="engine of 'auto', .* got 'tpu'"):
+            fastner.load(engine="tpu")
+        with pytest.raises(fastner.InputError, match="runs on device 'cpu', got 'cuda'; use"):
+            fastner.load(engine="native", device="cuda")
+
+
+class TestHardInput:
+    def test_empty(self, tagger):
+        assert tagger.tag_batch([]) == []
+        assert tagger.tag([]) == []
+        assert tagger.tag_batch([[], ["Oslo"], []]) == [[], ["B-LOC"], []]
+        assert tagger("").entities == ()
+        assert tagger(" \n\t").entities == ()
+        assert list(tagger.pipe([])) == []
+
+    @settings(max_examples=150, deadline=None)
+    @given(st.text(alphabet=st.characters(), max_size=80))
+    def test_any_text(self, tagger, text):
+        doc = tagger(text)
+        assert doc.text == text
+        for entity in doc.entities:
+            assert text[entity.start : entity.end] == entity.text
+        for tags, tokens in zip(doc.tags, doc.sentences, strict=True):
+            assert len(tags) == len(tokens)
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.lists(st.text(alphabet=st.characters(), min_size=1, max_size=40), max_size=12))
+    def test_any_words(self, tagger, words):
+        assert len(tagger.tag(words)) == len(words)
+
+    def test_long(self, tagger):
+        assert len(tagger.tag(["x" * 1_000_000])) == 1
+        words = ["Oslo", "and"] * 6_000
+        tags = tagger.tag(words)
+        assert len(tags) == 12_000 and tags.count("B-LOC") > 5_000
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            ("Angela Merkel", "list"),
+            ([["Angela"]], "got list"),
+            (["Angela", None], "token 1"),
+            (["Angela", ""], "token 1"),
+            (None, "list"),
+        ],
+    )
+    def test_wrong_words(self, tagger, words, message):
+        with pytest.raises(fastner.InputError, match=message):
+            tagger.tag(words)
+
+    def test_wrong_text(self, tagger):
+        with pytest.raises(fastner.InputError, match="expected a text of type str, got bytes"):
+            tagger(b"Oslo")
+
+
+class TestPipe:
+    def test_order_and_laziness(self, tagger):
+        texts = [f"Anna {i} lives in Oslo." for i in range(500)]
+        read = 0
+
+        def stream():
+            nonlocal read
+            for text in texts:
+                read += 1
+                yield text
+
+        docs = tagger.pipe(stream(), batch_tokens=60)
+        first = next(docs)
+        assert first.text == texts[0] and read < 20
+        assert [first.text, *(doc.text for doc in docs)] == texts
+
+    def test_equals_one_by_one(self, tagger):
+        texts = ["Tim Cook.", "", "He met Ada in Paris.\n\nThen he left Rome.", "x"]
+        for doc, text in zip(tagger.pipe(texts, scores=True), texts, strict=True):
+            assert doc.entities == tagger(text, scores=True).entities
+
+    def test_own_tokenizer(self):
+        def words(text):
+            at, tokens = 0, []
+            for word in text.split():
+                at = text.index(word, at)
+                tokens.append(fastner.Token(word, at, at + len(word)))
+                at += len(word)
+            return [tokens]
+
+        with fastner.load(tokenizer=words) as tagger:
+            doc = tagger("They flew to Buenos Aires")
+        assert [(e.text, e.start) for e in doc.entities] == [("Buenos Aires", 13)]
+
+
+class TestLoad:
+    def test_missing_cuda_is_an_error(self):
+        import onnxruntime
+
+        if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+            pytest.skip("CUDA is here")
+        with pytest.raises(fastner.DeviceError, match="pip install onnxruntime-gpu"):
+            fastner.load(device="cuda")
+
+    def test_arguments(self):
+        with pytest.raises(fastner.InputError, match="'cpu' or 'cuda', got 'tpu'"):
+            fastner.load(device="tpu")
+        with pytest.raises(fastner.InputError, match="threads"):
+            fastner.load(threads=0)
+        with pytest.raises(fastner.BundleError):
+            fastner.load("no-such-model")
+
+    def test_pin(self):
+        digest = read_bundle(EMBEDDED).sha256
+        fastner.load(sha256=digest).close()
+        with pytest.raises(fastner.BundleError):
+            fastner.load(sha256="0" * 64)
+
+    def test_closed(self):
+        tagger = fastner.load()
+        tagger.close()
+        with pytest.raises(fastner.FastnerError, match="closed"):
+            tagger.tag(["Oslo"])
+
+    def test_close_waits_for_calls_under_way(self):
+        sentences = [["Oslo", "and", "Rome"]] * 400
+        outcomes = []
+
+        def work(tagger: fastner.Tagger) -> None:
+            try:
+                while True:
+                    tags = tagger.tag_batch(sentences)
+                    outcomes.append(tags == [["B-LOC", "O", "B-LOC"]] * 400)
+            except fastner.FastnerError as error:
+                outcomes.append("closed" in str(error))
+
+        for _ in range(10):
+            tagger = fastner.load(threads=1)
+            workers = [threading.Thread(target=work, args=(tagger,)) for _ in range(3)]
+            for worker in workers:
+                worker.start()
+            tagger.close()
+            for worker in workers:
+                worker.join()
+            assert tagger._words is None
+        assert len(outcomes) >= 30 and all(outcomes)
+
+    def test_processors(self):
+        assert 1 <= available_processors() <= (os.cpu_count() or 1)
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+    def test_fork(self, tmp_path):
+        code = (
+            "import os, sys, fastner\n"
+            "tagger = fastner.load(); tagger.tag(['Oslo'])\n"
+            "for _ in range(5):\n"
+            "    pid = os.fork()\n"
+            "    if not pid:\n"
+            "        ok = tagger.tag(['Oslo']) == ['B-LOC']\n"
+            "        tagger.close()\n"
+            "        os._exit(0 if ok else 1)\n"
+            "    assert os.waitpid(pid, 0)[1] == 0\n"
+        )
+        root = Path(fastner.__file__).parents[1]
+        subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, cwd=root)
