@@ -1,0 +1,220 @@
+// Tags words with a model that `fastner export` wrote: encode, run, decode; Node and browsers.
+//
+// It imports nothing: the caller hands over its onnxruntime (onnxruntime-node, onnxruntime-web).
+// The rules are those of docs/onnx.md. A sentence is an array of non-empty strings.
+
+const FORMAT = "fastner-onnx";
+const VERSION = 1;
+const BATCH = 32; // sentences of one call
+const DIGIT = /\p{Nd}/u;
+const DIGITS = /\p{Nd}/gu;
+const LOWER = /\p{Lowercase}/u;
+const UPPER = /\p{Uppercase}/u;
+const TITLE = /\p{Lt}/u;
+
+export class Tagger {
+  #ort;
+  #session;
+  #wordIds; // Map of form -> id
+  #characterIds; // Map of code point -> id
+
+  // config: the object in config.json. vocabulary: vocab.txt as bytes. session: of model.onnx.
+  constructor(ort, session, config, vocabulary) {
+    if (config?.format?.name !== FORMAT || config.format.version !== VERSION) {
+      throw new Error(
+        `expected config.json of format ${FORMAT} ${VERSION}, got ` +
+          `${JSON.stringify(config?.format)}; export the model again`,
+      );
+    }
+    this.config = config;
+    this.#ort = ort;
+    this.#session = session;
+    // ignoreBOM: a byte-order mark may be part of the first word
+    const text = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true }).decode(vocabulary);
+    this.#wordIds = new Map();
+    let id = 0;
+    for (let at = 0; at < text.length; ) {
+      const end = text.indexOf("\n", at);
+      this.#wordIds.set(text.slice(at, end), ++id);
+      at = end + 1;
+    }
+    this.#characterIds = new Map(config.characters.map((point, i) => [point, i + 2]));
+  }
+
+  // The IOB2 tags of one sentence: ["B-PER", "I-PER", "O"].
+  async tag(words) {
+    return (await this.tagBatch([words]))[0];
+  }
+
+  // The IOB2 tags of every sentence, in order.
+  async tagBatch(sentences) {
+    const results = sentences.map(() => []);
+    const order = [...sentences.keys()].filter((i) => sentences[i].length > 0);
+    order.sort((i, j) => sentences[i].length - sentences[j].length); // little padding
+    for (let at = 0; at < order.length; at += BATCH) {
+      const part = order.slice(at, at + BATCH);
+      const { tagIds } = await this.run(part.map((i) => sentences[i]));
+      part.forEach((i, row) => (results[i] = this.tagNames(tagIds[row])));
+    }
+    return results;
+  }
+
+  // Tag ids and path score of every sentence, and emissions [tokens * tags] with `emissions: true`.
+  // At least one sentence, none of them empty.
+  async run(sentences, { emissions = false } = {}) {
+    const inputs = this.encode(sentences);
+    const wanted = ["tag_ids", "scores", ...(emissions ? ["emissions"] : [])];
+    const outputs = await this.#session.run(inputs, wanted);
+    const [, longest] = outputs.tag_ids.dims;
+    const tags = this.config.tags.length;
+    return {
+      tagIds: sentences.map((words, b) =>
+        Array.from(outputs.tag_ids.data.subarray(b * longest, b * longest + words.length)),
+      ),
+      scores: Array.from(outputs.scores.data),
+      emissions: emissions
+        ? sentences.map((words, b) => {
+            const begin = b * longest * tags;
+            return outputs.emissions.data.slice(begin, begin + words.length * tags);
+          })
+        : undefined,
+    };
+  }
+
+  // The graph's inputs, padded with 0 (character_lengths with 1).
+  encode(sentences) {
+    const spellings = sentences.map((words) => words.map((word) => this.characters(word)));
+    const B = sentences.length;
+    const T = Math.max(...sentences.map((words) => words.length));
+    const C = spellings.flat().reduce((most, ids) => Math.max(most, ids.length), 1);
+    const wordIds = new Int32Array(B * T * 3);
+    const caseIds = new Int32Array(B * T);
+    const characters = new Int32Array(B * T * C);
+    const characterLengths = new Int32Array(B * T).fill(1);
+    const lengths = new Int32Array(B);
+    sentences.forEach((words, b) => {
+      lengths[b] = words.length;
+      words.forEach((word, t) => {
+        const cell = b * T + t;
+        wordIds.set(this.wordIds(word), cell * 3);
+        caseIds[cell] = caseId(word);
+        characters.set(spellings[b][t], cell * C);
+        characterLengths[cell] = spellings[b][t].length;
+      });
+    });
+    const tensor = (data, dims) => new this.#ort.Tensor("int32", data, dims);
+    return {
+      word_ids: tensor(wordIds, [B, T, 3]),
+      case_ids: tensor(caseIds, [B, T]),
+      characters: tensor(characters, [B, T, C]),
+      character_lengths: tensor(characterLengths, [B, T]),
+      lengths: tensor(lengths, [B]),
+    };
+  }
+
+  // The lines in vocab.txt of a word's three forms; 0 for a form it lacks.
+  wordIds(word) {
+    return forms(word).map((form) => this.#wordIds.get(form) ?? 0);
+  }
+
+  // Ids of a word's characters; of a long word its first and last halves.
+  characters(word) {
+    let points = Array.from(word, (character) => character.codePointAt(0));
+    const most = this.config.max_characters;
+    if (points.length > most) {
+      const tail = Math.floor(most / 2);
+      points = [...points.slice(0, most - tail), ...points.slice(points.length - tail)];
+    }
+    return points.map((point) => this.#characterIds.get(point) ?? 1);
+  }
+
+  // IOB2 tags of tag ids: S- becomes B-, E- becomes I-.
+  tagNames(tagIds) {
+    const iob2 = { S: "B", E: "I" };
+    return tagIds.map((id) => {
+      const tag = this.config.tags[id];
+      return (iob2[tag[0]] ?? tag[0]) + tag.slice(1);
+    });
+  }
+}
+
+// Opens an exported directory in Node.
+export async function load(ort, directory) {
+  const { readFile } = await import("node:fs/promises");
+  const { join } = await import("node:path");
+  const [config, vocabulary] = await Promise.all(
+    ["config.json", "vocab.txt"].map((name) => readFile(join(directory, name))),
+  );
+  const session = await ort.InferenceSession.create(join(directory, "model.onnx"));
+  return new Tagger(ort, session, JSON.parse(config.toString("utf-8")), vocabulary);
+}
+
+// Opens an exported directory that a web server has at `url`.
+export async function loadUrl(ort, url, options = {}) {
+  const read = async (name) => {
+    const response = await fetch(new URL(name, url));
+    if (!response.ok) throw new Error(`${response.url}: ${response.status}`);
+    return new Uint8Array(await response.arrayBuffer());
+  };
+  const [config, vocabulary, model] = await Promise.all(
+    ["config.json", "vocab.txt", "model.onnx"].map(read),
+  );
+  const session = await ort.InferenceSession.create(model, options);
+  return new Tagger(ort, session, JSON.parse(new TextDecoder().decode(config)), vocabulary);
+}
+
+// The forms that a word is looked up by: itself, lower case, lower case with digits as 0.
+export function forms(word) {
+  const lower = word.toLowerCase();
+  return [word, lower, lower.replace(DIGITS, "0")];
+}
+
+// The case class of a word, an index into config.cases.
+export function caseId(word) {
+  const [first, ...rest] = word; // by code point
+  const tail = rest.join("");
+  const digits = [first, ...rest].filter((character) => DIGIT.test(character)).length;
+  const isLower = (text) => LOWER.test(text) && !UPPER.test(text) && !TITLE.test(text);
+  if (digits === rest.length + 1) return 1;
+  if (2 * digits > rest.length + 1) return 2;
+  if (isLower(word)) return 3;
+  if (UPPER.test(word) && !LOWER.test(word) && !TITLE.test(word)) return 4;
+  if (UPPER.test(first)) return isLower(tail) ? 5 : 6;
+  return digits > 0 ? 7 : 0;
+}
+
+// The entities of one sentence's IOB2 tags: tokens start to end (half-open) and their label.
+export function entities(tags) {
+  const found = [];
+  tags.forEach((tag, i) => {
+    if (tag.startsWith("B-")) found.push({ start: i, end: i + 1, label: tag.slice(2) });
+    else if (tag !== "O") found[found.length - 1].end = i + 1;
+  });
+  return found;
+}
+
+// Sentences of {text, start, end}, offsets in UTF-16 units. A simple tokenizer for demonstrations:
+// fastner's own (fastner.tokenize) knows abbreviations, links and more, and gives better tags.
+export function tokenize(text) {
+  const PIECES = [
+    /(?:\p{Lu}\.){2,}/u, // U.S.
+    /(?:Mr|Mrs|Ms|Dr|Prof|Inc|Corp|Ltd|Co|St)\./u,
+    /\p{Nd}+(?:[.,:/-]\p{Nd}+)+/u, // 1,234.56
+    /[\p{L}\p{M}\p{N}_]+(?:[-'’&.](?!s\b)[\p{L}\p{M}\p{N}_]+)*/u, // O'Brien, AT&T
+    /['’]s\b/u,
+    /\.+|\S/u,
+  ];
+  const WORD = new RegExp(PIECES.map((piece) => piece.source).join("|"), "gu");
+  const sentences = [[]];
+  for (const match of text.matchAll(WORD)) {
+    const sentence = sentences[sentences.length - 1];
+    const last = sentence[sentence.length - 1];
+    const gap = last ? text.slice(last.end, match.index) : "";
+    const closed = last && /^(?:[.!?…]+|[。！？])$/u.test(last.text);
+    const begins = closed && (/[。！？]/u.test(last.text) || (gap && !/^\p{Ll}/u.test(match[0])));
+    const token = { text: match[0], start: match.index, end: match.index + match[0].length };
+    if (last && (begins || /\n\s*\n/.test(gap))) sentences.push([token]);
+    else sentence.push(token);
+  }
+  return sentences.filter((sentence) => sentence.length > 0);
+}

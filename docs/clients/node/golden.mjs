@@ -1,0 +1,53 @@
+// Replays golden.jsonl through a Tagger; the same code in Node and in browsers.
+
+import { caseId, entities } from "./fastner.mjs";
+
+const TOLERANCE = 1e-4; // of emissions, and of scores per token
+const BATCH = 32;
+
+// cases: the objects of golden.jsonl. Returns how many there were and all differences.
+export async function replay(tagger, cases) {
+  const problems = [];
+  let largest = 0;
+  const check = (number, what, expected, got) => {
+    if (JSON.stringify(expected) !== JSON.stringify(got)) {
+      const shown = `${JSON.stringify(expected)} != ${JSON.stringify(got)}`;
+      problems.push(`case ${number}, ${what}: ${shown}`);
+    }
+  };
+  const compare = async (numbers) => {
+    const batch = numbers.map((number) => cases[number]);
+    const outputs = await tagger.run(batch.map((c) => c.tokens), { emissions: true });
+    batch.forEach((golden, row) => {
+      const number = numbers[row];
+      check(number, `tag_ids, ${batch.length} a batch`, golden.tag_ids, outputs.tagIds[row]);
+      check(number, "tags", golden.tags, tagger.tagNames(outputs.tagIds[row]));
+      const apart = Math.abs(outputs.scores[row] - golden.score);
+      if (!(apart <= TOLERANCE * golden.tokens.length)) {
+        problems.push(`case ${number}: score ${apart} apart`);
+      }
+      (golden.emissions ?? []).flat().forEach((expected, i) => {
+        largest = Math.max(largest, Math.abs(outputs.emissions[row][i] - expected));
+      });
+    });
+  };
+  for (const [number, golden] of cases.entries()) {
+    const { tokens } = golden;
+    check(number, "word_ids", golden.word_ids, tokens.map((word) => tagger.wordIds(word)));
+    check(number, "case_ids", golden.case_ids, tokens.map(caseId));
+    check(number, "characters", golden.characters, tokens.map((word) => tagger.characters(word)));
+    const opened = golden.tags.filter((tag) => tag.startsWith("B-")).length;
+    check(number, "entities", opened, entities(golden.tags).length);
+    await compare([number]);
+  }
+  for (let at = 0; at < cases.length; at += BATCH) {
+    await compare([...cases.keys()].slice(at, at + BATCH));
+  }
+  if (!(largest <= TOLERANCE)) problems.push(`emissions: ${largest} apart`);
+  return { cases: cases.length, largest, problems };
+}
+
+// The objects of a JSON Lines text.
+export function parseLines(text) {
+  return text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+}

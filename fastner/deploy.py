@@ -1,0 +1,400 @@
+"""Exports a model as one ONNX file for any runtime, beside what a client needs and the proofs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from fastner.bundle import Bundle, dequantize, quantize_int8, read_bundle
+from fastner.corpus import read_conll
+from fastner.crf import CRF
+from fastner.errors import BundleError, FastnerError, InputError
+from fastner.golden import golden_sentences
+from fastner.scoring import score
+from fastner.tagger import EMBEDDED, load
+from fastner.tags import TagScheme, allowed
+from fastner.verify import CONFIG, FORMAT, GOLDEN, MODEL, VOCABULARY, ExportedModel, verify
+from fastner.version import __version__
+from fastner.vocab import CASES, Vocabulary
+
+VECTORS = ("float32", "float16", "int8")
+MARGIN = 1e-3  # golden paths lead the second best by this: rounding on no platform changes them
+EMISSION_CASES = 60  # golden cases that hold emissions, none longer than 40 tokens
+_FILES = (MODEL, VOCABULARY, CONFIG, GOLDEN, "README.md")
+_LARGEST_FLOAT16 = 65504
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One variant of a model on one corpus. loss: F1 points (0 to 100) below the first variant.
+
+    bytes: size of model.onnx; load_seconds: reading and checking the directory, making the
+    session; tokens_per_second: on one thread, from words to tags.
+    """
+
+    name: str
+    bytes: int
+    load_seconds: float
+    tokens_per_second: float
+    f1: float
+    loss: float
+
+
+def export_onnx(
+    model: str | os.PathLike[str] | None,
+    output: str | os.PathLike[str],
+    *,
+    vectors: str | None = None,
+    dev: str | os.PathLike[str] | None = None,
+    max_loss: float = 0.1,
+    word_column: int = 0,
+    tag_column: int = -1,
+) -> dict[str, Any]:
+    """Writes `output`: model.onnx, vocab.txt, config.json, golden.jsonl and README.md.
+
+    model: a bundle, None for the embedded one. vectors: how model.onnx holds word vectors,
+    "float32", "float16" or "int8"; None: as the bundle does. dev: a CoNLL file with words and
+    tags in these columns; with it, an export that loses more than `max_loss` F1 points (0 to 100)
+    against the bundle is refused. The format is written down in docs/onnx.md.
+
+    The export is verified by `fastner.verify.verify` before it takes its place: in a new or empty
+    directory, or over an earlier export. Returns a summary, ready for JSON.
+
+    Raises BundleError for a bad bundle, InputError for other arguments and for a loss above the
+    limit, DependencyError without onnx (the train extra), FastnerError where verifying fails.
+    """
+    from fastner.onnx_graph import tagger_graph  # needs onnx, which only the train extra installs
+
+    if vectors not in (None, *VECTORS):
+        raise InputError(f"expected vectors out of {', '.join(VECTORS)}, got {vectors!r}")
+    target = Path(output)
+    _check_target(target)
+    bundle = read_bundle(EMBEDDED if model is None else model)
+    table, scales = _converted(bundle, vectors or bundle.manifest.dtype)
+    graph = tagger_graph(bundle, table, scales, _metadata(bundle)).SerializeToString()
+    golden = _golden(bundle, dequantize(table, scales))
+    files = {
+        MODEL: graph,
+        VOCABULARY: bundle.words_utf8,
+        GOLDEN: "".join(json.dumps(case, ensure_ascii=True) + "\n" for case in golden).encode(),
+    }
+    config = _config(bundle, table.dtype.name, files)
+    files[CONFIG] = (json.dumps(config, ensure_ascii=False, indent=1) + "\n").encode()
+    files["README.md"] = _readme(bundle, config, len(golden)).encode()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as partial:
+        for name, data in files.items():
+            (Path(partial) / name).write_bytes(data)
+        report = verify(partial)
+        if not report.ok:
+            raise FastnerError(
+                f"expected an export that agrees with its model, got {report.differences} "
+                f"differences, such as {report.problems[0]}; nothing was written"
+            )
+        summary: dict[str, Any] = {
+            "output": str(target),
+            "vectors": table.dtype.name,
+            "bytes": {name: len(data) for name, data in files.items()},
+            "golden_cases": report.cases,
+            "emission_difference": report.emission_difference,
+        }
+        if dev is not None:
+            lost = _check_loss(
+                bundle, partial, table.dtype.name, dev, max_loss, word_column, tag_column
+            )
+            summary["dev"] = lost
+        target.mkdir(exist_ok=True)
+        for name in files:
+            shutil.move(Path(partial) / name, target / name)
+    return summary
+
+
+def compare(
+    exports: Mapping[str, str | os.PathLike[str]],
+    dev: str | os.PathLike[str],
+    *,
+    word_column: int = 0,
+    tag_column: int = -1,
+) -> list[Comparison]:
+    """Size, load time, speed and F1 of exported directories by name, on one CoNLL file.
+
+    The first is what the others lose against: give the float32 export first. Raises InputError
+    and BundleError.
+    """
+    corpus = read_conll(dev, word_column=word_column, tag_column=tag_column)
+    gold = corpus.converted(TagScheme.IOB2).tags
+    tokens = sum(map(len, gold))
+    rows: list[Comparison] = []
+    for name, directory in exports.items():
+        began = time.perf_counter()
+        exported = ExportedModel(directory)
+        loaded = time.perf_counter()
+        predicted = exported.tag_batch(corpus.sentences)
+        ended = time.perf_counter()
+        f1 = 100 * score(gold, predicted).f1
+        rows.append(
+            Comparison(
+                name=name,
+                bytes=(Path(directory) / MODEL).stat().st_size,
+                load_seconds=loaded - began,
+                tokens_per_second=tokens / (ended - loaded),
+                f1=f1,
+                loss=(rows[0].f1 if rows else f1) - f1,
+            )
+        )
+    return rows
+
+
+def _check_loss(
+    bundle: Bundle,
+    export: str,
+    name: str,
+    dev: str | os.PathLike[str],
+    max_loss: float,
+    word_column: int,
+    tag_column: int,
+) -> dict[str, float]:
+    """The dev F1 of the bundle and of the export, in points, if the loss is within the limit."""
+    corpus = read_conll(dev, word_column=word_column, tag_column=tag_column)
+    gold = corpus.converted(TagScheme.IOB2).tags
+    with load(bundle.path, threads=1, sha256=bundle.sha256) as tagger:
+        before = 100 * score(gold, tagger.tag_batch(corpus.sentences)).f1
+    after = 100 * score(gold, ExportedModel(export).tag_batch(corpus.sentences)).f1
+    if not before - after <= max_loss:
+        raise InputError(
+            f"expected a loss of at most {max_loss} F1 points on {os.fspath(dev)}, got "
+            f"{before - after:.3f} ({before:.3f} with {bundle.manifest.dtype} vectors, {after:.3f} "
+            f"with {name}); keep more exact vectors or raise the limit; nothing was written"
+        )
+    return {"f1": after, "loss": before - after}
+
+
+def _check_target(target: Path) -> None:
+    """Refuses a target that holds anything but an earlier export."""
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise InputError(f"{target}: expected a directory to write to, got a file")
+    found = {path.name for path in target.iterdir()}
+    if found and not (found <= set(_FILES) and CONFIG in found):
+        strange = min(found - set(_FILES), default=f"no {CONFIG}")
+        raise InputError(
+            f"{target}: expected a new or empty directory or an earlier export, got {strange!r} "
+            "there; choose another"
+        )
+
+
+def _converted(
+    bundle: Bundle, dtype: str
+) -> tuple[NDArray[np.generic], NDArray[np.float32] | None]:
+    """The bundle's vectors in another dtype, and their scales where that is int8."""
+    stored, scales = bundle.arrays["vectors"], bundle.arrays.get("scales")
+    if stored.dtype.name == dtype:
+        return stored, scales
+    values = dequantize(stored, scales)
+    if dtype == "int8":
+        return quantize_int8(values)
+    if dtype == "float16" and np.abs(values).max(initial=0) > _LARGEST_FLOAT16:
+        raise InputError(
+            f"expected vectors within ±{_LARGEST_FLOAT16} to write float16, got "
+            f"{np.abs(values).max()}; choose float32 or int8"
+        )
+    return values.astype(dtype), None
+
+
+def _metadata(bundle: Bundle) -> dict[str, str]:
+    """What stands in model.onnx itself, as metadata_props; lists as JSON."""
+    manifest = bundle.manifest
+    return {
+        "format": "{name} {version}".format(**FORMAT),
+        "tags": json.dumps(manifest.tags),
+        "labels": json.dumps(_labels(bundle)),
+        "scheme": manifest.scheme,
+        "fastner": __version__,
+        "libraries": json.dumps(dict(manifest.libraries)),
+        "bundle_sha256": bundle.sha256,
+        "license": manifest.license,
+        "description": manifest.description,
+    }
+
+
+def _labels(bundle: Bundle) -> list[str]:
+    return sorted({tag[2:] for tag in bundle.manifest.tags if tag != "O"})
+
+
+def _config(bundle: Bundle, dtype: str, files: Mapping[str, bytes]) -> dict[str, Any]:
+    manifest = bundle.manifest
+    return {
+        "format": FORMAT,
+        "tags": list(manifest.tags),
+        "labels": _labels(bundle),
+        "scheme": manifest.scheme,
+        "max_characters": manifest.max_characters,
+        "characters": list(manifest.characters),
+        "cases": list(CASES),
+        "words": bundle.word_count,
+        "vectors": dtype,
+        "lexicons": [lexicon.name for lexicon in manifest.lexicons],
+        "unicode": unicodedata.unidata_version,
+        "fastner": __version__,
+        "bundle_sha256": bundle.sha256,
+        "created": manifest.created,
+        "license": manifest.license,
+        "description": manifest.description,
+        "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
+    }
+
+
+# --- golden cases ------------------------------------------------------------------------------
+
+
+def _golden(bundle: Bundle, vectors: NDArray[np.float32]) -> list[dict[str, Any]]:
+    """Golden cases by fastner's own indexer, the bundle's own graphs and `CRF.decode`.
+
+    A sentence whose two best paths lie within MARGIN is left out: rounding may decide it.
+    """
+    reference = _Reference(bundle, vectors)
+    words = bundle.words()
+    cases: list[dict[str, Any]] = []
+    with_emissions = 0
+    for sentence in golden_sentences(words, bundle.manifest.max_characters):
+        case, emissions, margin = reference.case(sentence)
+        if margin < MARGIN:
+            continue
+        if with_emissions < EMISSION_CASES and len(sentence) <= 40 and len(cases) % 5 == 0:
+            with_emissions += 1
+            case["emissions"] = [[round(float(x), 6) for x in row] for row in emissions]
+        cases.append(case)
+    return cases
+
+
+class _Reference:
+    """A bundle's sentences one by one, on the bundle's own files but for the vectors' values."""
+
+    def __init__(self, bundle: Bundle, vectors: NDArray[np.float32]) -> None:
+        manifest, arrays = bundle.manifest, bundle.arrays
+        self._manifest = manifest
+        self._vectors, self._unknown = vectors, arrays["unknown"]
+        self._ids = {word: number for number, word in enumerate(bundle.words(), 1)}
+        self._vocabulary = Vocabulary(
+            bundle.words_utf8,
+            vector_rows=manifest.rows,
+            characters=manifest.characters,
+            max_characters=manifest.max_characters,
+            categories=arrays.get("categories"),
+        )
+        self._crf = CRF(
+            arrays["start"],
+            arrays["transitions"],
+            arrays["end"],
+            allowed=allowed(manifest.tags, TagScheme(manifest.scheme)),
+        )
+        self._words, self._sentences = (
+            _session(graph, f"{bundle.path}/{name}")
+            for graph, name in (
+                (bundle.words_onnx, "words.onnx"),
+                (bundle.sentences_onnx, "sentences.onnx"),
+            )
+        )
+
+    def case(
+        self, sentence: Sequence[str]
+    ) -> tuple[dict[str, Any], NDArray[np.float32], float]:
+        """The golden case, emissions float32 [T, K], and how far the second best path is."""
+        encoded = self._vocabulary.encode_words(sentence)
+        vectors = np.where(
+            encoded.vector_rows[:, None] < 0, self._unknown, self._vectors[encoded.vector_rows]
+        ) if len(self._vectors) else np.tile(self._unknown, (len(sentence), 1))
+        inputs = {
+            "vectors": vectors,
+            "characters": encoded.characters,
+            "character_lengths": encoded.character_lengths,
+            "cases": encoded.cases,
+        }
+        if self._manifest.lexicons:
+            inputs["categories"] = encoded.categories
+        (features,) = self._words.run(["features"], inputs)
+        lengths = np.array([len(sentence)], np.int32)
+        (emissions,) = self._sentences.run(
+            ["emissions"], {"features": features[:, None], "lengths": lengths}
+        )
+        emissions = np.ascontiguousarray(emissions.transpose(1, 0, 2))
+        paths, scores = self._crf.nbest(emissions, lengths, 2)
+        names = [self._manifest.tags[tag_id] for tag_id in paths[0, 0]]
+        spelled = zip(encoded.characters.tolist(), encoded.character_lengths, strict=True)
+        case = {
+            "tokens": list(sentence),
+            "word_ids": [self._form_ids(word) for word in sentence],
+            "case_ids": encoded.cases.tolist(),
+            "characters": [row[:length] for row, length in spelled],
+            "tag_ids": paths[0, 0].tolist(),
+            "tags": TagScheme.IOB2.tags(
+                TagScheme(self._manifest.scheme).spans(names), len(names)
+            ),
+            "score": round(float(scores[0, 0]), 6),
+        }
+        return case, emissions[0], float(scores[0, 0] - scores[0, 1])
+
+    def _form_ids(self, word: str) -> list[int]:
+        lower = word.lower()
+        digits = "".join("0" if c.isdecimal() else c for c in lower)
+        return [self._ids.get(form, 0) for form in (word, lower, digits)]
+
+
+def _session(graph: bytes, where: str) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    try:
+        return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions have no common base
+        raise BundleError(f"{where}: expected a graph that onnxruntime runs: {error}") from None
+
+
+# --- README ------------------------------------------------------------------------------------
+
+
+def _readme(bundle: Bundle, config: Mapping[str, Any], golden: int) -> str:
+    return f"""# A named-entity tagger as ONNX
+
+{config["description"] or "A model made by fastner."}
+
+Licence: {config["license"]}
+
+Labels: {", ".join(config["labels"])}. Exported by fastner {config["fastner"]} from the bundle with
+the manifest SHA-256 `{bundle.sha256}`; word vectors are {config["vectors"]}.
+
+| file | what |
+|---|---|
+| `model.onnx` | ids to tag ids, opset 17, Viterbi decoding included |
+| `vocab.txt` | UTF-8, one word a line (line feeds only); the id of a word is its line, from 1 |
+| `config.json` | tags in order of id, known characters (id = index + 2), longest spelling |
+| `golden.jsonl` | {golden} made-up sentences with the ids, tags and scores they must give |
+
+Inputs, all int32; B sentences, T tokens, C characters, padded with 0:
+
+| input | shape | content |
+|---|---|---|
+| `word_ids` | [B, T, 3] | ids of the word, its lower case, that with digits as 0; 0: none |
+| `case_ids` | [B, T] | index into `cases` of `config.json` |
+| `characters` | [B, T, C] | index in `characters` + 2; 1: unknown, 0: padding |
+| `character_lengths` | [B, T] | 1 to {config["max_characters"]}; of padding 1 |
+| `lengths` | [B] | tokens of each sentence |
+
+Outputs: `tag_ids` int32 [B, T], `scores` float32 [B], `emissions` float32 [B, T, K]; 0 in padding.
+
+The rules for ids, word by word, are in docs/onnx.md of fastner, with clients for Python, Node and
+browsers. `fastner verify .` replays `golden.jsonl`.
+"""

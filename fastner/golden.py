@@ -1,0 +1,106 @@
+"""Made-up sentences for the golden file of an export: templates, and a zoo of Unicode."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+# Made up here, not taken from any corpus. Every code point is assigned since Unicode 14 at the
+# latest, so that all runtimes classify it alike.
+_NAMES = {
+    "PER": """Ada|Grace Hopper|Alan Turing|Noor Inayat|Edsger W. Dijkstra|Barbara Liskov|
+        María-José Ñúñez|Øystein Ågård|Jean-Luc D'Arcy|Zoë O'Brien|J. R. Whitfield|Wanjirũ|
+        Владимир Орлов|Ελένη Παπαδοπούλου|李小明|محمد علي|दीपक|İpek Işık|ĐẶNG VĂN LÂM""",
+    "LOC": """Lisbon|Oslo|New Zealand|Rio de Janeiro|Kyoto|Saint-Étienne|São Tomé|U.S.|Łódź|
+        ΑΘΗΝΑΣ|Αθήνας|İstanbul|DÜSSELDORF|Gießen|GIESSEN|Straße|Москва|東京|القاهرة|Āgra|N'Djamena""",
+    "ORG": """Acme|Globex Corp.|Initech|Umbrella Labs|AT&T|Österreichische Post AG|Banco Ficticio|
+        3M|eBay|iRobot|U.N.|Ministry of Silly Walks|株式会社架空|ООО Ромашка|F.C. Nowhere""",
+    "MISC": """Brazilian|French|Grand Prix|World Cup|BRENT-X|Perl|Old Norse|Euro 2096|
+        ǅungla|ﬁnnish""",
+    "NUM": "7|42|1996|2-1|1,234.56|10:30|50%|$12|3rd|٣٤٥|१२३|４２|𝟙𝟚|1٢3|x86|B2B|½|²|Ⅷ|2024-01-31",
+}
+_TEMPLATES = """{PER} moved from {LOC} to {LOC} in {NUM} .
+{ORG} hired {PER} and {PER} , the {MISC} engineers .
+The office of {ORG} in {LOC} opens at {NUM} .
+{LOC} {NUM} {LOC} {NUM}
+{PER} ( {LOC} ) beat {PER} ( {MISC} ) {NUM} {NUM}
+it rained all day
+" We will never sell {ORG} , " said {PER} .
+{NUM} people left {LOC} for {LOC} , {ORG} said on Tuesday .
+SHARES OF {ORG} FELL {NUM} IN {LOC}
+{MISC} officials met {PER} of {ORG} near {LOC} .
+{PER}
+{LOC} , {NUM}
+who is {PER} ?
+The {MISC} {NUM} was held in {LOC} ; {PER} won ."""
+
+_ZOO = """😀 👍🏽 👩‍👩‍👧‍👦 🇵🇹 #️⃣ emoji in Lisbon ❤️
+東京 に 住む 李小明 さん
+北京 ， 2008 年 ， 奥运会
+محمد علي يعيش في القاهرة .
+שלום ירושלים ‏RTL‎ mark
+é é É É å ñ̃ ñ Z̷̧̢a̸͝l̷g̶o̷
+İ i̇ I ı ISTANBUL İSTANBUL ıstanbul ß ẞ ſ ſs ŉ ǰ ΐ
+ΟΔΥΣΣΕΥΣ ΑΣ Σ ΣΑΣ ΑΣ. ΑΣ-Β Α.Σ Σ. 1Σ ΑΣ́ ΑΣ\u00adΒ ᾼ ᾳ
+ǅ ǆ Ǆ ǅungla ᾈ ﬀ ﬁ ﬅ ŉapostrophe
+٠١٢٣ ०१२ １２３ 𝟘𝟙𝟚 ١٩٩٦ 19٩6 abc१ ߀߁ ፩ 一 ² ½ Ⅷ ⅷ ① Ⓐ ⓐ
+a1 1a 12a a12 1-2 -1- 11-1 A1 a-B AbC aBC ABc Ab- -Ab -ab -AB
+ª º ʰ ᴀ ͅ ͅa Aͅ ﷺ ㎒ ℵ ℝ ⅆ ℃
+a\u200db a\u200c a\u200bb \ufeffword soft\u00adhyphen \u00a0 x\u00a0y \u3000
+tab\tword line\u2028sep nel\u0085 cr\rword nul\u0000word \u0000 \u001f \u007f
+_ - -- ... … ’ “ ” « » ¿ § © ™ ¬ \\ / // 'n' 's n't
+<b> & &amp; {} [] "quote" \\u0041 %20 $0
+𐐀𐐨 𐐨 𝒜𝓃𝓃𝒶 𝔘𝔫𝔦 𞤀𞤢 𐓀 ꭰ Ꭰ ა Ა Ⴀ ⴀ
+http://example.org/a?b=c user@example.org @handle #tag www.example.org""".split("\n")
+
+
+def golden_sentences(
+    words: Sequence[str], max_characters: int, *, seed: int = 0
+) -> list[list[str]]:
+    """About 650 sentences of 1 to 1,100 tokens, the same for the same arguments.
+
+    words: the model's vocabulary, of which some sentences are made in changed writings;
+    max_characters: words around this length and far above it occur.
+    """
+    rng = random.Random(seed)
+    names = {label: [n.strip() for n in text.split("|")] for label, text in _NAMES.items()}
+    templates = _TEMPLATES.split("\n")
+    sentences = [zoo.split(" ") for zoo in _ZOO]
+    zoo = sorted({word for sentence in sentences for word in sentence})
+    sentences += [[word] for word in zoo]
+    sentences += [_long_words(max_characters, zoo)]
+    for _ in range(300):
+        sentences.append(_filled(rng, rng.choice(templates), names))
+    for _ in range(60):
+        sentences.append([rng.choice(zoo) for _ in range(rng.randint(2, 12))])
+    for _ in range(80):
+        count = rng.randint(1, 25) if words else 0
+        sentences.append([_written(rng, rng.choice(words)) for _ in range(count)] or ["word"])
+    for length in (300, 513, 1100):  # past one and two of the decoder's blocks
+        long: list[str] = []
+        while len(long) < length:
+            long += _filled(rng, rng.choice(templates), names)
+        sentences.append(long[:length])
+    return sentences
+
+
+def _filled(rng: random.Random, template: str, names: dict[str, list[str]]) -> list[str]:
+    words = []
+    for piece in template.split():
+        label = piece.strip("{}")
+        words += rng.choice(names[label]).split() if piece != label else [piece]
+    return words
+
+
+def _written(rng: random.Random, word: str) -> str:
+    """The word as it is, or in another case, or with another digit in it."""
+    change = rng.choice([str, str, str.lower, str.upper, str.title, str.swapcase])
+    return change(word).replace("0", rng.choice("0149")) or word
+
+
+def _long_words(most: int, zoo: Sequence[str]) -> list[str]:
+    """Words of nearly, exactly and far more than `most` code points, also beyond the BMP."""
+    letters = "abcdefghij" * (most // 10 + 2)
+    head = [letters[:size] for size in (most - 1, most, most + 1, most + 2) if size > 0]
+    astral = "".join(chr(0x1F600 + i % 64) for i in range(2 * most + 3))
+    return [*head, letters.upper() * 40, astral, "".join(zoo), "9" * (most + 1), "Ω" * 3 * most]

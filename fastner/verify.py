@@ -1,0 +1,258 @@
+"""The proof of an export: its golden file replayed with onnxruntime and the exported files alone.
+
+Nothing of fastner's indexer or decoder is imported: ids come from the tokens by the rules of
+docs/onnx.md, written out once more here, as any other client has to write them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from fastner.errors import BundleError
+
+FORMAT = {"name": "fastner-onnx", "version": 1}
+CONFIG, MODEL, VOCABULARY, GOLDEN = "config.json", "model.onnx", "vocab.txt", "golden.jsonl"
+TOLERANCE = 1e-4  # of emissions, and of scores per token
+BATCH = 32  # sentences of a batch
+PROBLEMS = 20  # differences that a report spells out
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `verify` found. problems: the first 20 differences; `differences` counts all.
+
+    emission_difference: the largest between an emission and its golden value.
+    """
+
+    cases: int
+    tokens: int
+    emissions: int
+    emission_difference: float
+    differences: int
+    problems: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the export does what its golden file says."""
+        return self.differences == 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, ready for JSON."""
+        return {**asdict(self), "ok": self.ok}
+
+
+class ExportedModel:
+    """The client of docs/onnx.md: an exported directory, run by onnxruntime alone.
+
+    Raises BundleError where a file is missing, damaged or of another version.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        self.path = Path(directory)
+        config = _json(_read(self.path / CONFIG), f"{self.path / CONFIG}")
+        if not isinstance(config, dict) or config.get("format") != FORMAT:
+            found = config.get("format") if isinstance(config, dict) else type(config).__name__
+            raise BundleError(
+                f"{self.path / CONFIG}: expected format {FORMAT}, got {found}; "
+                "export the model again, or install the fastner that exported it"
+            )
+        files = {name: _read(self.path / name) for name in (MODEL, VOCABULARY, GOLDEN)}
+        for name, data in files.items():
+            actual = hashlib.sha256(data).hexdigest()
+            if config["sha256"].get(name) != actual:
+                raise BundleError(
+                    f"{self.path / name}: expected SHA-256 {config['sha256'].get(name)} as in "
+                    f"{CONFIG}, got {actual}: damaged; export the model again"
+                )
+        self.config = config
+        self.golden = files[GOLDEN]
+        words = files[VOCABULARY].decode().split("\n")[:-1]
+        self._word_ids = {word: number for number, word in enumerate(words, 1)}
+        self._character_ids = {chr(c): i for i, c in enumerate(config["characters"], 2)}
+        self._most = config["max_characters"]
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self.session = ort.InferenceSession(
+                files[MODEL], options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's exceptions have no common base
+            raise BundleError(
+                f"{self.path / MODEL}: expected a graph that onnxruntime runs: {error}"
+            ) from None
+
+    def word_ids(self, word: str) -> list[int]:
+        """The line in vocab.txt, from 1, of the word's three forms; 0 for one it lacks."""
+        lower = word.lower()
+        digits = "".join("0" if c.isdecimal() else c for c in lower)
+        return [self._word_ids.get(form, 0) for form in (word, lower, digits)]
+
+    def characters(self, word: str) -> list[int]:
+        """Ids of its characters; of a long word its first and last halves."""
+        if len(word) > self._most:
+            tail = self._most // 2
+            word = word[: self._most - tail] + word[-tail:]
+        return [self._character_ids.get(c, 1) for c in word]
+
+    def encode(self, sentences: Sequence[Sequence[str]]) -> dict[str, NDArray[np.int32]]:
+        """The inputs of the graph for B >= 1 sentences, of at least one token between them."""
+        size = len(sentences), max(map(len, sentences))
+        spellings = [[self.characters(word) for word in sentence] for sentence in sentences]
+        longest = max(len(ids) for row in spellings for ids in row)
+        inputs = {
+            "word_ids": np.zeros((*size, 3), np.int32),
+            "case_ids": np.zeros(size, np.int32),
+            "characters": np.zeros((*size, longest), np.int32),
+            "character_lengths": np.ones(size, np.int32),
+            "lengths": np.array([len(sentence) for sentence in sentences], np.int32),
+        }
+        for b, sentence in enumerate(sentences):
+            for t, word in enumerate(sentence):
+                ids = spellings[b][t]
+                inputs["word_ids"][b, t] = self.word_ids(word)
+                inputs["case_ids"][b, t] = case_id(word)
+                inputs["characters"][b, t, : len(ids)] = ids
+                inputs["character_lengths"][b, t] = len(ids)
+        return inputs
+
+    def tag_batch(
+        self, sentences: Sequence[Sequence[str]], *, batch: int = BATCH
+    ) -> list[list[str]]:
+        """The IOB2 tags of every sentence, in order."""
+        results: list[list[str]] = [[] for _ in sentences]
+        filled = [i for i, sentence in enumerate(sentences) if len(sentence)]
+        order = sorted(filled, key=lambda i: len(sentences[i]))
+        for at in range(0, len(order), batch):
+            part = order[at : at + batch]
+            inputs = self.encode([sentences[i] for i in part])
+            (tag_ids,) = self.session.run(["tag_ids"], inputs)
+            for i, row in zip(part, tag_ids.tolist(), strict=True):
+                results[i] = self.tags(row[: len(sentences[i])])
+        return results
+
+    def tags(self, tag_ids: Sequence[int]) -> list[str]:
+        """The IOB2 tags of one sentence's ids: S- becomes B-, E- becomes I-."""
+        names = (self.config["tags"][tag_id] for tag_id in tag_ids)
+        return [{"S": "B", "E": "I"}.get(name[0], name[0]) + name[1:] for name in names]
+
+
+def case_id(word: str) -> int:
+    """The case class of a word, 0 to 7, see docs/onnx.md."""
+    digits = sum(map(str.isdecimal, word))
+    if digits == len(word):
+        return 1
+    if 2 * digits > len(word):
+        return 2
+    if word.islower():
+        return 3
+    if word.isupper():
+        return 4
+    if word[0].isupper():
+        return 5 if word[1:].islower() else 6
+    return 7 if digits else 0
+
+
+def verify(directory: str | os.PathLike[str]) -> Report:
+    """Replays golden.jsonl of an exported directory, each case alone and in batches.
+
+    Ids must be equal, tags too; emissions must agree within 1e-4, scores within 1e-4 per token.
+    Raises BundleError where files are missing, damaged or of another version.
+    """
+    model = ExportedModel(directory)
+    check = _Check(model)
+    cases = list(_cases(model))
+    for number, case in enumerate(cases, 1):
+        check.ids(number, case)
+        check.outputs([number], [case])
+    for at in range(0, len(cases), BATCH):
+        numbers = list(range(at + 1, at + BATCH + 1))[: len(cases) - at]
+        check.outputs(numbers, cases[at : at + BATCH])
+    return Report(
+        cases=len(cases),
+        tokens=sum(len(case["tokens"]) for case in cases),
+        emissions=sum("emissions" in case for case in cases),
+        emission_difference=check.largest,
+        differences=len(check.problems),
+        problems=tuple(check.problems[:PROBLEMS]),
+    )
+
+
+class _Check:
+    """Collects differences between a model and its golden cases."""
+
+    def __init__(self, model: ExportedModel) -> None:
+        self.model = model
+        self.problems: list[str] = []
+        self.largest = 0.0
+
+    def ids(self, number: int, case: dict[str, Any]) -> None:
+        tokens = case["tokens"]
+        for name, found in (
+            ("word_ids", map(self.model.word_ids, tokens)),
+            ("case_ids", map(case_id, tokens)),
+            ("characters", map(self.model.characters, tokens)),
+        ):
+            for token, wanted, got in zip(tokens, case[name], found, strict=True):
+                if wanted != got:
+                    self._add(number, f"{name} of {token!a}: expected {wanted}, got {got}")
+
+    def outputs(self, numbers: list[int], cases: list[dict[str, Any]]) -> None:
+        inputs = self.model.encode([case["tokens"] for case in cases])
+        outputs = self.model.session.run(["emissions", "tag_ids", "scores"], inputs)
+        for number, case, emissions, tag_ids, score in zip(numbers, cases, *outputs, strict=True):
+            length = len(case["tokens"])
+            alone = "alone" if len(cases) == 1 else f"in a batch of {len(cases)}"
+            got = tag_ids.tolist()
+            if got != case["tag_ids"] + [0] * (len(got) - length):
+                self._add(number, f"tag_ids {alone}: expected {case['tag_ids']}, got {got}")
+            elif self.model.tags(got[:length]) != case["tags"]:
+                self._add(number, f"tags: expected {case['tags']}, got {self.model.tags(got)}")
+            if not abs(score - case["score"]) <= TOLERANCE * length:
+                self._add(number, f"score {alone}: expected {case['score']}, got {score}")
+            if "emissions" in case:
+                wanted = np.array(case["emissions"], np.float32)
+                difference = float(np.abs(emissions[:length] - wanted).max())
+                self.largest = max(self.largest, difference)
+                if not difference <= TOLERANCE:
+                    self._add(number, f"emissions {alone}: {difference} apart")
+
+    def _add(self, number: int, problem: str) -> None:
+        self.problems.append(f"{self.model.path / GOLDEN}:{number}: {problem}")
+
+
+def _cases(model: ExportedModel) -> Iterator[dict[str, Any]]:
+    keys = {"tokens", "word_ids", "case_ids", "characters", "tag_ids", "tags", "score"}
+    for number, line in enumerate(model.golden.decode().split("\n")[:-1], 1):
+        case = _json(line.encode(), f"{model.path / GOLDEN}:{number}")
+        if not isinstance(case, dict) or not keys <= case.keys() or not case["tokens"]:
+            raise BundleError(
+                f"{model.path / GOLDEN}:{number}: expected an object with {sorted(keys)}"
+            )
+        yield case
+
+
+def _json(data: bytes, where: str) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise BundleError(f"{where}: expected JSON, got {error}") from None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"{path}: {error.strerror}; an export has {CONFIG}, {MODEL}, {VOCABULARY} and {GOLDEN}"
+        ) from error

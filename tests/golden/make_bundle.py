@@ -1,0 +1,93 @@
+"""Trains the frozen bundles of format 1.0 beside this file, and writes the tags they must give.
+
+Run from the project's root with the train extra, only to add bundles of a new format: those that
+are here must load for ever, and stay as they are.
+
+    python tests/golden/make_bundle.py
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+
+import fastner
+from fastner.training.lexicons import Lexicon
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+from small import NAMES, write_corpus, write_vectors  # noqa: E402
+
+SMALL = {
+    "character_width": 6,
+    "character_hidden": (6,),
+    "case_width": 4,
+    "hidden": (10,),
+    "dropout": 0.1,
+    "average": 0.0,
+    "learning_rate": 0.01,
+    "max_characters": 12,
+    "epochs": 25,
+    "patience": 25,
+    "batch_sentences": 16,
+}
+SENTENCES = [
+    "Ada moved from Lisbon to New Zealand in 1996 .",
+    "Globex Corp hired Noor and Alan Turing .",
+    "The office of Umbrella Labs in Rio de Janeiro opens at 9 .",
+    "Edsger Dijkstra of Initech spoke .",
+    "it rained all day",
+    "BARBARA of ACME spoke .",
+    "Incomprehensibilities moved from Kyoto to Ørsted in ٢٠٢٤ .",
+    "Ada",
+    "İzmir 😀 1234567890 x1 \ud800",
+]
+
+
+def lexicon() -> Lexicon:
+    """Places and first words of firms, two of them without a vector; a group above the category."""
+    places = [word for name in NAMES["LOC"] for word in name.split()]
+    firms = ["Globex", "Acme", "Initech", "Hooli"]
+    category = {word: 1 for word in places} | {word: 2 for word in firms} | {"ørsted": 1}
+    return Lexicon("places and firms", category, 3, (np.array([0, 1, 1], np.int32),), (3, 2))
+
+
+def main() -> None:
+    expected = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        train = write_corpus(Path(scratch) / "train.txt", sentences=300, seed=1)
+        dev = write_corpus(Path(scratch) / "dev.txt", sentences=60, seed=2)
+        vectors = write_vectors(Path(scratch) / "vectors.txt")
+        module = sys.modules["fastner.training.train"]
+        with mock.patch.object(module, "brown_clusters", lexicon):
+            for name, scheme, dtype, clusters in (
+                ("bundle-1.0", "BIOES", "float32", True),
+                ("bundle-1.0-iob2", "IOB2", "int8", False),
+            ):
+                scores = fastner.train(
+                    train,
+                    dev,
+                    vectors=vectors,
+                    output=HERE / name,
+                    vector_dtype=dtype,
+                    license="MIT",
+                    description="A tiny model of made-up sentences, for tests.",
+                    scheme=fastner.tags.TagScheme(scheme),
+                    clusters=clusters,
+                    **SMALL,
+                )
+                with fastner.load(HERE / name) as tagger:
+                    expected[name] = [
+                        {"tokens": s.split(), "tags": tagger.tag(s.split())} for s in SENTENCES
+                    ]
+                print(name, f"dev F1 {scores.f1:.3f}")
+    (HERE / "expected.json").write_text(json.dumps(expected, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

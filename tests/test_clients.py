@@ -1,0 +1,141 @@
+"""The clients under docs/clients: golden cases in Node and in Chromium, and Unicode's every letter.
+
+Skipped where Node, its packages (`npm install --ignore-scripts` in docs/clients) or the browser
+are absent. Nothing leaves 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from fastner.tagger import EMBEDDED
+from fastner.verify import case_id
+
+CLIENTS = Path(__file__).parents[1] / "docs" / "clients"
+GOLDEN = Path(__file__).parent / "golden"
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+NODE = shutil.which("node")
+# Classified otherwise by later versions of Unicode, see docs/onnx.md.
+CHANGED_FORMS = {0x295, 0x1171E}
+CHANGED_CASES = {0x295, 0x10FC, 0xA7F2, 0xA7F3, 0xA7F4, 0xAB69}
+
+
+def node(*arguments: str | Path, seconds: float = 120) -> str:
+    if NODE is None:
+        pytest.skip("node is not installed")
+    done = subprocess.run(
+        [NODE, *map(str, arguments)], capture_output=True, text=True, timeout=seconds
+    )
+    assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-1000:]
+    return done.stdout
+
+
+def need(package: str) -> None:
+    if not (CLIENTS / "node_modules" / package).is_dir():
+        pytest.skip(f"{package} is not installed: npm install --ignore-scripts in docs/clients")
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory):
+    pytest.importorskip("onnx", reason="exporting needs the train extra")
+    from fastner.deploy import export_onnx
+
+    model = EMBEDDED if EMBEDDED.is_dir() else GOLDEN / "bundle-1.0"
+    folder = tmp_path_factory.mktemp("clients") / "export"
+    export_onnx(model, folder)
+    return folder
+
+
+def test_node_gives_the_golden_tags(export):
+    need("onnxruntime-node")
+    line = node(CLIENTS / "node" / "test.mjs", export)
+    assert " 0 differences" in line and int(line.split(": ")[1].split()[0]) >= 500
+
+
+def test_node_notices_a_difference(export, tmp_path):
+    need("onnxruntime-node")
+    for path in export.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    golden = tmp_path / "golden.jsonl"
+    text = golden.read_text(encoding="utf-8")
+    golden.write_text(text.replace('"tag_ids": [0', '"tag_ids": [1', 1), encoding="utf-8")
+    with pytest.raises(AssertionError, match="tag_ids"):
+        node(CLIENTS / "node" / "test.mjs", tmp_path)
+
+
+def test_chromium_gives_the_golden_tags(export):
+    need("onnxruntime-web")
+    need("playwright-core")
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"{CHROMIUM} is not installed; CHROMIUM names another")
+    line = node(CLIENTS / "web" / "test.mjs", export)
+    assert " 0 differences" in line and int(line.split(": ")[1].split()[0]) >= 500
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="exceptions of Unicode 14 and 15")
+def test_every_code_point_has_the_same_forms_and_case(tmp_path):
+    """Alone, in company, and around a capital sigma, whose lower case depends on its place."""
+    frames = ["{}", "A{}", "{}a", "AΣ{}", "AΣ{}A", "A{}Σ"]
+    points = [
+        point
+        for point in range(0x110000)
+        if unicodedata.category(chr(point)) not in ("Cn", "Co", "Cs", "Lo")
+        or unicodedata.category(chr(point)) == "Lo"
+        and point < 0x3400  # not all of Chinese
+    ]
+    rows = []
+    for point in points:
+        words = [frame.format(chr(point)) for frame in frames]
+        lower = [word.lower() for word in words]
+        digits = ["".join("0" if c.isdecimal() else c for c in word) for word in lower]
+        rows.append([words, lower, digits, [case_id(word) for word in words]])
+    (tmp_path / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
+    script = f"""
+        import {{ readFileSync }} from "node:fs";
+        import {{ caseId, forms }} from {json.dumps((CLIENTS / "node/fastner.mjs").as_uri())};
+        const rows = JSON.parse(readFileSync({json.dumps(str(tmp_path / "rows.json"))}, "utf-8"));
+        const wrong = {{ forms: [], cases: [] }};
+        for (const [words, lower, digits, cases] of rows) {{
+          const point = words[0].codePointAt(0);
+          const same = (word, i) => {{
+            const [exact, low, folded] = forms(word);
+            return exact === word && low === lower[i] && folded === digits[i];
+          }};
+          if (!words.every(same)) wrong.forms.push(point);
+          if (!words.every((word, i) => caseId(word) === cases[i])) wrong.cases.push(point);
+        }}
+        console.log(JSON.stringify(wrong));"""
+    wrong = json.loads(node("--input-type=module", "-e", script))
+    assert len(points) > 15_000
+    assert set(wrong["forms"]) <= CHANGED_FORMS
+    assert set(wrong["cases"]) <= CHANGED_CASES
+
+
+def test_javascript_tokenizer_and_entities():
+    script = f"""
+        import {{ entities, tokenize }} from {json.dumps((CLIENTS / "node/fastner.mjs").as_uri())};
+        const text = "Ada's firm, Acme Corp., paid $1,234.56 to U.S. banks. " +
+          "Noor left 😀!\\n\\n東京";
+        const sentences = tokenize(text);
+        for (const {{ text: word, start, end }} of sentences.flat())
+          if (text.slice(start, end) !== word) throw new Error(word);
+        const tags = ["B-PER", "I-PER", "B-PER", "O", "B-LOC"];
+        const words = sentences.map((tokens) => tokens.map((token) => token.text));
+        console.log(JSON.stringify([words, entities(tags)]));"""
+    sentences, entities = json.loads(node("--input-type=module", "-e", script))
+    assert sentences == [
+        "Ada 's firm , Acme Corp. , paid $ 1,234.56 to U.S. banks .".split(),
+        ["Noor", "left", "😀", "!"],
+        ["東京"],
+    ]
+    assert [(e["start"], e["end"], e["label"]) for e in entities] == [
+        (0, 2, "PER"), (2, 3, "PER"), (4, 5, "LOC"),
+    ]  # fmt: skip

@@ -1,0 +1,444 @@
+"""Exports: the graph against the tagger, the golden file, and what is refused."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+import fastner
+from fastner import tagger as tagger_module
+from fastner import verify as verify_module
+from fastner.bundle import read_bundle, write_bundle
+from fastner.corpus import read_conll, write_conll
+from fastner.crf import CRF
+from fastner.errors import BundleError, DependencyError, FastnerError, InputError
+from fastner.golden import golden_sentences
+from fastner.verify import ExportedModel, case_id, verify
+from reference import crf_viterbi
+from small import write_corpus
+
+onnx = pytest.importorskip("onnx", reason="exporting needs the train extra")
+from fastner import deploy  # noqa: E402
+from fastner.onnx_graph import viterbi_graph  # noqa: E402
+
+GOLDEN = Path(__file__).parent / "golden"
+DOCS = Path(__file__).parents[1] / "docs"
+BUNDLES = ("bundle-1.0", "bundle-1.0-iob2")
+
+
+@pytest.fixture(scope="module", params=BUNDLES)
+def bundle(request):
+    return GOLDEN / request.param
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory):
+    """The frozen bundles' exports, vectors as stored, by bundle name."""
+    folder = tmp_path_factory.mktemp("exports")
+    for name in BUNDLES:
+        deploy.export_onnx(GOLDEN / name, folder / name)
+    return folder
+
+
+@pytest.fixture
+def export(exports, bundle):
+    return exports / bundle.name
+
+
+def cases_of(export: Path) -> list[dict]:
+    text = (export / "golden.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.split("\n")[:-1]]
+
+
+def sentences_of(export: Path) -> list[list[str]]:
+    return [case["tokens"] for case in cases_of(export)]
+
+
+# --- frozen bundles ----------------------------------------------------------------------------
+
+
+def test_frozen_bundles_load_and_tag_as_ever(bundle):
+    expected = json.loads((GOLDEN / "expected.json").read_text(encoding="utf-8"))[bundle.name]
+    with fastner.load(bundle) as tagger:
+        for case in expected:
+            assert tagger.tag(case["tokens"]) == case["tags"]
+
+
+# --- decoding ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tags", [1, 2, 5, 17])
+@pytest.mark.parametrize("whole", [False, True])  # whole numbers: ties at nearly every step
+def test_viterbi_in_the_graph_equals_decode(tags, whole):
+    rng = np.random.default_rng(tags)
+
+    def values(*shape):
+        drawn = rng.integers(-2, 3, shape) if whole else rng.normal(size=shape)
+        return drawn.astype(np.float32)
+
+    for _ in range(4):
+        start, transitions, end = values(tags), values(tags, tags), values(tags)
+        transitions[rng.random((tags, tags)) < 0.3] = -np.inf
+        start[rng.random(tags) < 0.3] = -np.inf
+        start[0] = 0  # as O, tag 0 may stand anywhere
+        transitions[0] = transitions[:, 0] = 0
+        crf = CRF(start, transitions, end)
+        session = ort.InferenceSession(
+            viterbi_graph(crf).SerializeToString(), providers=["CPUExecutionProvider"]
+        )
+        for sentences, tokens in ((1, 1), (3, 1), (7, 9), (2, 1100)):
+            lattice = values(tokens, sentences, tags)
+            lengths = rng.integers(0, tokens + 1, sentences).astype(np.int32)
+            lengths[0] = tokens
+            tag_ids, scores = session.run(None, {"lattice": lattice, "lengths": lengths})
+            emissions = np.ascontiguousarray(lattice.transpose(1, 0, 2))
+            wanted, wanted_scores = crf.decode(emissions, lengths, return_scores=True)
+            assert tag_ids.dtype == np.int32 and np.array_equal(tag_ids, wanted)
+            np.testing.assert_allclose(scores, wanted_scores, rtol=1e-6, atol=1e-5)
+            path, score = crf_viterbi(emissions[0], start, transitions, end)
+            assert tag_ids[0].tolist() == path
+            assert scores[0] == pytest.approx(score, rel=1e-6, abs=1e-5)
+
+
+# --- the graph -----------------------------------------------------------------------------------
+
+
+def test_graph_is_plain_and_says_what_it_is(export, bundle):
+    model = onnx.load(export / "model.onnx")
+    onnx.checker.check_model(model, full_check=True)
+    onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+    assert model.ir_version == 8
+    assert [(o.domain, o.version) for o in model.opset_import] == [("", 17)]
+    assert not model.functions and not any(node.domain for node in model.graph.node)
+    assert all(not t.external_data for t in model.graph.initializer)
+    named = [value.name for value in model.graph.input]
+    assert named == ["word_ids", "case_ids", "characters", "character_lengths", "lengths"]
+    named = [value.name for value in model.graph.output]
+    assert named == ["emissions", "tag_ids", "scores"]
+    properties = {p.key: p.value for p in model.metadata_props}
+    manifest = read_bundle(bundle).manifest
+    assert json.loads(properties["tags"]) == list(manifest.tags)
+    assert json.loads(properties["labels"]) == ["LOC", "ORG", "PER"]
+    assert properties["scheme"] == manifest.scheme and properties["license"] == "MIT"
+    assert properties["fastner"] == fastner.__version__
+
+
+def test_tags_equal_the_taggers(export, bundle):
+    sentences = [[], *sentences_of(export), ["\ud800", "a\udfffb", "Ada"]]
+    exported = ExportedModel(export)
+    with fastner.load(bundle) as tagger:
+        wanted = tagger.tag_batch(sentences)
+    assert exported.tag_batch(sentences) == wanted
+    assert len({tag for tags in wanted for tag in tags}) > 5
+
+
+def test_padding_and_company_never_matter(export):
+    model = ExportedModel(export)
+    sentences = [s for s in sentences_of(export) if len(s) < 30][::5]
+    inputs = model.encode(sentences)
+    rng = np.random.default_rng(0)
+    tokens = inputs["word_ids"].shape[1]
+    padding = np.arange(tokens) >= inputs["lengths"][:, None]
+    noisy = {name: array.copy() for name, array in inputs.items()}
+    noisy["word_ids"][padding] = rng.integers(0, 10, (padding.sum(), 3))
+    noisy["case_ids"][padding] = rng.integers(0, 8, padding.sum())
+    noisy["character_lengths"][padding] = rng.integers(-3, 99, padding.sum())
+    past = np.arange(inputs["characters"].shape[2]) >= noisy["character_lengths"][..., None]
+    past |= padding[..., None]
+    noisy["characters"][past] = rng.integers(0, 9, past.sum())
+    names = ["emissions", "tag_ids", "scores"]
+    clean = model.session.run(names, inputs)
+    for wanted, got in zip(clean, model.session.run(names, noisy), strict=True):
+        np.testing.assert_array_equal(got, wanted)
+    assert not clean[0][padding].any() and not clean[1][padding].any()
+    for b, sentence in enumerate(sentences):
+        alone = model.session.run(names, model.encode([sentence]))
+        assert alone[1][0].tolist() == clean[1][b, : len(sentence)].tolist()
+        np.testing.assert_allclose(alone[0][0], clean[0][b, : len(sentence)], atol=1e-5)
+
+
+def test_meaning_not_only_shape(export):
+    model = ExportedModel(export)
+    run = lambda words: model.session.run(["emissions"], model.encode([words]))[0][0]  # noqa: E731
+    first, last = run(["Ada", "of", "Acme"]), run(["Ada", "of", "Oslo"])
+    assert np.abs(first[0] - last[0]).max() > 1e-5  # the last word reaches the first emission
+
+
+def test_empty_sentence_in_a_batch(export):
+    model = ExportedModel(export)
+    tag_ids, scores = model.session.run(
+        ["tag_ids", "scores"], model.encode([[], ["Ada", "spoke", "."]])
+    )
+    assert tag_ids[0].tolist() == [0, 0, 0] and scores[0] == 0
+    assert tag_ids[1].tolist() == model.session.run(
+        ["tag_ids"], model.encode([["Ada", "spoke", "."]])
+    )[0][0].tolist()
+
+
+# --- vectors -----------------------------------------------------------------------------------
+
+
+def test_vectors_in_other_dtypes(exports, tmp_path):
+    dev = write_corpus(tmp_path / "dev.txt", sentences=60, seed=2)
+    bundle = GOLDEN / BUNDLES[0]
+    sizes = {}
+    for dtype in ("float16", "int8"):
+        summary = deploy.export_onnx(
+            bundle, tmp_path / dtype, vectors=dtype, dev=dev, max_loss=0.1
+        )
+        assert summary["vectors"] == dtype and summary["dev"]["loss"] <= 0.1
+        sizes[dtype] = summary["bytes"]["model.onnx"]
+    assert sizes["int8"] < sizes["float16"] < (exports / BUNDLES[0] / "model.onnx").stat().st_size
+    rows = deploy.compare(
+        {"float32": exports / BUNDLES[0], **{d: tmp_path / d for d in sizes}}, dev
+    )
+    assert [row.name for row in rows] == ["float32", "float16", "int8"]
+    assert rows[0].loss == 0 and rows[0].f1 == 100 and rows[2].bytes == sizes["int8"]
+    assert all(row.tokens_per_second > 0 and row.load_seconds > 0 for row in rows)
+
+
+def copied(bundle, path, **changes):
+    """The bundle with other arrays at path."""
+    manifest = bundle.manifest
+    fields = {
+        name: getattr(manifest, name)
+        for name in "tags scheme max_characters lookup characters lexicons features hidden license "
+        "description scores training libraries created".split()
+    }
+    return write_bundle(
+        path,
+        **fields,
+        words=bundle.words(),
+        arrays={**bundle.arrays, **changes},
+        words_onnx=bundle.words_onnx,
+        sentences_onnx=bundle.sentences_onnx,
+    )
+
+
+def test_a_loss_above_the_limit_is_refused(exports, tmp_path):
+    bundle = read_bundle(GOLDEN / BUNDLES[0])
+    vectors = bundle.arrays["vectors"].copy()
+    vectors[:, 0] += 100  # int8 steps of nearly 1 then wipe the other columns out
+    copied(bundle, tmp_path / "model", vectors=vectors)
+    sentences = [s for s in sentences_of(exports / BUNDLES[0]) if len(s) < 20][-300:]
+    sentences = [s for s in sentences if all(re.fullmatch(r"[!-~]+", word) for word in s)]
+    with fastner.load(tmp_path / "model") as tagger:
+        tags = tagger.tag_batch(sentences)
+    dev = tmp_path / "dev.txt"
+    with dev.open("w", encoding="utf-8") as file:
+        write_conll(file, sentences, tags)
+    with pytest.raises(InputError, match=r"at most 0\.1 F1 points .* got \d+\.\d+ \(100\.000 with"):
+        deploy.export_onnx(tmp_path / "model", tmp_path / "out", vectors="int8", dev=dev)
+    assert {path.name for path in tmp_path.iterdir()} == {"model", "dev.txt"}
+
+
+def test_float16_that_would_overflow_is_refused(tmp_path):
+    bundle = read_bundle(GOLDEN / BUNDLES[0])
+    vectors = bundle.arrays["vectors"].copy()
+    vectors[3, 2] = 7e4
+    copied(bundle, tmp_path / "model", vectors=vectors)
+    with pytest.raises(InputError, match="65504 to write float16, got 70000"):
+        deploy.export_onnx(tmp_path / "model", tmp_path / "out", vectors="float16")
+
+
+def test_what_export_refuses(tmp_path):
+    with pytest.raises(InputError, match="expected vectors out of float32, float16, int8"):
+        deploy.export_onnx(GOLDEN / BUNDLES[0], tmp_path / "out", vectors="int4")
+    (tmp_path / "mine.txt").write_text("precious")
+    with pytest.raises(InputError, match=r"an earlier export, got 'mine\.txt'"):
+        deploy.export_onnx(GOLDEN / BUNDLES[0], tmp_path)
+    with pytest.raises(InputError, match="got a file"):
+        deploy.export_onnx(GOLDEN / BUNDLES[0], tmp_path / "mine.txt")
+    with pytest.raises(BundleError):
+        deploy.export_onnx(tmp_path, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_onnx_is_asked_for_where_it_is_missing(tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "fastner.onnx_graph")
+    monkeypatch.delattr(fastner, "onnx_graph")
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(DependencyError, match=r"pip install 'fastner-crf\[train\]'"):
+        deploy.export_onnx(GOLDEN / BUNDLES[0], tmp_path / "out")
+
+
+def test_export_again_gives_the_same_bytes(exports):
+    folder = exports / BUNDLES[0]
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    deploy.export_onnx(GOLDEN / BUNDLES[0], folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert len(before) == 5
+
+
+def test_a_wrong_graph_is_not_written(tmp_path, monkeypatch):
+    from fastner import onnx_graph
+
+    monkeypatch.setattr(onnx_graph, "BLOCK", 3)  # another sum: scores differ, at least
+    monkeypatch.setattr(
+        onnx_graph,
+        "_VITERBI",
+        onnx_graph._VITERBI.replace("Add (offset, shift_row)", "Identity (offset)"),
+    )
+    with pytest.raises(FastnerError, match="agrees with its model"):
+        deploy.export_onnx(GOLDEN / BUNDLES[0], tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+# --- golden cases and verify -------------------------------------------------------------------
+
+
+def test_golden_sentences_cover_what_is_hard():
+    sentences = golden_sentences(["word", "0"], 12)
+    assert sentences == golden_sentences(["word", "0"], 12)
+    assert len(sentences) > 550 and all(word for s in sentences for word in s)
+    "".join(word for s in sentences for word in s).encode()  # no lone surrogate
+    words = {word for s in sentences for word in s}
+    assert {len(s) for s in sentences} >= {1, 2, 300, 513, 1100}
+    assert {len(w) for w in words} >= {11, 12, 13, 14}
+    assert {case_id(word) for word in words} == set(range(8))
+    assert {"İ", "ß", "ſ", "ΟΔΥΣΣΕΥΣ", "東京", "😀", "\u0000"} <= words
+
+
+def test_golden_file(export):
+    cases = cases_of(export)
+    assert len(cases) >= 500 and sum("emissions" in case for case in cases) >= 30
+    report = verify(export)
+    assert report.ok and report.to_dict()["ok"] and report.cases == len(cases)
+    assert report.emission_difference < 1e-5
+
+
+def changed(export: Path, target: Path, name: str, change, *, resign: bool = True) -> Path:
+    """A copy of an export with one file changed, and its digest in config.json made right."""
+    target.mkdir()
+    for path in export.iterdir():
+        (target / path.name).write_bytes(path.read_bytes())
+    data = change((target / name).read_bytes())
+    (target / name).write_bytes(data)
+    if resign and name != "config.json":
+        config = json.loads((target / "config.json").read_bytes())
+        config["sha256"][name] = hashlib.sha256(data).hexdigest()
+        (target / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return target
+
+
+def edited(edit):
+    """Changes the first golden case."""
+
+    def change(data: bytes) -> bytes:
+        first, rest = data.split(b"\n", 1)
+        case = json.loads(first)
+        edit(case)
+        return json.dumps(case).encode() + b"\n" + rest
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("edit", "problem"),
+    [
+        (lambda c: c["word_ids"][0].reverse() or c["word_ids"][0].append(1), "word_ids of"),
+        (lambda c: c["case_ids"].__setitem__(0, 9), "case_ids of"),
+        (lambda c: c["characters"][0].append(1), "characters of"),
+        (lambda c: c["tag_ids"].__setitem__(0, 1 - c["tag_ids"][0]), "tag_ids alone"),
+        (lambda c: c["tags"].__setitem__(0, "B-X"), "tags: expected"),
+        (lambda c: c.update(score=c["score"] + 1), "score in a batch of 32"),
+        (lambda c: c["emissions"][0].__setitem__(0, 99.0), "emissions alone"),
+    ],
+)
+def test_verify_sees_every_kind_of_difference(exports, tmp_path, edit, problem):
+    wrong = changed(exports / BUNDLES[0], tmp_path / "wrong", "golden.jsonl", edited(edit))
+    report = verify(wrong)
+    assert not report.ok and any(problem in text for text in report.problems)
+    assert all("golden.jsonl:1: " in text for text in report.problems)
+
+
+def test_verify_sees_a_changed_vocabulary(exports, tmp_path):
+    def swap(data: bytes) -> bytes:
+        words = data.split(b"\n")
+        return b"\n".join([words[1], words[0], *words[2:]])
+
+    report = verify(changed(exports / BUNDLES[0], tmp_path / "wrong", "vocab.txt", swap))
+    assert report.differences and len(report.problems) <= 20
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "vocab.txt", "golden.jsonl"])
+def test_verify_refuses_damage(exports, tmp_path, name):
+    source = exports / BUNDLES[0]
+    wrong = changed(
+        source, tmp_path / "a", name, lambda data: data[:-9] + bytes(9), resign=False
+    )
+    with pytest.raises(BundleError, match=f"{name}: expected SHA-256"):
+        verify(wrong)
+    (wrong / name).unlink()
+    with pytest.raises(BundleError, match="No such file"):
+        verify(wrong)
+
+
+def test_verify_refuses_what_is_no_export(exports, tmp_path):
+    source = exports / BUNDLES[0]
+    for number, data in enumerate((b"[]", b"{}", b"{", b"\xff", b'{"format": {"version": 2}}')):
+        wrong = changed(source, tmp_path / str(number), "config.json", lambda _, data=data: data)
+        with pytest.raises(BundleError, match=r"config\.json"):
+            verify(wrong)
+    wrong = changed(source, tmp_path / "model", "model.onnx", lambda _: b"no graph")
+    with pytest.raises(BundleError, match="onnxruntime runs"):
+        verify(wrong)
+    wrong = changed(source, tmp_path / "golden", "golden.jsonl", lambda _: b'{"tokens": []}\n')
+    with pytest.raises(BundleError, match=r"golden\.jsonl:1: expected an object"):
+        verify(wrong)
+
+
+def test_verify_is_independent_of_indexer_and_decoder():
+    tree = ast.parse(Path(verify_module.__file__).read_text(encoding="utf-8"))
+    imported = {
+        name
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert {name for name in imported if name.startswith("fastner")} == {"fastner.errors"}
+    assert not {name for name in imported if name.split(".")[0] in ("onnx", "tensorflow")}
+
+
+# --- documentation -----------------------------------------------------------------------------
+
+
+def test_the_client_of_the_documentation(export, monkeypatch):
+    code = re.search(r"```python\n(.*?)```", (DOCS / "onnx.md").read_text(encoding="utf-8"), re.S)
+    monkeypatch.chdir(export)
+    client: dict = {}
+    exec(code[1], client)
+    for case in cases_of(export)[::3]:
+        tags = [client["config"]["tags"][i] for i in case["tag_ids"]]
+        assert client["tag"](case["tokens"]) == tags
+
+
+# --- the embedded model ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory):
+    if not tagger_module.EMBEDDED.is_dir():
+        pytest.skip("the embedded model is not here")
+    folder = tmp_path_factory.mktemp("embedded") / "export"
+    deploy.export_onnx(None, folder)
+    return folder
+
+
+def test_embedded_model(embedded, conll2003):
+    sentences = read_conll(conll2003 / "valid.txt").sentences[::20]
+    with fastner.load() as tagger:
+        assert ExportedModel(embedded).tag_batch(sentences) == tagger.tag_batch(sentences)
