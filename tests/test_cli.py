@@ -1,0 +1,691 @@
+"""The command line: every format in and out, one result per input, one line per error."""
+
+import dataclasses
+import importlib.util
+import io
+import json
+import os
+import subprocess
+import sys
+import types
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from fastner import cli
+from fastner.doc import build_doc
+from fastner.errors import BundleError, InputError
+from fastner.scoring import score
+from fastner.tags import spans_of
+from fastner.text import tokenize
+from fastner.version import __version__
+
+PACKAGE = Path(cli.__file__).parent
+EMBEDDED = PACKAGE / "models" / "conll2003"
+
+
+class FakeTagger:
+    """Capitalised words are persons, each with probability 0.5; keeps the size of each batch."""
+
+    def __init__(self):
+        self.batches = []
+
+    def tag_batch(self, sentences):
+        self.batches.append(len(sentences))
+        return [
+            ["B-PER" if word[:1].isupper() else "O" for word in sentence] for sentence in sentences
+        ]
+
+    def entity_scores(self, sentences):
+        tags = self.tag_batch(sentences)
+        return tags, [[0.5] * len(spans_of(row)) for row in tags]
+
+    def pipe(self, texts, *, batch_tokens, scores):
+        waiting = []
+        for text in texts:
+            waiting.append(text)
+            if sum(map(len, waiting)) >= batch_tokens:
+                yield from self.docs(waiting, scores)
+                waiting = []
+        yield from self.docs(waiting, scores)
+
+    def docs(self, texts, scores):
+        for text in texts:
+            sentences = tokenize(text)
+            tags = self.tag_batch([[token.text for token in s] for s in sentences])
+            spans = [spans_of(row) for row in tags]
+            chances = [[0.5] * len(row) for row in spans] if scores else None
+            yield build_doc(text, sentences, tags, spans, scores=chances)
+
+
+@pytest.fixture
+def tagger(monkeypatch):
+    """The fake tagger in place of any model; its `args` are those of the command."""
+    fake = FakeTagger()
+
+    def load(args):
+        fake.args = args
+        return nullcontext(fake)
+
+    monkeypatch.setattr(cli, "_load", load)
+    return fake
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Runs the command line in this process: (exit code, stdout, stderr)."""
+
+    def run(*args, stdin=None, terminal=False):
+        data = io.BytesIO(stdin if isinstance(stdin, bytes) else (stdin or "").encode())
+        data.name = "<stdin>"
+        stream = io.TextIOWrapper(data, encoding="ascii")
+        stream.isatty = lambda: terminal
+        monkeypatch.setattr(sys, "stdin", stream)
+        try:
+            code = cli.main([str(arg) for arg in args])
+        except SystemExit as exit:
+            code = exit.code
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def lines(text):
+    return [json.loads(line) for line in text.split("\n") if line]
+
+
+# --- tag -------------------------------------------------------------------------------------
+
+
+def test_texts_become_tables(run, tagger):
+    code, out, err = run("tag", "so Ada spoke", "and nobody else")
+    assert (code, err) == (0, "")
+    assert out == "entity  label  start  end\nAda     PER        3    6\n\n(no entities)\n"
+
+
+def test_text_lines_become_jsonl_one_for_each(run, tagger):
+    code, out, _ = run("tag", stdin="Ada spoke\n\nnobody\r\nto Bob")
+    assert code == 0
+    assert [(row["text"], len(row["entities"])) for row in lines(out)] == [
+        ("Ada spoke", 1),
+        ("", 0),
+        ("nobody", 0),
+        ("to Bob", 1),
+    ]
+    assert lines(out)[3]["entities"] == [{"text": "Bob", "label": "PER", "start": 3, "end": 6}]
+
+
+@pytest.mark.parametrize("args", [[], ["-"], ["--file", "-"]])
+def test_three_ways_to_stdin(run, tagger, args):
+    assert run("tag", *args, stdin="Ada\n")[1].count("PER") == 1
+
+
+def test_file_and_formats_by_its_ending(run, tagger, tmp_path):
+    for name, content, expected in (
+        ("a.txt", "Ada left\n", '{"text": "Ada left", "entities"'),
+        ("a.jsonl", '{"tokens": ["Ada"]}\n', '{"tokens": ["Ada"], "tags": ["B-PER"]'),
+        ("a.CONLL", "Ada X\nleft X\n", "Ada\tB-PER\nleft\tO\n\n"),
+    ):
+        (tmp_path / name).write_text(content)
+        code, out, _ = run("tag", "--file", tmp_path / name)
+        assert code == 0
+        assert out.startswith(expected)
+
+
+def test_conll_keeps_every_sentence_and_ignores_tags(run, tagger):
+    text = "-DOCSTART- O\n\n1 Ada O\n2 left nonsense\n\n\n3 x O\n"
+    code, out, _ = run("tag", "--input", "conll", "--word-column", 1, stdin=text)
+    assert (code, out) == (0, "Ada\tB-PER\nleft\tO\n\nx\tO\n\n")
+
+
+def test_conll_to_jsonl_and_table(run, tagger):
+    text = "Ada\nleft\n\nsaw\nBob\n"
+    code, out, _ = run("tag", "--input", "conll", "--output", "jsonl", "--scores", stdin=text)
+    assert code == 0
+    assert lines(out)[1] == {
+        "tokens": ["saw", "Bob"],
+        "tags": ["O", "B-PER"],
+        "entities": [
+            {"text": "Bob", "label": "PER", "score": 0.5, "start_token": 1, "end_token": 2}
+        ],
+    }
+    _, out, _ = run("tag", "--input", "conll", "--output", "table", stdin=text)
+    assert out.splitlines()[-1].split() == ["Bob", "PER", "4", "7"]
+
+
+def test_text_to_conll_parts_texts(run, tagger):
+    code, out, _ = run("tag", "--output", "conll", stdin="Ada left. He ran.\n\nBob\n")
+    assert code == 0
+    parts = out.split("-DOCSTART-\tO\n\n")
+    assert parts[0] == "Ada\tB-PER\nleft\tO\n.\tO\n\nHe\tB-PER\nran\tO\n.\tO\n\n"
+    assert parts[1:] == ["", "Bob\tB-PER\n\n"]
+
+
+def test_jsonl_carries_keys_and_mixes_texts_with_tokens(run, tagger):
+    records = [
+        {"id": 1, "text": "Ada left", "entities": "old"},
+        {"id": 2, "tokens": ["to", "Bob"], "tags": ["O", "O"], "more": {"a": [1, None]}},
+        {"id": 3, "tokens": []},
+        {"id": 4, "text": ""},
+    ]
+    stdin = "".join(json.dumps(record) + "\n" for record in records)
+    code, out, _ = run("tag", "--input", "jsonl", stdin=stdin)
+    found = lines(out)
+    assert code == 0
+    assert [row["id"] for row in found] == [1, 2, 3, 4]
+    assert [len(row["entities"]) for row in found] == [1, 1, 0, 0]
+    assert found[1]["tags"] == ["O", "B-PER"]
+    assert found[1]["more"] == {"a": [1, None]}
+    assert found[2] == {"id": 3, "tokens": [], "tags": [], "entities": []}
+    assert "tags" not in found[0]
+    code, out, _ = run("tag", "--input", "jsonl", "--output", "conll", stdin=stdin)
+    assert out == "Ada\tB-PER\nleft\tO\n\nto\tO\nBob\tB-PER\n\n\n-DOCSTART-\tO\n\n"
+
+
+def test_scores_in_tables(run, tagger):
+    assert run("tag", "Ada", "--scores")[1].splitlines()[1].split()[-1] == "0.500"
+
+
+def test_streams_are_read_in_bounded_batches(run, tagger, monkeypatch):
+    monkeypatch.setattr(cli, "BATCH_TOKENS", 10)
+    sentences = "".join(f"w{i}\nx\ny\nz\n\n" for i in range(7))
+    code, out, _ = run("tag", "--input", "conll", stdin=sentences)
+    assert (code, out.count("\n\n")) == (0, 7)
+    assert tagger.batches == [2, 2, 2, 1]
+
+
+def test_results_come_before_the_stream_ends(tagger):
+    taken = []
+
+    def texts():
+        for i in range(1000):
+            taken.append(i)
+            yield {"text": f"Ada {i}"}
+
+    results = cli._tagged(tagger, texts(), batch_tokens=50, scores=False)
+    assert next(results)[0] == {"text": "Ada 0"}
+    assert len(taken) < 20
+    assert [record["text"] for record, _ in results] == [f"Ada {i}" for i in range(1, 1000)]
+
+
+def test_typed_lines_are_answered_one_by_one(run, tagger):
+    run("tag", "-", "--input", "jsonl", stdin='{"tokens": ["a"]}\n' * 3, terminal=True)
+    assert tagger.batches[:3] == [1, 1, 1]
+
+
+def test_hostile_text_never_crashes(run, tagger):
+    hostile = ["", "\x00", "\ud800 A\udcff", "\u2028\u202e\x1b[2J", "A" * 10_000, "-DOCSTART-"]
+    stdin = "".join(json.dumps({"text": text}) + "\n" for text in hostile)
+    for output in ("table", "jsonl"):
+        code, out, err = run("tag", "--input", "jsonl", "--output", output, stdin=stdin)
+        assert (code, err) == (0, "")
+        assert output == "jsonl" or "\x1b" not in out
+    assert [row["text"] for row in lines(out)] == hostile
+    code, out, _ = run("tag", "A\ud800", "--output", "conll")
+    assert (code, out.startswith("A\\ud800") or out.startswith("A\t")) == (0, True)
+
+
+def test_what_conll_cannot_hold_is_an_error_with_its_place(run, tagger):
+    stdin = '{"tokens": ["a"]}\n{"tokens": ["a\\tb"]}\n'
+    code, out, err = run("tag", "--input", "jsonl", "--output", "conll", stdin=stdin)
+    assert code == 1
+    assert out == "a\tO\n\n"
+    assert "result 1, sentence 0, token 0" in err and "--output jsonl" in err
+
+
+def test_options_reach_the_model(run, tagger):
+    run("tag", "x", "--model", "m", "--threads", 3, "--device", "cuda", "--engine", "native")
+    args = tagger.args
+    assert (args.model, args.threads, args.device) == ("m", 3, "cuda")
+    assert args.engine == "native"
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["tag", "a", "--file", "b"], "expected TEXT or --file, got both"),
+        (["tag", "a", "--input", "conll"], "TEXT goes with --input text"),
+        (["tag", "a", "--word-column", "1"], "--word-column goes with --input conll"),
+        (["tag", "a", "--output", "conll", "--scores"], "--scores goes with"),
+        (["tag", "a", "--threads", "0"], "at least 1, got '0'"),
+        (["tag"], "nothing to tag"),
+        (["tag", "--out", "table"], "unrecognized arguments"),
+        (["train", "--train", "a"], "required"),
+        (["evaluate"], "required"),
+        (["nonsense"], "nonsense"),
+        ([], "required"),
+    ],
+)
+def test_wrong_usage(run, tagger, args, message):
+    code, out, err = run(*args, terminal=True)
+    assert (code, out) == (2, "")
+    assert message in err
+
+
+def test_errors_are_one_line(run, tagger, tmp_path, monkeypatch):
+    def one_line(*args, stdin=""):
+        code, out, err = run(*args, stdin=stdin)
+        assert (code, err.count("\n"), err[:16]) == (1, 1, "fastner: error: ")
+        return err
+
+    assert "gone.txt: No such file" in one_line("tag", "--file", tmp_path / "gone.txt")
+    assert "Is a directory" in one_line("tag", "--file", tmp_path)
+    assert "<stdin>:2: expected UTF-8" in one_line("tag", stdin=b"a\n\xff\n")
+    assert "<stdin>:1: expected one JSON" in one_line("tag", "--input", "jsonl", stdin="{")
+    assert "No such file" in one_line("evaluate", tmp_path / "gone")
+
+    def refuse(args):
+        raise BundleError("words.onnx: first\nsecond \x1b[2J")
+
+    monkeypatch.setattr(cli, "_load", refuse)
+    assert r"first second \x1b[2J" in one_line("tag", "x")
+
+
+def test_ctrl_c(run, monkeypatch):
+    def interrupt(args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_load", interrupt)
+    assert run("tag", "x") == (130, "", "")
+
+
+# --- evaluate, info, export ------------------------------------------------------------------
+
+GOLD = "Ada I-PER\nLovelace I-PER\nleft O\n\nBob I-PER\nsaw O\nrain O\n\nRome I-LOC\n"
+
+
+def test_evaluate_in_percent(run, tagger, tmp_path):
+    (tmp_path / "gold").write_text(GOLD)
+    code, out, _ = run("evaluate", tmp_path / "gold")
+    assert code == 0
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.strip()}
+    assert rows["all"] == ["25.00", "33.33", "28.57", "3", "4", "1"]
+    assert rows["PER"] == ["25.00", "50.00", "33.33", "2", "4", "1"]
+    assert rows["LOC"] == ["0.00", "0.00", "0.00", "1", "0", "0"]
+    assert rows["B-LOC"][-1] == "1"  # the token report, in IOB2 on both sides
+    assert out.splitlines()[-1].startswith("3 sentences, 7 tokens in ")
+    assert out.endswith("tokens/s\n")
+
+
+def test_evaluate_in_json(run, tagger):
+    reordered = "".join(
+        " ".join(reversed(line.split())) + "\n" for line in GOLD.splitlines()
+    )
+    columns = ["--word-column", "1", "--tag-column", "0"]
+    code, out, _ = run("evaluate", "-", "--json", *columns, stdin=reordered)
+    found = json.loads(out)
+    gold = [["B-PER", "I-PER", "O"], ["B-PER", "O", "O"], ["B-LOC"]]
+    expected = score(gold, [["B-PER", "B-PER", "O"], ["B-PER", "O", "O"], ["B-PER"]])
+    assert code == 0
+    assert {key: found[key] for key in expected.to_dict()} == expected.to_dict()
+    assert found["by_token"]["per_tag"]["B-PER"]["support"] == 2
+    assert (found["sentences"], found["tokens"]) == (3, 7)
+    assert found["tokens_per_second"] > 0
+
+
+def test_evaluate_nothing(run, tagger):
+    code, out, _ = run("evaluate", "-", stdin="")
+    assert code == 0
+    assert "0 sentences, 0 tokens" in out
+
+
+@pytest.fixture
+def bundle(monkeypatch):
+    """A bundle with a made-up manifest in place of any that `info` reads."""
+    import fastner.bundle
+    from fastner.manifest import FileRecord, Lexicon, Manifest
+
+    manifest = Manifest(
+        tags=("O", "B-PER", "I-PER"),
+        scheme="IOB2",
+        max_characters=24,
+        lookup=("exact", "lower"),
+        characters=(65, 66),
+        rows=1234,
+        width=8,
+        dtype="int8",
+        lexicons=(Lexicon("brown", 9),),
+        features=16,
+        hidden=4,
+        files={"words.txt": FileRecord("0" * 64, 1_000), "README.md": FileRecord("1" * 64, 24)},
+        license="MIT",
+        description="made\nup \x1b[2J",
+        scores={"dev_f1": 0.9},
+        training={"seed": 1, "recipe": {"hidden": [4]}},
+        libraries={},
+        created="2000-01-01T00:00:00Z",
+    )
+    bundle = types.SimpleNamespace(path="m", sha256="ab" * 32, manifest=manifest, word_count=2000)
+    monkeypatch.setattr(fastner.bundle, "read_bundle", lambda path: bundle)
+    return bundle
+
+
+def test_info(run, bundle):
+    code, out, _ = run("info", "m")
+    rows = dict(line.split(None, 1) for line in out.splitlines())
+    assert code == 0
+    assert rows["path"] == os.path.abspath("m")
+    assert rows["sha256"] == "ab" * 32
+    assert rows["bytes"] == "1,024"
+    assert rows["description"] == r"made up \x1b[2J"
+    assert rows["vectors"] == "rows 1,234, width 8, dtype int8"
+    assert rows["training"] == 'seed 1, recipe {"hidden": [4]}'
+    assert rows["libraries"] == "-"
+
+
+def test_info_in_json(run, bundle):
+    code, out, _ = run("info", "m", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["labels"] == ["PER"]
+    assert found["lexicons"] == {"brown": 9}
+    assert found["training"] == bundle.manifest.training
+    assert found["description"] == bundle.manifest.description
+
+
+def test_export(run, monkeypatch):
+    calls = []
+    fake = types.ModuleType("fastner.deploy")
+    fake.export_onnx = lambda model, output, **_: calls.append((model, output)) or {"bytes": 1234}
+    monkeypatch.setitem(sys.modules, "fastner.deploy", fake)
+    assert run("export", "-o", "out") == (0, "bytes  1,234\n", "")
+    run("export", "m", "--output", "out")
+    assert calls == [(None, "out"), ("m", "out")]
+
+
+# --- train -----------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """The fields of fastner.training.Progress, which would import Keras."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    tokens_per_second: float
+    seconds_left: float
+    best_f1: float
+    dev: object = None
+
+
+def recipes():
+    """fastner.training.recipe alone: its package imports Keras."""
+    spec = importlib.util.spec_from_file_location(
+        "fastner.training.recipe", PACKAGE / "training" / "recipe.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    before = sys.modules.get(spec.name)
+    sys.modules[spec.name] = module  # dataclasses look their module up while they are made
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        if before is None:
+            del sys.modules[spec.name]
+        else:
+            sys.modules[spec.name] = before
+    return module
+
+
+@pytest.fixture
+def training(monkeypatch):
+    """A training that reports two epochs and learns nothing; `calls` holds its arguments."""
+    fake = types.ModuleType("fastner.training")
+    fake.calls = []
+    scores = score([["B-PER", "O"]], [["B-PER", "O"]])
+
+    def train(*args, progress, **options):
+        fake.calls.append((args, options))
+        for epoch in (1, 2):
+            progress(Progress(epoch, 2, 1, 2, 3.5, 1234.5, 3725.0, 0.0))
+            progress(Progress(epoch, 2, 2, 2, 2.5, 1234.5, 59.9, 0.5, scores))
+        return scores
+
+    fake.train = train
+    monkeypatch.setitem(sys.modules, "fastner.training", fake)
+    monkeypatch.setitem(sys.modules, "fastner.training.recipe", recipes())
+    return fake
+
+
+TRAIN = ["train", "--train", "a", "--dev", "b", "--vectors", "v", "--output", "o"]
+
+
+def test_train(run, training):
+    code, out, err = run(*TRAIN)
+    assert code == 0
+    assert out.splitlines()[1].split() == ["PER", "100.00", "100.00", "100.00", "1", "1", "1"]
+    assert err.splitlines() == [
+        "epoch 1/2  dev F1 100.00  best 50.00  loss 2.5000  1,234 tokens/s  0:01:00 left",
+        "epoch 2/2  dev F1 100.00  best 50.00  loss 2.5000  1,234 tokens/s  0:01:00 left",
+        "saved o; its scores on dev:",
+    ]
+    assert training.calls == [
+        (
+            ("a", "b"),
+            {
+                "vectors": "v",
+                "output": "o",
+                "preset": "default",
+                "crf": "own",
+                "seed": 1,
+                "resume": False,
+                "max_words": None,
+                "vector_dtype": "float32",
+                "word_column": 0,
+                "tag_column": -1,
+                "license": "unknown",
+                "description": "",
+            },
+        )
+    ]
+
+
+def test_train_choices(run, training):
+    from fastner.tags import TagScheme
+
+    sets = ["hidden=[200, 100]", "dense=[]", "optimizer=sgd", "dropout=0", "clusters=false"]
+    sets += ["scheme=IOB2", "patience=3", "epochs=9"]
+    args = [arg for text in sets for arg in ("--set", text)]
+    more = ["--epochs", "7", "--seed", "5", "--resume", "--crf", "tfa", "--max-words", "10"]
+    more += ["--vector-dtype", "int8", "--license", "MIT", "--description", "d"]
+    more += ["--word-column", "1", "--tag-column", "-2", "--preset", "notebook"]
+    assert run(*TRAIN, *args, *more)[0] == 0
+    options = training.calls[0][1]
+    expected = {
+        "hidden": (200, 100),
+        "dense": (),
+        "optimizer": "sgd",
+        "dropout": 0.0,
+        "clusters": False,
+        "scheme": TagScheme.IOB2,
+        "patience": 3,
+        "epochs": 7,
+        "seed": 5,
+        "resume": True,
+        "crf": "tfa",
+        "max_words": 10,
+        "vector_dtype": "int8",
+        "word_column": 1,
+        "tag_column": -2,
+        "preset": "notebook",
+        "license": "MIT",
+        "description": "d",
+    }
+    assert {name: options[name] for name in expected} == expected
+    assert type(options["dropout"]) is float
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("hidden=128", "expected a list of whole numbers, as in [128], got 128"),
+        ("hidden=[1.5]", "expected a list of whole numbers"),
+        ("dropout=much", 'expected a number, got "much"'),
+        ("clusters=1", "expected true or false"),
+        ("patience=true", "expected a whole number"),
+        ("optimizer=1", "expected a word"),
+        ("scheme=BILOU", "expected IOB1 or IOB2 or BIOES"),
+        ("seed=2", "expected one of scheme, max_characters,"),
+        ("updated=2", "expected one of scheme, max_characters,"),
+    ],
+)
+def test_train_refuses_choices(run, training, assignment, message):
+    code, _, err = run(*TRAIN, "--set", assignment)
+    assert (code, training.calls) == (1, [])
+    assert f"--set {assignment.partition('=')[0]}: {message}" in err
+
+
+def test_assignments_need_a_name(run, training):
+    for text in ("hidden", "=1"):
+        code, _, err = run(*TRAIN, "--set", text)
+        assert code == 2
+        assert "expected NAME=VALUE" in err
+
+
+def test_presets_are_those_of_the_recipes(run, training):
+    assert run("train", "--help")[1].count("{" + ",".join(recipes().PRESETS) + "}") > 0
+
+
+def test_progress_on_a_terminal(run, training, monkeypatch):
+    pytest.importorskip("rich")
+    monkeypatch.setattr(cli, "_display", cli._Bar)
+    monkeypatch.setenv("COLUMNS", "200")
+    code, _, err = run(*TRAIN)
+    assert code == 0
+    assert err.count("dev F1 100.00  best 50.00") == 2
+
+
+def test_progress_before_the_first_score():
+    assert cli._figures(Progress(1, 2, 1, 2, 3.5, 10.0, 3725.0, 0.0)) == (
+        "best -  loss 3.5000  10 tokens/s  1:02:05 left"
+    )
+
+
+def test_training_errors(run, training):
+    def train(*args, **options):
+        raise InputError("a:3: expected 2 columns")
+
+    training.train = train
+    assert run(*TRAIN) == (1, "", "fastner: error: a:3: expected 2 columns\n")
+
+
+# --- in a process of its own -----------------------------------------------------------------
+
+
+def fastner(*args, stdin=b"", **options):
+    """The finished process of `python -m fastner ARGS`."""
+    return subprocess.run(
+        [sys.executable, "-m", "fastner", *map(str, args)],
+        input=stdin,
+        capture_output=True,
+        timeout=120,
+        **options,
+    )
+
+
+@pytest.fixture(scope="module")
+def embedded():
+    """The embedded model; skips where the source tree has none yet."""
+    if not (EMBEDDED / "manifest.json").is_file():
+        pytest.skip(f"the embedded model is absent: {EMBEDDED}")
+    return EMBEDDED
+
+
+def test_version():
+    done = fastner("--version")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode() == f"fastner {__version__}\n"
+
+
+FAKED = """
+import sys
+from contextlib import nullcontext
+from types import SimpleNamespace
+from fastner import cli
+cli._load = lambda args: nullcontext(SimpleNamespace(tag_batch=lambda sentences: []))
+sys.exit(cli.main(["evaluate", "-"]))
+"""
+
+
+def evaluate_nothing(stdout):
+    """The finished process of `fastner evaluate -` on empty stdin, without a model."""
+    return subprocess.run(
+        [sys.executable, "-c", FAKED],
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        timeout=60,
+    )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+def test_closed_pipe_is_quiet():
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb") as closed:
+        done = evaluate_nothing(closed)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_full_disk_is_one_line():
+    with open("/dev/full", "wb") as full:
+        done = evaluate_nothing(full)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"fastner: error: ") and done.stderr.count(b"\n") == 1
+
+
+def test_missing_model_is_one_line(tmp_path):
+    for args in (["info", tmp_path / "gone"], ["tag", "x", "--model", tmp_path / "gone"]):
+        done = fastner(*args)
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert done.stderr.startswith(b"fastner: error: ") and done.stderr.count(b"\n") == 1
+        assert b"no such bundle" in done.stderr
+
+
+def test_embedded_tag(embedded):
+    done = fastner("tag", "Angela Merkel met Barack Obama in Berlin.")
+    assert (done.returncode, done.stderr) == (0, b"")
+    found = [line.rsplit(None, 3)[:2] for line in done.stdout.decode().splitlines()[1:]]
+    assert ["Berlin", "LOC"] in found
+    assert ["Angela Merkel", "PER"] in found
+
+
+def test_embedded_tag_streams_in_order_under_any_locale(embedded):
+    texts = [f"Zoë Müller visited Łódź {i} times.\n" if i % 3 else "\n" for i in range(300)]
+    done = fastner(
+        "tag", "--scores", stdin="".join(texts).encode(), env={**os.environ, "LC_ALL": "C"}
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    rows = lines(done.stdout.decode("utf-8"))
+    assert [row["text"] + "\n" for row in rows] == texts
+    for row in rows:
+        for entity in row["entities"]:
+            assert row["text"][entity["start"] : entity["end"]] == entity["text"]
+            assert 0 <= entity["score"] <= 1
+
+
+def test_embedded_evaluate_agrees_with_tag(embedded, tmp_path):
+    words = "Angela Merkel met Barack Obama in Berlin .\nit rained\nAcme Corp. grew".split("\n")
+    plain = "\n\n".join("\n".join(sentence.split()) for sentence in words) + "\n"
+    tagged = fastner("tag", "--input", "conll", stdin=plain.encode())
+    assert tagged.returncode == 0
+    gold = tmp_path / "gold.conll"
+    gold.write_bytes(tagged.stdout)
+    done = fastner("evaluate", gold, "--json", "--threads", 1)
+    assert (done.returncode, done.stderr) == (0, b"")
+    found = json.loads(done.stdout)
+    assert (found["f1"], found["accuracy"], found["sentences"]) == (1.0, 1.0, 3)
+
+
+def test_embedded_info(embedded):
+    done = fastner("info", "--json")
+    assert (done.returncode, done.stderr) == (0, b"")
+    found = json.loads(done.stdout)
+    assert found["labels"] == ["LOC", "MISC", "ORG", "PER"]
+    assert len(found["sha256"]) == 64
+    assert Path(found["path"]) == EMBEDDED
