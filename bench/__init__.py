@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m bench` answers the questions of bench/README.md."""

@@ -1,0 +1,106 @@
+"""The benchmarks' command line: `python -m bench`, or with the name of one question."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+from bench import (
+    comparison,
+    floor,
+    growth,
+    latency,
+    memory,
+    micro,
+    plots,
+    quick,
+    stages,
+    subject,
+    threads,
+    throughput,
+)
+from bench.harness import REPEATS, RESULTS, Recorder, environment, load_average, pin
+from bench.session import Session
+from bench.words import read_words
+from fastner import FastnerError
+from fastner.tagger import EMBEDDED
+
+QUESTIONS = {
+    "throughput": throughput,
+    "latency": latency,
+    "floor": floor,
+    "stages": stages,
+    "micro": micro,
+    "memory": memory,
+    "threads": threads,
+    "growth": growth,
+    "rivals": comparison,
+}
+
+
+def main() -> None:
+    options = _options()
+    engines = tuple(options.engine or subject.engines())
+    cores = frozenset(getattr(os, "sched_getaffinity", lambda _: {0})(0))
+    core = None if options.no_pin else pin(options.core)
+    output = options.output or RESULTS / time.strftime("%Y-%m-%d-%H%M%S.jsonl")
+    words = read_words()
+    about = environment(core=core, threads=1, model=str(options.model or "embedded"))
+    session = Session(
+        model=options.model,
+        engines=engines,
+        words=words if options.sentences is None else words.first(options.sentences),
+        repeats=options.repeats,
+        core=core,
+        cores=cores,
+        recorder=Recorder(output, about),
+    )
+    load = load_average()
+    versions = " ".join(f"{name} {version}" for name, version in about["versions"].items())
+    print(f"{about['cpu']}, {about['cores']} cores, on core {core}; load {load}")
+    print(f"Python {about['python']}, {versions}; commit {about['commit']}; model {about['model']}")
+    if load and load[0] > 0.5:
+        print("Other processes are running: trust the ratios, not the times.")
+    if options.quick:
+        quick.run(session)
+    else:
+        for name in options.questions or QUESTIONS:
+            QUESTIONS[name].run(session)
+    print(f"\n{output}")
+    if not options.quick:
+        for path in plots.draw(session.recorder.records, output):
+            print(path)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("questions", nargs="*", metavar="question",
+                        help=f"{', '.join(QUESTIONS)}; default: all")  # fmt: skip
+    parser.add_argument("--quick", action="store_true", help="one table in about a minute")
+    parser.add_argument("--model", type=Path, help="a model directory; default: the embedded one")
+    parser.add_argument("--engine", action="append", choices=subject.engines(),
+                        help="default: all that this fastner has")  # fmt: skip
+    parser.add_argument("--repeats", type=int, default=REPEATS, help=f"default: {REPEATS}")
+    parser.add_argument("--sentences", type=int, help="use about so many of the sentences")
+    parser.add_argument("--core", type=int, help="stay on this core; default: the last one")
+    parser.add_argument("--no-pin", action="store_true", help="let the system choose cores")
+    parser.add_argument("--output", type=Path, help="JSON lines; default: bench/results/<date>")
+    options = parser.parse_args()
+    if unknown := [name for name in options.questions if name not in QUESTIONS]:
+        parser.error(f"expected questions out of {', '.join(QUESTIONS)}, got {unknown[0]!r}")
+    if options.quick and options.questions:
+        parser.error("expected --quick or questions, got both")
+    if options.repeats < 1:
+        parser.error(f"expected --repeats of at least 1, got {options.repeats}")
+    if options.model is None and not (EMBEDDED / "manifest.json").is_file():
+        parser.error("this fastner has no embedded model; pass --model PATH")
+    return options
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except FastnerError as error:
+        raise SystemExit(f"bench: {error}") from None

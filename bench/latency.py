@@ -1,0 +1,79 @@
+"""How long does one sentence take: p50, p95, p99 over the sentences?"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from itertools import count
+from statistics import median
+
+from bench.harness import Repeat, alternate, duration, print_table, quantile
+from bench.session import Session
+
+SENTENCES = 1000
+SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+
+
+def run(session: Session) -> None:
+    words = session.words.first(SENTENCES)
+    seeds = count(1)
+    texts = [" ".join(sentence) for sentence in words.sentences]
+
+    def one_new() -> list[list[str]]:
+        seed = next(seeds)
+        sentences = [list(sentence) for sentence in words.sentences]
+        for number, sentence in enumerate(sentences):
+            middle = len(sentence) // 2
+            sentence[middle] = f"{sentence[middle]}x{seed}q{number}"
+        return sentences
+
+    cases: dict[str, Repeat] = {}
+    spread: dict[str, dict[str, list[float]]] = {}
+    for engine in session.engines:
+        tagger, _ = session.checked(engine, (1,))
+        for case, function, inputs in (
+            ("tag(words), words seen before", tagger.tag, lambda: words.sentences),
+            ("tag(words), one word never seen", tagger.tag, one_new),
+            ("tagger(text), words seen before", tagger, lambda: texts),
+        ):
+            name = f"{case} [{engine}]"
+            spread[name] = {share: [] for share in SHARES}
+            cases[name] = _one_by_one(function, inputs, spread[name])
+    timings = alternate(cases, session.repeats)
+    rows = []
+    for name, timing in timings.items():
+        case, _, engine = name[:-1].rpartition(" [")
+        values = {share: median(spread[name][share][1:]) for share in SHARES}
+        session.recorder.add(
+            "latency", case, timing, engine=engine, sentences=len(words.sentences), **values
+        )
+        rows.append([case, engine, *map(duration, values.values())])
+    print_table(
+        f"Latency: {words.source}, {len(words.sentences)} sentences one by one, "
+        f"{words.tokens / len(words.sentences):.1f} tokens each",
+        ["case", "engine", *SHARES],
+        rows,
+    )
+
+
+def _one_by_one(
+    function: Callable[[object], object],
+    inputs: Callable[[], list],
+    quantiles: dict[str, list[float]],
+) -> Repeat:
+    """A repeat over all inputs that notes the quantiles of the single calls."""
+
+    def repeat() -> float:
+        batch = inputs()
+        gc.collect()
+        marks = [time.perf_counter()]
+        for one in batch:
+            function(one)
+            marks.append(time.perf_counter())
+        calls = [after - before for before, after in zip(marks, marks[1:])]
+        for share, values in quantiles.items():
+            values.append(quantile(calls, SHARES[share]))
+        return marks[-1] - marks[0]
+
+    return repeat

@@ -1,0 +1,46 @@
+"""How long from a fresh process to the first tags, and how much memory does it hold then?"""
+
+from __future__ import annotations
+
+from bench.harness import Timing, duration, print_table
+from bench.rivals.client import Missing, rival
+from bench.session import Session
+
+RIVALS = ("crfsuite", "spacy_sm")
+STEPS = ("import", "load", "first")
+MIB = 2**20
+
+
+def run(session: Session) -> None:
+    starts = [(f"fastner [{engine}]", "fastner_tagger", engine) for engine in session.engines]
+    starts += [(name, name, None) for name in RIVALS]
+    rows = []
+    for shown, name, engine in starts:
+        answers = []
+        try:
+            for _ in range(session.repeats + 1):  # the first one brings the files into memory
+                with rival(name, **session.rival_options(engine)) as (process, said):
+                    process.ask("sentences", sentences=session.words.first(300).sentences)
+                    used = process.ask("tags", batch=32)["rss"]
+                    answers.append(said | {"used_rss": used})
+        except Missing as error:
+            print(f"  left out: {error}")
+            continue
+        answers = answers[1:]
+        cells = []
+        for step in STEPS:
+            timing = Timing(tuple(answer[f"{step}_seconds"] for answer in answers))
+            held = sorted(answer[f"{step}_rss"] for answer in answers)[len(answers) // 2]
+            session.recorder.add(
+                "memory", f"{shown}: {step}", timing,
+                engine=engine, rss_growth_bytes=held, versions=answers[0]["versions"],
+            )  # fmt: skip
+            cells += [duration(timing.median), f"{held / MIB:.0f}"]
+        middle = sorted(answer["used_rss"] for answer in answers)[len(answers) // 2]
+        session.recorder.add("memory", f"{shown}: after 300 sentences", rss_bytes=middle)
+        rows.append([shown, *cells, f"{middle / MIB:.0f}"])
+    print_table(
+        "Memory and start: a fresh process each time; growth of resident memory in MiB",
+        ["", "import", "MiB", "load", "MiB", "first tags", "MiB", "held after 300 sentences, MiB"],
+        rows,
+    )

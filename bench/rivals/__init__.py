@@ -1,0 +1,1 @@
+"""Rivals: one adapter each, run in its own process by bench.rivals.client."""

@@ -1,0 +1,44 @@
+"""fastner as the rivals see it: the same process, protocol and words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bench.rivals.worker import serve
+
+
+class Fastner:
+    def imports(self, options: dict[str, Any]) -> None:
+        import fastner.tagger
+
+        self._version = fastner.__version__
+
+    def load(self, options: dict[str, Any]) -> None:
+        # not through bench.subject: it would import what a user does not
+        engine = {} if options["engine"] is None else {"engine": options["engine"]}
+        path = None if options["model"] is None else Path(options["model"])
+        from fastner import load
+
+        self._tagger = load(path, threads=1, **engine)
+
+    def describe(self) -> dict[str, Any]:
+        from bench.harness import version_of
+
+        versions = {"fastner": self._version} | version_of("onnxruntime", "numpy")
+        return {"versions": versions, "note": ""}
+
+    def tag(self, sentences: list[list[str]], batch: int) -> list[list[str]]:
+        if batch == 1:
+            return [self._tagger.tag(sentence) for sentence in sentences]
+        tags: list[list[str]] = []
+        for at in range(0, len(sentences), batch):
+            tags += self._tagger.tag_batch(sentences[at : at + batch])
+        return tags
+
+    def forget(self) -> None:
+        self._tagger._cache.clear()
+
+
+if __name__ == "__main__":
+    serve(Fastner())

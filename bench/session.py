@@ -1,0 +1,39 @@
+"""What all questions of one run share: the model, the words, how often to repeat, where to write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import subject
+from bench.harness import Recorder
+from bench.words import Words
+
+EVERYTHING = 10**9  # a batch size: all sentences in one call
+
+
+@dataclass(frozen=True)
+class Session:
+    model: Path | None  # None: the embedded model
+    engines: tuple[str, ...]
+    words: Words
+    repeats: int
+    core: int | None  # the core that all processes stay on, if any
+    cores: frozenset[int]  # those that may be used where a question needs several
+    recorder: Recorder
+
+    def tagger(self, engine: str, threads: int = 1) -> Any:
+        return subject.load(self.model, engine=engine, threads=threads)
+
+    def checked(self, engine: str, sizes: tuple[int, ...]) -> tuple[Any, float | None]:
+        """A tagger whose batches tag as it does one by one, and its F1 on the words."""
+        tagger = self.tagger(engine)
+        tags = subject.check(tagger, self.words.sentences, sizes)
+        return tagger, self.words.f1(tags)
+
+    def rival_options(self, engine: str | None = None) -> dict[str, Any]:
+        """What a rival's process is started with."""
+        model = None if self.model is None else str(self.model.resolve())
+        several = len(subject.engines()) > 1
+        return {"core": self.core, "model": model, "engine": engine if several else None}

@@ -1,0 +1,108 @@
+"""Where does the time go: tokenise, gather, character GRU, LSTM, Viterbi, tags, and the rest?"""
+
+from __future__ import annotations
+
+import gc
+from statistics import median
+from typing import Any
+
+from bench import subject
+from bench.harness import Repeat, Timing, alternate, duration, print_table, timed
+from bench.session import EVERYTHING, Session
+from bench.words import Sentences
+
+SINGLE = 500  # sentences of the case one by one
+
+
+def run(session: Session) -> None:
+    tagger, _ = session.checked("onnxruntime", (EVERYTHING,))
+    words = session.words
+    few = words.first(SINGLE).sentences
+    from fastner import tokenize
+
+    texts = words.texts()
+    cases: dict[str, Repeat] = {"tokenise": timed(lambda: [tokenize(text) for text in texts])}
+    stages: dict[str, list[dict[str, float]]] = {}
+    plans = {
+        "all at once": ([words.sentences], False),
+        "all at once, cache empty": ([words.sentences], True),
+        f"{len(few)} sentences one by one": ([[sentence] for sentence in few], False),
+    }
+    for plan, (calls, cold) in plans.items():
+        stages[plan] = []
+        cases[plan] = _whole(tagger, calls, cold)
+        cases[f"{plan}, staged"] = staged_repeat(
+            tagger, calls, cold=cold, notes=stages[plan]
+        )
+    timings = alternate(cases, session.repeats)
+    tokens = sum(len(sentence) for text in texts for sentence in tokenize(text))
+    record(session, "tokenise", timings["tokenise"], tokens=tokens)
+    rows = [["tokenise raw text", duration(timings["tokenise"].median / tokens), ""]]
+    for plan, (calls, _) in plans.items():
+        tokens = sum(len(sentence) for call in calls for sentence in call)
+        rows += shares(session, plan, timings[plan], stages[plan][1:], tokens)
+    print_table(
+        f"Stages: {words.source}, engine onnxruntime; share of the whole call",
+        ["stage", "a token", "share"],
+        rows,
+    )
+    for engine in session.engines:
+        if engine != "onnxruntime":
+            print(f"  engine {engine}: its steps are not told apart here")
+
+
+def record(session: Session, case: str, timing: Timing, **values: Any) -> None:
+    session.recorder.add("stages", case, timing, engine="onnxruntime", **values)
+
+
+def shares(
+    session: Session,
+    plan: str,
+    whole: Timing,
+    stages: list[dict[str, float]],
+    tokens: int,
+) -> list[list[str]]:
+    """Records whole and stages, which were timed in turn; gives the rows of a table."""
+    record(session, plan, whole, tokens=tokens)
+    rows = [[plan, duration(whole.median / tokens), "100 %"]]
+    rest = [all_of_it - sum(s.values()) for all_of_it, s in zip(whole.samples, stages, strict=True)]
+    parts = {stage: [s[stage] for s in stages] for stage in subject.STAGES} | {"left over": rest}
+    for stage, seconds in parts.items():
+        share = median(a / b for a, b in zip(seconds, whole.samples, strict=True))
+        timing = Timing(tuple(seconds))
+        record(session, f"{plan}: {stage}", timing, plan=plan, stage=stage, share=share)
+        token = timing.median / tokens
+        shown = duration(token) if token >= 0 else "-" + duration(-token)
+        rows.append([f"  {stage}", shown, f"{100 * share:.1f} %"])
+    return rows
+
+
+def _whole(tagger: Any, calls: list[Sentences], cold: bool) -> Repeat:
+    def tag() -> None:
+        for sentences in calls:
+            tagger.tag_batch(sentences)
+
+    return timed(lambda _: tag(), lambda: subject.forget(tagger) if cold else None)
+
+
+def staged_repeat(
+    tagger: Any, calls: list[Sentences], *, cold: bool, notes: list[dict[str, float]]
+) -> Repeat:
+    """A repeat over the staged calls; appends the seconds of each stage to notes."""
+    expected = [tagger.tag_batch(sentences) for sentences in calls]
+
+    def repeat() -> float:
+        if cold:
+            subject.forget(tagger)
+        gc.collect()
+        total = dict.fromkeys(subject.STAGES, 0.0)
+        for sentences, tags in zip(calls, expected, strict=True):
+            seconds, got = subject.staged(tagger, sentences)
+            if not notes and got != tags:
+                raise SystemExit("bench: the staged calls gave other tags than tag_batch")
+            for stage, value in seconds.items():
+                total[stage] += value
+        notes.append(total)
+        return sum(total.values())
+
+    return repeat

@@ -1,0 +1,160 @@
+"""fastner under test: the only file here that knows the inside of its tagger.
+
+An engine is a way to run the LSTM: `engines` lists those that this fastner has. Every question
+takes engines as a dimension; the stages and the floor below follow the tagger's own steps.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import fastner
+from bench.words import Sentences
+from fastner import tagger as internals
+from fastner.vocab import Vocabulary
+
+STAGES = ("index + gather", "character GRU", "LSTM", "Viterbi", "tags")
+
+
+def engines() -> tuple[str, ...]:
+    """The engines of this fastner, onnxruntime first."""
+    parameters = inspect.signature(fastner.load).parameters
+    return ("onnxruntime", "native") if "engine" in parameters else ("onnxruntime",)
+
+
+def load(model: Path | None, *, engine: str = "onnxruntime", threads: int = 1) -> Any:
+    """A tagger with this engine; model None: the embedded one."""
+    options = {} if engine == "onnxruntime" and len(engines()) == 1 else {"engine": engine}
+    return fastner.load(model, threads=threads, **options)
+
+
+def forget(tagger: Any) -> None:
+    """Empties the cache of words' rows."""
+    tagger._cache.clear()
+
+
+def vocabulary_of(tagger: Any) -> Vocabulary:
+    """The tagger's indexer."""
+    return tagger._vocabulary
+
+
+def check(tagger: Any, sentences: Sentences, sizes: tuple[int, ...]) -> Sentences:
+    """The tags of the sentences one by one; raises where a batching gives any other tag."""
+    forget(tagger)
+    reference = [tagger.tag(sentence) for sentence in sentences]
+    forget(tagger)
+    for size in sizes:
+        got = tag_in_batches(tagger, sentences, size)
+        wrong = [i for i, tags in enumerate(reference) if got[i] != tags]
+        if wrong:
+            raise SystemExit(
+                f"bench: expected the same tags in batches of {size} as one by one, got others "
+                f"in {len(wrong)} sentences, first in sentence {wrong[0]}: nothing was timed"
+            )
+    return reference
+
+
+def tag_in_batches(tagger: Any, sentences: Sentences, size: int) -> Sentences:
+    """The tags of all sentences by one call of tag_batch per `size` sentences."""
+    if size >= len(sentences):
+        return tagger.tag_batch(sentences)
+    tags: Sentences = []
+    for at in range(0, len(sentences), size):
+        tags += tagger.tag_batch(sentences[at : at + size])
+    return tags
+
+
+def _groups(sentences: Sentences) -> tuple[list[np.ndarray], np.ndarray]:
+    """The groups that the tagger makes of one call, as indices into sentences, and all lengths."""
+    lengths = internals.lengths_of(sentences)
+    order = np.argsort(lengths, kind="stable").astype(np.int32)
+    order = order[np.searchsorted(lengths[order], 1) :]
+    return internals._groups(order, lengths), lengths
+
+
+def staged(tagger: Any, sentences: Sentences) -> tuple[dict[str, float], Sentences]:
+    """Seconds of each of STAGES over one call's groups, and the tags.
+
+    The calls are those of `Tagger._tag_group` with engine onnxruntime, a clock between them.
+    """
+    seconds: dict[str, float] = defaultdict(float)
+    clock = time.perf_counter
+    results: Sentences = [[] for _ in sentences]
+    groups, all_lengths = _groups(sentences)
+    width = tagger.manifest.features
+    for order in groups:
+        began = clock()
+        features = np.empty((int(all_lengths[order[-1]]), len(order), width), np.float32)
+        lengths = np.empty(len(order), np.int32)
+        missing = tagger._cache.gather(sentences, order, features, lengths)
+        gathered = clock()
+        if missing is not None:
+            rows = tagger._encode(missing.words)
+            internals.scatter(rows, missing, features)
+            tagger._cache.insert(missing.words, rows)
+        encoded = clock()
+        emissions = tagger._sentences.run(
+            internals._EMISSIONS,
+            {"features": features, "lengths": lengths},
+            internals._run_options(features),
+        )[0].transpose(1, 0, 2)
+        run = clock()
+        tag_ids = tagger._crf.decode(emissions, lengths)
+        decoded = clock()
+        internals.tags_of(tag_ids, lengths, order, tagger._tag_names, results)
+        ended = clock()
+        for stage, begin, end in (
+            ("index + gather", began, gathered),
+            ("character GRU", gathered, encoded),
+            ("LSTM", encoded, run),
+            ("Viterbi", run, decoded),
+            ("tags", decoded, ended),
+        ):
+            seconds[stage] += end - begin
+    return dict(seconds), results
+
+
+class Floor:
+    """The bare onnxruntime calls that tagging in batches of `size` cannot do without.
+
+    Called, gives the seconds of `InferenceSession.run` of sentences.onnx over the groups that the
+    tagger makes. Features are looked up and padded beforehand, and copied to where they are hot in
+    the cache before each run, as they are in the tagger; neither is in the seconds.
+    """
+
+    def __init__(self, tagger: Any, sentences: Sentences, size: int) -> None:
+        self._session = tagger._sentences
+        self._inputs = []
+        self.cells = 0  # tokens that the LSTM computes, padding included
+        for at in range(0, len(sentences), size):
+            batch = sentences[at : at + size]
+            tagger.tag_batch(batch)  # its words are cached now
+            groups, all_lengths = _groups(batch)
+            for order in groups:
+                shape = (int(all_lengths[order[-1]]), len(order), tagger.manifest.features)
+                features = np.zeros(shape, np.float32)
+                lengths = np.empty(len(order), np.int32)
+                missing = tagger._cache.gather(batch, order, features, lengths)
+                if missing is not None:  # a word too long to be kept, or more words than fit
+                    internals.scatter(tagger._encode(missing.words), missing, features)
+                self._inputs.append((features, lengths))
+                self.cells += shape[0] * shape[1]
+        self._hot = np.empty(max(features.size for features, _ in self._inputs), np.float32)
+
+    def __call__(self) -> float:
+        run, outputs, clock = self._session.run, internals._EMISSIONS, time.perf_counter
+        seconds = 0.0
+        for features, lengths in self._inputs:
+            hot = self._hot[: features.size].reshape(features.shape)
+            np.copyto(hot, features)
+            feeds = {"features": hot, "lengths": lengths}
+            began = clock()
+            run(outputs, feeds)
+            seconds += clock() - began
+        return seconds
