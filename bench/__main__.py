@@ -42,7 +42,7 @@ QUESTIONS = {
 
 def main() -> None:
     options = _options()
-    engines = tuple(options.engine or subject.engines())
+    engines = tuple(dict.fromkeys(options.engine or subject.engines_of(options.model)))
     cores = frozenset(getattr(os, "sched_getaffinity", lambda _: {0})(0))
     core = None if options.no_pin else pin(options.core)
     output = options.output or RESULTS / time.strftime("%Y-%m-%d-%H%M%S.jsonl")
@@ -80,8 +80,8 @@ def _options() -> argparse.Namespace:
                         help=f"{', '.join(QUESTIONS)}; default: all")  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="one table in about a minute")
     parser.add_argument("--model", type=Path, help="a model directory; default: the embedded one")
-    parser.add_argument("--engine", action="append", choices=subject.engines(),
-                        help="default: all that this fastner has")  # fmt: skip
+    parser.add_argument("--engine", action="append", choices=subject.ENGINES,
+                        help="default: all that run the model")  # fmt: skip
     parser.add_argument("--repeats", type=int, default=REPEATS, help=f"default: {REPEATS}")
     parser.add_argument("--sentences", type=int, help="use about so many of the sentences")
     parser.add_argument("--core", type=int, help="stay on this core; default: the last one")

@@ -43,8 +43,8 @@ def run(session: Session) -> None:
             speeds = [rate(words.tokens / t.median) for t in (least, timing)]
             rows.append([f"{shown} at a time", engine, f"{padded:.2f}", *speeds, f"{ratio:.2f}"])
     print_table(
-        f"Floor: {words.source}, {words.tokens} tokens; the floor is onnxruntime's LSTM alone, on the "
-        "same groups, padding included",
+        f"Floor: {words.source}, {words.tokens} tokens; the floor is onnxruntime's LSTM alone, "
+        "on the same groups, padding included",
         ["batch", "engine", "cells a token", "floor tokens/s", "tokens/s", "time over floor"],
         rows,
     )

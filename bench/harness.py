@@ -4,8 +4,8 @@
   repeat. The first, untimed call of each case is its warm-up.
 - Garbage is collected before each repeat, outside the timing. During it the collector stays on, as
   in production; the benchmark's own data are frozen first (`gc.freeze`), so that they cost nothing.
-- What is compared is timed in turn, A B C A B C …, and a ratio is the median of the rounds' ratios:
-  a core's speed drifts between minutes, far less within a round.
+- What is compared is timed in turn, A B C A B C …, and a ratio is the median of the rounds'
+  ratios: a core's speed drifts between minutes, far less within a round.
 - The process stays on one core where the system allows it (`os.sched_setaffinity`).
 """
 

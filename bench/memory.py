@@ -13,7 +13,7 @@ MIB = 2**20
 
 def run(session: Session) -> None:
     starts = [(f"fastner [{engine}]", "fastner_tagger", engine) for engine in session.engines]
-    starts += [(name, name, None) for name in RIVALS]
+    starts += [(name, name, "auto") for name in RIVALS]
     rows = []
     for shown, name, engine in starts:
         answers = []

@@ -1,4 +1,4 @@
-"""What all questions of one run share: the model, the words, how often to repeat, where to write."""
+"""What all questions of one run share: model, engines, words, repeats, and where to write."""
 
 from __future__ import annotations
 
@@ -32,8 +32,7 @@ class Session:
         tags = subject.check(tagger, self.words.sentences, sizes)
         return tagger, self.words.f1(tags)
 
-    def rival_options(self, engine: str | None = None) -> dict[str, Any]:
+    def rival_options(self, engine: str = "auto") -> dict[str, Any]:
         """What a rival's process is started with."""
         model = None if self.model is None else str(self.model.resolve())
-        several = len(subject.engines()) > 1
-        return {"core": self.core, "model": model, "engine": engine if several else None}
+        return {"core": self.core, "model": model, "engine": engine}

@@ -10,67 +10,63 @@ from bench import subject
 from bench.harness import Repeat, Timing, alternate, duration, print_table, timed
 from bench.session import EVERYTHING, Session
 from bench.words import Sentences
+from fastner import tokenize
 
 SINGLE = 500  # sentences of the case one by one
 
 
 def run(session: Session) -> None:
-    tagger, _ = session.checked("onnxruntime", (EVERYTHING,))
     words = session.words
     few = words.first(SINGLE).sentences
-    from fastner import tokenize
-
     texts = words.texts()
-    cases: dict[str, Repeat] = {"tokenise": timed(lambda: [tokenize(text) for text in texts])}
-    stages: dict[str, list[dict[str, float]]] = {}
     plans = {
         "all at once": ([words.sentences], False),
         "all at once, cache empty": ([words.sentences], True),
         f"{len(few)} sentences one by one": ([[sentence] for sentence in few], False),
     }
-    for plan, (calls, cold) in plans.items():
-        stages[plan] = []
-        cases[plan] = _whole(tagger, calls, cold)
-        cases[f"{plan}, staged"] = staged_repeat(
-            tagger, calls, cold=cold, notes=stages[plan]
-        )
+    cases: dict[str, Repeat] = {"tokenise": timed(lambda: [tokenize(text) for text in texts])}
+    stages: dict[tuple[str, str], list[dict[str, float]]] = {}
+    for engine in session.engines:
+        tagger, _ = session.checked(engine, (EVERYTHING,))
+        for plan, (calls, cold) in plans.items():
+            notes = stages[plan, engine] = []
+            cases[f"{plan} [{engine}]"] = _whole(tagger, calls, cold)
+            cases[f"{plan} [{engine}], staged"] = staged_repeat(
+                tagger, calls, cold=cold, notes=notes
+            )
     timings = alternate(cases, session.repeats)
     tokens = sum(len(sentence) for text in texts for sentence in tokenize(text))
-    record(session, "tokenise", timings["tokenise"], tokens=tokens)
+    session.recorder.add("stages", "tokenise", timings["tokenise"], tokens=tokens)
     rows = [["tokenise raw text", duration(timings["tokenise"].median / tokens), ""]]
-    for plan, (calls, _) in plans.items():
-        tokens = sum(len(sentence) for call in calls for sentence in call)
-        rows += shares(session, plan, timings[plan], stages[plan][1:], tokens)
+    for (plan, engine), notes in stages.items():
+        tokens = sum(len(sentence) for call in plans[plan][0] for sentence in call)
+        whole = timings[f"{plan} [{engine}]"]
+        rows += shares(session, plan, engine, whole, notes[1:], tokens)
     print_table(
-        f"Stages: {words.source}, engine onnxruntime; share of the whole call",
-        ["stage", "a token", "share"],
-        rows,
+        f"Stages: {words.source}; share of the whole call", ["stage", "a token", "share"], rows
     )
-    for engine in session.engines:
-        if engine != "onnxruntime":
-            print(f"  engine {engine}: its steps are not told apart here")
-
-
-def record(session: Session, case: str, timing: Timing, **values: Any) -> None:
-    session.recorder.add("stages", case, timing, engine="onnxruntime", **values)
 
 
 def shares(
     session: Session,
     plan: str,
+    engine: str,
     whole: Timing,
     stages: list[dict[str, float]],
     tokens: int,
 ) -> list[list[str]]:
     """Records whole and stages, which were timed in turn; gives the rows of a table."""
-    record(session, plan, whole, tokens=tokens)
-    rows = [[plan, duration(whole.median / tokens), "100 %"]]
+    session.recorder.add("stages", plan, whole, engine=engine, tokens=tokens)
+    rows = [[f"{plan} [{engine}]", duration(whole.median / tokens), "100 %"]]
     rest = [all_of_it - sum(s.values()) for all_of_it, s in zip(whole.samples, stages, strict=True)]
     parts = {stage: [s[stage] for s in stages] for stage in subject.STAGES} | {"left over": rest}
     for stage, seconds in parts.items():
         share = median(a / b for a, b in zip(seconds, whole.samples, strict=True))
         timing = Timing(tuple(seconds))
-        record(session, f"{plan}: {stage}", timing, plan=plan, stage=stage, share=share)
+        session.recorder.add(
+            "stages", f"{plan}: {stage}", timing,
+            engine=engine, plan=f"{plan} [{engine}]", stage=stage, share=share,
+        )  # fmt: skip
         token = timing.median / tokens
         shown = duration(token) if token >= 0 else "-" + duration(-token)
         rows.append([f"  {stage}", shown, f"{100 * share:.1f} %"])

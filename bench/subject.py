@@ -6,11 +6,9 @@ takes engines as a dimension; the stages and the floor below follow the tagger's
 
 from __future__ import annotations
 
-import inspect
 import time
-from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -22,16 +20,24 @@ from fastner.vocab import Vocabulary
 STAGES = ("index + gather", "character GRU", "LSTM", "Viterbi", "tags")
 
 
-def engines() -> tuple[str, ...]:
-    """The engines of this fastner, onnxruntime first."""
-    parameters = inspect.signature(fastner.load).parameters
-    return ("onnxruntime", "native") if "engine" in parameters else ("onnxruntime",)
+ENGINES = get_args(internals.Engine)[1:]  # without "auto"
 
 
-def load(model: Path | None, *, engine: str = "onnxruntime", threads: int = 1) -> Any:
+def engines_of(model: Path | None) -> tuple[str, ...]:
+    """The engines that run this model on this machine, the default one first."""
+    default = load(model, engine="auto").engine
+    usable = []
+    for engine in ENGINES:
+        try:
+            usable.append(load(model, engine=engine).engine)
+        except fastner.InputError:  # another architecture, or a processor without its instructions
+            continue
+    return (default, *(engine for engine in usable if engine != default))
+
+
+def load(model: Path | None, *, engine: str, threads: int = 1) -> Any:
     """A tagger with this engine; model None: the embedded one."""
-    options = {} if engine == "onnxruntime" and len(engines()) == 1 else {"engine": engine}
-    return fastner.load(model, threads=threads, **options)
+    return fastner.load(model, engine=engine, threads=threads)
 
 
 def forget(tagger: Any) -> None:
@@ -81,43 +87,34 @@ def _groups(sentences: Sentences) -> tuple[list[np.ndarray], np.ndarray]:
 def staged(tagger: Any, sentences: Sentences) -> tuple[dict[str, float], Sentences]:
     """Seconds of each of STAGES over one call's groups, and the tags.
 
-    The calls are those of `Tagger._tag_group` with engine onnxruntime, a clock between them.
+    The calls are those of `Tagger._tag_group`, a clock between them. With the engine "native",
+    "character GRU" also holds the projection of new words, which onnxruntime does in its LSTM.
     """
-    seconds: dict[str, float] = defaultdict(float)
+    seconds = dict.fromkeys(STAGES, 0.0)
     clock = time.perf_counter
     results: Sentences = [[] for _ in sentences]
     groups, all_lengths = _groups(sentences)
-    width = tagger.manifest.features
+    width = tagger._cache.width
     for order in groups:
-        began = clock()
-        features = np.empty((int(all_lengths[order[-1]]), len(order), width), np.float32)
+        marks = [clock()]
+        inputs = np.empty((int(all_lengths[order[-1]]), len(order), width), np.float32)
         lengths = np.empty(len(order), np.int32)
-        missing = tagger._cache.gather(sentences, order, features, lengths)
-        gathered = clock()
+        missing = tagger._cache.gather(sentences, order, inputs, lengths)
+        marks.append(clock())
         if missing is not None:
             rows = tagger._encode(missing.words)
-            internals.scatter(rows, missing, features)
+            internals.scatter(rows, missing, inputs)
             tagger._cache.insert(missing.words, rows)
-        encoded = clock()
-        emissions = tagger._sentences.run(
-            internals._EMISSIONS,
-            {"features": features, "lengths": lengths},
-            internals._run_options(features),
-        )[0].transpose(1, 0, 2)
-        run = clock()
+        marks.append(clock())
+        emissions = tagger._emissions(inputs, lengths)
+        marks.append(clock())
         tag_ids = tagger._crf.decode(emissions, lengths)
-        decoded = clock()
+        marks.append(clock())
         internals.tags_of(tag_ids, lengths, order, tagger._tag_names, results)
-        ended = clock()
-        for stage, begin, end in (
-            ("index + gather", began, gathered),
-            ("character GRU", gathered, encoded),
-            ("LSTM", encoded, run),
-            ("Viterbi", run, decoded),
-            ("tags", decoded, ended),
-        ):
+        marks.append(clock())
+        for stage, begin, end in zip(STAGES, marks, marks[1:], strict=False):
             seconds[stage] += end - begin
-    return dict(seconds), results
+    return seconds, results
 
 
 class Floor:
@@ -129,6 +126,7 @@ class Floor:
     """
 
     def __init__(self, tagger: Any, sentences: Sentences, size: int) -> None:
+        """tagger: of the engine onnxruntime, whichever engine is measured against the floor."""
         self._session = tagger._sentences
         self._inputs = []
         self.cells = 0  # tokens that the LSTM computes, padding included

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from itertools import count
+from itertools import accumulate, count
 from pathlib import Path
 
 from bench.harness import ROOT
@@ -123,15 +123,16 @@ def made_up(sentences: int, *, seed: int) -> Sentences:
         "year": [str(year) for year in range(1900, 2030)],
         "number": [str(number) for number in range(100)],
     }
-    frequent = {
-        part: [1 / rank for rank in range(1, len(words) + 1)] for part, words in parts.items()
+    sums = {  # Zipf's law, summed up for random.choices
+        part: list(accumulate(1 / rank for rank in range(1, len(words) + 1)))
+        for part, words in parts.items()
     }
 
     def fill(pattern: str) -> list[str]:
         drawn = {}
         for part, words in parts.items():
             for number in range(pattern.count(f"{{{part}}}")):
-                drawn[part, number] = rng.choices(words, frequent[part])[0]
+                drawn[part, number] = rng.choices(words, cum_weights=sums[part])[0]
         for (part, _), word in drawn.items():
             pattern = pattern.replace(f"{{{part}}}", word, 1)
         return pattern.split()

@@ -21,6 +21,11 @@ PYTHONS = (
     *filter(None, os.environ.get("FASTNER_BENCH_PYTHON", "").split(os.pathsep)),
     str(CACHE / "venv" / "bin" / "python"),
 )
+_QUIET_ON_THE_CPU = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "PYTHONWARNINGS": "ignore",
+}
 
 
 class Missing(Exception):
@@ -36,8 +41,7 @@ class Process:
         self._process = subprocess.Popen(
             [python, "-m", f"bench.rivals.{name}"],
             cwd=ROOT,
-            env=os.environ
-            | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "PYTHONWARNINGS": "ignore"},
+            env=os.environ | _QUIET_ON_THE_CPU,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

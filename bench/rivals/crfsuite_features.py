@@ -1,7 +1,8 @@
 """The usual features of a CRF tagger, as in python-crfsuite's tutorial but for parts of speech.
 
-Of the word: itself in lower case, suffixes of two and three letters, shape, case and digit flags;
-of the words at -2, -1, +1 and +2: themselves in lower case, shape and case flags.
+Of the word: itself as it stands and in lower case, suffixes of two and three letters, a prefix of
+three, shape, case and digit flags; of the words at -2, -1, +1 and +2: themselves in lower case,
+shape and case flags.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from bench.rivals.worker import serve
@@ -12,15 +11,11 @@ class Fastner:
     def imports(self, options: dict[str, Any]) -> None:
         import fastner.tagger
 
-        self._version = fastner.__version__
+        self._version, self._load = fastner.__version__, fastner.tagger.load
 
     def load(self, options: dict[str, Any]) -> None:
-        # not through bench.subject: it would import what a user does not
-        engine = {} if options["engine"] is None else {"engine": options["engine"]}
-        path = None if options["model"] is None else Path(options["model"])
-        from fastner import load
-
-        self._tagger = load(path, threads=1, **engine)
+        # not through bench.subject: it imports what a user does not
+        self._tagger = self._load(options["model"], engine=options["engine"], threads=1)
 
     def describe(self) -> dict[str, Any]:
         from bench.harness import version_of

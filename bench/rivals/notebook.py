@@ -39,11 +39,14 @@ class Notebook:
         layers, recipe = self._keras.layers, self._recipe
         words = layers.Input((WORDS,), dtype="int32")
         characters = layers.Input((WORDS, CHARACTERS), dtype="int32")
-        x = layers.Embedding(128, recipe.character_width)(characters)
+        # every word a row, as TimeDistributed does in Keras 2; that of Keras 3 is an unrolled loop
+        # over the 113 words, which would be slower
+        x = self._keras.ops.reshape(characters, (-1, CHARACTERS))
+        x = layers.Embedding(128, recipe.character_width)(x)
         *below, last = recipe.character_hidden
         for units in below:
-            x = layers.TimeDistributed(layers.GRU(units, return_sequences=True))(x)
-        x = layers.TimeDistributed(layers.GRU(last))(x)
+            x = layers.GRU(units, return_sequences=True)(x)
+        x = self._keras.ops.reshape(layers.GRU(last)(x), (-1, WORDS, last))
         vectors = layers.Embedding(VECTORS, VECTOR_WIDTH, trainable=False)(words)
         x = layers.Concatenate()([vectors, x])
         for units in recipe.hidden:

@@ -1,0 +1,189 @@
+"""The benchmark harness: its arithmetic, its JSON lines and its words; no speed is tested."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+if not (ROOT / "bench" / "harness.py").is_file():
+    pytest.skip("bench/ is not beside tests/", allow_module_level=True)
+sys.path.insert(0, str(ROOT))
+
+from bench import harness, micro, stages, words  # noqa: E402
+from bench.harness import Recorder, Timing, alternate, quantile  # noqa: E402
+
+
+def test_timing_gives_minimum_median_and_the_median_of_the_rounds_ratios():
+    ours = Timing((1.0, 2.0, 9.0))
+    other = Timing((2.0, 8.0, 9.0))
+    assert (ours.minimum, ours.median) == (1.0, 2.0)
+    assert ours.over(other) == 0.5  # of 0.5, 0.25, 1.0; the ratio of the medians is 0.25
+    with pytest.raises(ValueError, match="one alternation, got 3 and 1"):
+        ours.over(Timing((1.0,)))
+
+
+def test_cases_run_in_turn_after_a_warm_up_that_does_not_count():
+    order = []
+
+    def case(name):
+        def repeat():
+            order.append(name)
+            return float(len(order))
+
+        return repeat
+
+    timings = alternate({"a": case("a"), "b": case("b")}, 3)
+    assert order == list("abababab")
+    assert timings["a"].samples == (3.0, 5.0, 7.0)
+    assert timings["b"].samples == (4.0, 6.0, 8.0)
+
+
+def test_preparation_is_not_timed_and_short_functions_are_called_often(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(harness.time, "perf_counter", lambda: now[0])
+
+    def work(seconds):
+        now[0] += seconds
+
+    def prepare():
+        now[0] += 100.0
+        return 2.0
+
+    assert harness.timed(work, prepare)() == pytest.approx(2.0)
+    calls = []
+    often = harness.timed_often(lambda: (calls.append(1), work(0.001)))
+    assert often() == pytest.approx(0.001)
+    assert len(calls) > 1
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"), [(0.0, 1), (0.5, 2), (0.75, 3), (0.76, 4), (1.0, 4)]
+)
+def test_quantile_is_the_smallest_value_that_this_share_does_not_exceed(share, expected):
+    assert quantile([4, 2, 1, 3], share) == expected
+
+
+def test_a_measurement_is_one_line_of_json_that_says_all(tmp_path):
+    environment = harness.environment(core=None, threads=1, model="embedded")
+    recorder = Recorder(tmp_path / "new" / "run.jsonl", environment)
+    recorder.add("throughput", "all", Timing((0.5, 0.25)), tokens=75, engine="onnxruntime")
+    recorder.add("memory", "held", rss_bytes=1)
+    first, second = map(json.loads, recorder.path.read_text(encoding="utf-8").splitlines())
+    assert first["seconds_min"] == 0.25
+    assert first["seconds_median"] == 0.375
+    assert first["tokens_per_second"] == 200
+    assert first["repeats"] == 2
+    assert second["rss_bytes"] == 1
+    assert {"commit", "cpu", "cores", "core", "threads", "versions", "python", "model"} <= set(
+        first["environment"]
+    )
+    assert {"load", "time", "question", "case"} <= set(first)
+    with pytest.raises(ValueError, match="JSON"):
+        recorder.add("memory", "held", rss_bytes=float("nan"))
+
+
+def test_durations_are_shown_with_three_digits():
+    shown = [harness.duration(s) for s in (12.34, 0.5, 0.00456, 0.0000123, 0.0000000123)]
+    assert shown == ["12.3 s", "500 ms", "4.56 ms", "12.3 µs", "0.01 µs"]
+
+
+def test_made_up_sentences_are_the_same_for_the_same_seed():
+    some = words.made_up(50, seed=1)
+    assert some == words.made_up(50, seed=1)
+    assert some != words.made_up(50, seed=2)
+    assert all(sentence and all(sentence) for sentence in some)
+    assert not any("{" in word for sentence in some for word in sentence)
+    read = words.read_words(corpus=Path("absent"), seed=1)
+    assert read.gold is None
+    assert read.f1(read.sentences) is None
+
+
+def test_mutated_words_are_new_and_as_many_as_asked_for():
+    old = words.made_up(400, seed=1)
+    known = {word for sentence in old for word in sentence}
+    fresh = []
+    for seed in (1, 2):
+        new = words.mutated(old, 0.05, seed=seed)
+        assert [len(s) for s in new] == [len(s) for s in old]
+        fresh.append([w for sentence in new for w in sentence if w not in known])
+        share = len(fresh[-1]) / sum(map(len, old))
+        assert 0.03 < share < 0.07
+        assert len(set(fresh[-1])) == len(fresh[-1])
+    assert not set(fresh[0]) & set(fresh[1])
+
+
+def test_a_part_of_the_words_keeps_their_tags_and_spreads_over_the_whole():
+    whole = words.Words([[str(i)] for i in range(10)], [[f"t{i}"] for i in range(10)], "made")
+    part = whole.first(3)
+    assert part.sentences == [["0"], ["3"], ["6"]]
+    assert part.gold == [["t0"], ["t3"], ["t6"]]
+    assert whole.first(100).sentences == whole.sentences
+
+
+def test_shares_of_stages_and_what_is_left_over_make_up_the_whole(tmp_path):
+    class Session:
+        recorder = Recorder(None, {})
+
+    whole = Timing((2.0, 4.0))
+    noted = [dict.fromkeys(stages.subject.STAGES, s / 10) for s in (2.0, 4.0)]
+    stages.shares(Session, "plan", "native", whole, noted, 100)
+    shares = {r["stage"]: r["share"] for r in Session.recorder.records if "stage" in r}
+    assert shares["LSTM"] == pytest.approx(0.1)
+    assert shares["left over"] == pytest.approx(0.5)
+    assert sum(shares.values()) == pytest.approx(1.0)
+
+
+def test_the_numpy_decoders_agree_with_the_crf():
+    from fastner.crf import CRF
+
+    random = np.random.default_rng(0)
+    emissions = random.standard_normal((3, 5, 4), np.float32)
+    transitions = random.standard_normal((4, 4), np.float32)
+    zeros, lengths = np.zeros(4, np.float32), np.full(3, 5, np.int32)
+    crf = CRF(zeros, transitions, zeros)
+    np.testing.assert_array_equal(
+        micro.numpy_viterbi(emissions, transitions), crf.decode(emissions, lengths)
+    )
+    np.testing.assert_allclose(
+        micro.numpy_marginals(emissions, transitions),
+        crf.marginals(emissions, lengths),
+        atol=1e-6,
+    )
+
+
+def test_a_rival_answers_in_json_whatever_it_prints(tmp_path):
+    script = tmp_path / "noisy.py"
+    script.write_text(
+        "from bench.rivals.worker import serve\n"
+        "class Noisy:\n"
+        "    def imports(self, options): print('hello')\n"
+        "    def load(self, options): pass\n"
+        "    def describe(self): return {'versions': {'noisy': '1'}, 'note': ''}\n"
+        "    def tag(self, sentences, batch): return [['O'] * len(s) for s in sentences]\n"
+        "serve(Noisy())\n"
+    )
+    requests = [
+        {"do": "start", "options": {}},
+        {"do": "sentences", "sentences": [["a", "\ud800"], ["c"]]},
+        {"do": "tags", "batch": 1},
+        {"do": "run", "batch": 1},
+        {"do": "latency", "sentences": 2},
+        {"do": "run", "batch": 1, "cold": True},
+    ]
+    run = subprocess.run(
+        [sys.executable, str(script)],
+        input="".join(json.dumps(request) + "\n" for request in requests),
+        capture_output=True, text=True, timeout=20, check=True,
+        env={"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    said, _, tagged, timed, single, refused = map(json.loads, run.stdout.splitlines())
+    assert said["versions"] == {"noisy": "1"}
+    assert said["load_seconds"] >= 0
+    assert tagged["tags"] == [["O", "O"], ["O"]]
+    assert timed["seconds"] > 0
+    assert len(single["seconds"]) == 2
+    assert "forget" in refused["error"]
