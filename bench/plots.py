@@ -77,6 +77,7 @@ def _rivals(axes: Any, records: list[Record]) -> None:
     )
     scores = ["" if r["f1"] is None else f"F1 {r['f1']:.1f}" for r in records][::-1]
     axes.bar_label(bars, scores, padding=3)
+    axes.margins(x=0.15)  # room for the scores
     axes.set(xscale="log", xlabel="tokens a second, one core")
 
 

@@ -91,30 +91,37 @@ def staged(tagger: Any, sentences: Sentences) -> tuple[dict[str, float], Sentenc
     "character GRU" also holds the projection of new words, which onnxruntime does in its LSTM.
     """
     seconds = dict.fromkeys(STAGES, 0.0)
-    clock = time.perf_counter
     results: Sentences = [[] for _ in sentences]
     groups, all_lengths = _groups(sentences)
-    width = tagger._cache.width
     for order in groups:
-        marks = [clock()]
-        inputs = np.empty((int(all_lengths[order[-1]]), len(order), width), np.float32)
-        lengths = np.empty(len(order), np.int32)
-        missing = tagger._cache.gather(sentences, order, inputs, lengths)
-        marks.append(clock())
-        if missing is not None:
-            rows = tagger._encode(missing.words)
-            internals.scatter(rows, missing, inputs)
-            tagger._cache.insert(missing.words, rows)
-        marks.append(clock())
-        emissions = tagger._emissions(inputs, lengths)
-        marks.append(clock())
-        tag_ids = tagger._crf.decode(emissions, lengths)
-        marks.append(clock())
-        internals.tags_of(tag_ids, lengths, order, tagger._tag_names, results)
-        marks.append(clock())
+        marks = _staged_group(tagger, sentences, order, int(all_lengths[order[-1]]), results)
         for stage, begin, end in zip(STAGES, marks, marks[1:], strict=False):
             seconds[stage] += end - begin
     return seconds, results
+
+
+def _staged_group(
+    tagger: Any, sentences: Sentences, order: np.ndarray, longest: int, results: Sentences
+) -> list[float]:
+    """When each of STAGES began, and the end. A function: its arrays go before the next group."""
+    clock = time.perf_counter
+    marks = [clock()]
+    inputs = np.empty((longest, len(order), tagger._cache.width), np.float32)
+    lengths = np.empty(len(order), np.int32)
+    missing = tagger._cache.gather(sentences, order, inputs, lengths)
+    marks.append(clock())
+    if missing is not None:
+        rows = tagger._encode(missing.words)
+        internals.scatter(rows, missing, inputs)
+        tagger._cache.insert(missing.words, rows)
+    marks.append(clock())
+    emissions = tagger._emissions(inputs, lengths)
+    marks.append(clock())
+    tag_ids = tagger._crf.decode(emissions, lengths)
+    marks.append(clock())
+    internals.tags_of(tag_ids, lengths, order, tagger._tag_names, results)
+    marks.append(clock())
+    return marks
 
 
 class Floor:

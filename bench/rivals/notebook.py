@@ -39,8 +39,8 @@ class Notebook:
         layers, recipe = self._keras.layers, self._recipe
         words = layers.Input((WORDS,), dtype="int32")
         characters = layers.Input((WORDS, CHARACTERS), dtype="int32")
-        # every word a row, as TimeDistributed does in Keras 2; that of Keras 3 is an unrolled loop
-        # over the 113 words, which would be slower
+        # every word a row, as TimeDistributed does in Keras 2; that of Keras 3 unrolls a loop over
+        # the 113 words, whose first call alone took 82 s against 6 s
         x = self._keras.ops.reshape(characters, (-1, CHARACTERS))
         x = layers.Embedding(128, recipe.character_width)(x)
         *below, last = recipe.character_hidden
