@@ -20,7 +20,7 @@ from fastner.doc import Doc, build_doc
 from fastner.errors import BundleError, DeviceError, FastnerError, InputError
 from fastner.lstm import MAX_HIDDEN, VECTORIZED, BiLSTM
 from fastner.onnx_weights import bilstm_weights
-from fastner.tags import Span, TagScheme, allowed, spans_of
+from fastner.tags import TagScheme, allowed, spans_of
 from fastner.text import Token, tokenize
 from fastner.vocab import Vocabulary, WordCache, lengths_of, scatter, tags_of
 
