@@ -1,6 +1,7 @@
 """The benchmark harness: its arithmetic, its JSON lines and its words; no speed is tested."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 from bench import harness, micro, stages, words  # noqa: E402
 from bench.harness import Recorder, Timing, alternate, quantile  # noqa: E402
+from small import needs, write_corpus  # noqa: E402
 
 
 def test_timing_gives_minimum_median_and_the_median_of_the_rounds_ratios():
@@ -187,3 +189,22 @@ def test_a_rival_answers_in_json_whatever_it_prints(tmp_path):
     assert timed["seconds"] > 0
     assert len(single["seconds"]) == 2
     assert "forget" in refused["error"]
+
+
+def test_robustness_in_one_table(tmp_path):
+    needs("keras", extra="train")
+    corpus = write_corpus(tmp_path / "dev.txt", sentences=50, seed=2)
+    model = ROOT / "tests" / "golden" / "bundle-1.0"
+    run = subprocess.run(
+        [sys.executable, ROOT / "bench" / "robustness.py", "--model", model, "--corpus", corpus],
+        capture_output=True, text=True, timeout=120, check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    head, *rows = (line.split() for line in run.stdout.splitlines())
+    assert head[:3] == ["precision", "recall", "f1"]
+    assert [row[0] for row in rows] == ["clean", "lower", "upper", "typographic"]
+    clean, *others = (float(row[3]) for row in rows)
+    assert clean > 95
+    for row, f1 in zip(rows[1:], others, strict=True):
+        assert f1 < clean
+        assert float(row[4]) == pytest.approx(f1 - clean, abs=0.011)
