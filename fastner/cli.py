@@ -1,4 +1,6 @@
-"""The command line `fastner`: tag, evaluate, info, train, export, verify; the only module that prints.
+"""The command line `fastner`: tag, evaluate, info, plot, train, export, verify.
+
+It is the only module that prints.
 
 Results go to stdout, in UTF-8 whatever the locale; progress and errors go to stderr. Exit codes:
 0 done, 1 an error of data, model or system (one line on stderr), 2 wrong usage, 130 interrupted,
@@ -151,6 +153,17 @@ def _parser() -> argparse.ArgumentParser:
     info = command(_info, "check a model and say what it is")
     _add_model(info)
     info.add_argument("--json", action="store_true", help="print JSON")
+
+    plot = command(
+        _plot,
+        "draw the transition scores of a model's CRF, or its learning curves",
+        "Needs the plot extra.",
+    )
+    plot.add_argument("what", choices=("transitions", "history"), help="what to draw")
+    _add_model(plot)
+    plot.add_argument(
+        "-o", "--output", metavar="F", required=True, help="a .png, .svg or .pdf file to write"
+    )
 
     train = command(
         _train,
@@ -434,7 +447,7 @@ def _write_jsonl(number: int, record: RECORD, doc: Doc) -> None:
     sys.stdout.write(jsonl_line(result))
 
 
-# --- evaluate, info, export, verify ------------------------------------------------------------------
+# --- evaluate, info, plot, export, verify ----------------------------------------------------
 
 
 def _evaluate(args: argparse.Namespace) -> None:
@@ -496,6 +509,25 @@ def _description(bundle: Bundle) -> dict[str, Any]:
         "training": dict(manifest.training),
         "libraries": dict(manifest.libraries),
     }
+
+
+def _plot(args: argparse.Namespace) -> None:
+    from fastner import plots
+    from fastner.bundle import read_bundle
+    from fastner.tagger import EMBEDDED
+    from fastner.tags import TagScheme
+
+    bundle = read_bundle(EMBEDDED if args.model is None else args.model)
+    if args.what == "history":
+        where = f"{bundle.path}/history.json"
+        if "history.json" not in bundle.extra:
+            raise InputError(f"{where}: expected the history that fastner train writes, got none")
+        figure = plots.history_figure(bundle.extra["history.json"], where)
+    else:
+        scores = {name: bundle.arrays[name] for name in ("start", "transitions", "end")}
+        scheme = TagScheme(bundle.manifest.scheme)
+        figure = plots.transitions_figure(bundle.manifest.tags, scheme, **scores)
+    plots.save(figure, args.output)
 
 
 def _export(args: argparse.Namespace) -> None:

@@ -80,6 +80,11 @@ class Json(NamedTuple):
             self.refuse(f"an integer from {low} to {high}")
         return self.value
 
+    def number(self) -> float:
+        if type(self.value) not in (int, float):
+            self.refuse("a number")
+        return float(self.value)
+
     def elements(self, longest: int) -> "list[Json]":
         if type(self.value) is not list:
             self.refuse(f"a list of at most {longest} items")
