@@ -63,6 +63,7 @@ def test_learns_and_the_bundle_scores_what_it_says(data, tmp_path):
     history = json.loads(bundle.extra["history.json"])
     assert len(history["epochs"]) == 8
     assert max(epoch["f1"] for epoch in history["epochs"]) == pytest.approx(scores.f1)
+    assert (tmp_path / "model.history.png").read_bytes().startswith(b"\x89PNG")
     assert not (tmp_path / "model.training").exists()
     with fastner.load(tmp_path / "model") as tagger:
         # a name without a vector is known by its shape and context

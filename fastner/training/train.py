@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -18,11 +18,12 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from fastner import plots
 from fastner.bundle import Lexicon as BundleLexicon
 from fastner.bundle import quantize_int8, write_bundle
 from fastner.corpus import Corpus, read_conll
 from fastner.crf import CRF
-from fastner.errors import InputError, TrainingError
+from fastner.errors import DependencyError, InputError, TrainingError
 from fastner.scoring import Scores, score
 from fastner.tags import TagScheme, allowed, labels_of, tag_set
 from fastner.training.batches import UNKNOWN_OFFSET, Examples
@@ -89,6 +90,8 @@ def train(
     State is kept beside the output (`OUTPUT.training`) after every epoch; `resume=True` goes on
     from there to the same model that an undisturbed run gives. A KeyboardInterrupt ends training
     and exports the best weights so far. The same seed on the same machine gives the same model.
+    Its learning curves lie in the bundle (history.json), and as a picture beside it
+    (`OUTPUT.history.png`) where matplotlib is installed.
 
     Raises InputError for bad corpora, vectors or choices, and TrainingError where training
     diverges, nothing was learnt before an interrupt, or the exported graphs differ from Keras.
@@ -438,6 +441,9 @@ class _Run:
             scores, recipe, description=description, license=license, preset=preset, seed=self.seed
         )
         write(summary, {"history.json": history, "README.md": card.encode()})
+        with suppress(DependencyError):  # matplotlib comes with the extra, but is not required
+            figure = plots.history_figure(history, f"{output}/history.json")
+            plots.save(figure, f"{output}.history.png")
         return scores
 
     def _progress(
