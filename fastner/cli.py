@@ -148,6 +148,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("file", metavar="FILE", help="a CoNLL file in any tag scheme; - is stdin")
     _add_columns(evaluate)
     evaluate.add_argument("--json", action="store_true", help="print JSON, with fractions")
+    evaluate.add_argument(
+        "--report", metavar="F.html", help="also write a page on the errors; it quotes the corpus"
+    )
     _add_running(evaluate)
 
     info = command(_info, "check a model and say what it is")
@@ -465,6 +468,8 @@ def _evaluate(args: argparse.Namespace) -> None:
         began = time.perf_counter()
         predicted = tagger.tag_batch(corpus.sentences)
         seconds = time.perf_counter() - began
+    if args.report is not None:
+        _write_report(args, corpus.sentences, gold, predicted)
     scores, report = score(gold, predicted), token_report(gold, predicted)
     tokens = sum(map(len, gold))
     speed = tokens / seconds if seconds else 0.0
@@ -475,6 +480,25 @@ def _evaluate(args: argparse.Namespace) -> None:
         return
     print(_plain(f"{format_scores(scores)}\n\n{format_token_report(report)}\n"))
     print(f"{len(corpus):,} sentences, {tokens:,} tokens in {seconds:.2f} s: {speed:,.0f} tokens/s")
+
+
+def _write_report(
+    args: argparse.Namespace,
+    sentences: list[list[str]],
+    gold: list[list[str]],
+    predicted: list[list[str]],
+) -> None:
+    from fastner.analysis import analyse
+    from fastner.report import report_page
+
+    facts = {
+        "corpus": "standard input" if args.file == "-" else args.file,
+        "model": args.model or "embedded",
+        "fastner": __version__,
+    }
+    page = report_page(sentences, analyse(gold, predicted), facts=facts)
+    with open(args.report, "w", encoding="utf-8", newline="\n") as file:
+        file.write(page)
 
 
 def _info(args: argparse.Namespace) -> None:

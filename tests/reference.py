@@ -91,6 +91,27 @@ def precision_recall_f1(correct, gold, predicted):
     return precision, recall, 2 * precision * recall / both if both else 0.0
 
 
+def paired_entities(gold, predicted):
+    """One-to-one pairs of chunks that share a token: the best of all that are left, again and again.
+
+    Best: all tokens shared, then one type, then most tokens shared, then the furthest left.
+    """
+    gold, predicted, pairs = set(gold), set(predicted), set()
+    while True:
+        rated = []
+        for one, two in itertools.product(gold, predicted):
+            left, right = set(range(*one[:2])), set(range(*two[:2]))
+            if left & right:
+                rating = left == right, one[2] == two[2], len(left & right), -one[0], -two[0]
+                rated.append((rating, one, two))
+        if not rated:
+            return pairs | {(one, None) for one in gold} | {(None, two) for two in predicted}
+        _, one, two = max(rated)
+        pairs.add((one, two))
+        gold.remove(one)
+        predicted.remove(two)
+
+
 # ---- linear-chain CRF: emissions [T, K] of one sentence, T >= 1 --------------------------------
 
 

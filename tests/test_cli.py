@@ -325,6 +325,20 @@ def test_evaluate_in_json(run, tagger):
     assert found["tokens_per_second"] > 0
 
 
+def test_evaluate_writes_a_report(run, tagger, tmp_path):
+    page = tmp_path / "page.html"
+    _, expected, _ = run("evaluate", "-", stdin=GOLD)
+    code, out, err = run("evaluate", "-", "--report", page, "--model", "m<1>", stdin=GOLD)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[:-1] == expected.splitlines()[:-1]  # but for the time it took
+    html = page.read_text(encoding="utf-8")
+    assert html.startswith("<!doctype html>") and "entity F1 28.57" in html
+    assert "standard input" in html and "m&lt;1&gt;" in html and "Lovelace" in html
+    code, _, err = run("evaluate", "-", "--report", tmp_path / "gone" / "page.html", stdin=GOLD)
+    assert (code, err.count("\n")) == (1, 1)
+    assert "page.html: No such file" in err
+
+
 def test_evaluate_nothing(run, tagger):
     code, out, _ = run("evaluate", "-", stdin="")
     assert code == 0

@@ -42,6 +42,8 @@ TABLE = {
     "onnxruntime",
     "verify": "errors numpy onnxruntime",
     "plots": "errors strict tags numpy",
+    "analysis": "scoring tags",
+    "report": "analysis tags",
     "cli": "errors version",
     "models": "",
 }
@@ -50,7 +52,8 @@ LATER = {
     "__init__": "training",
     "deploy": "onnx onnx_graph",
     "plots": "matplotlib",
-    "cli": "bundle corpus deploy doc plots scoring tagger tags training verify rich",
+    "cli": "analysis bundle corpus deploy doc plots report scoring tagger tags training verify "
+    "rich",
 }
 TRAINING = FRAMEWORKS | {"numpy", "onnxruntime", "pyarrow", "smart_open", "training"}
 
