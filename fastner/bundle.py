@@ -4,7 +4,7 @@ A bundle may come from a stranger. `read_bundle` runs no code from it, follows n
 and uses the very bytes that it hashed. Nothing is ignored: a file, key, tensor, ONNX field or
 operator that fastner does not know is refused.
 
-Version 1.0, all files required unless marked::
+Version 1.1 (`manifest` says how 1.0 differs), all files required unless marked::
 
     manifest.json       what the model is, and the size and SHA-256 of every other file
     words.txt           UTF-8, one word per line, each line ended by one line feed
@@ -128,6 +128,7 @@ def write_bundle(
     training: Mapping[str, Any],
     libraries: Mapping[str, str],
     created: str,
+    temperature: float = 1.0,
     extra: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Bundle:
     """Save a bundle at `path` and return it as `read_bundle` would.
@@ -169,6 +170,7 @@ def write_bundle(
         lexicons=tuple(lexicons),
         features=features,
         hidden=hidden,
+        temperature=temperature,
         files={
             name: FileRecord(hashlib.sha256(data).hexdigest(), len(data))
             for name, data in files.items()
@@ -324,6 +326,10 @@ def _check_arrays(
             got = f"{array.dtype.name} {list(array.shape)}"
             refuse(f"{where}: {name}", f"{dtype} {list(shape)}, got {got}")
         check_finite(array, f"{where}: {name}")
+    with np.errstate(over="ignore"):
+        for name in ("start", "transitions", "end"):
+            scores = arrays[name] / np.float32(manifest.temperature)
+            check_finite(scores, f"{where}: {name} divided by the temperature")
     if manifest.dtype == "int8":
         scales = arrays["scales"]
         with np.errstate(over="ignore"):

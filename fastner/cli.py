@@ -529,6 +529,7 @@ def _description(bundle: Bundle) -> dict[str, Any]:
         "lexicons": {lexicon.name: lexicon.categories for lexicon in manifest.lexicons},
         "features": manifest.features,
         "hidden": manifest.hidden,
+        "temperature": manifest.temperature,
         "scores": dict(manifest.scores),
         "training": dict(manifest.training),
         "libraries": dict(manifest.libraries),

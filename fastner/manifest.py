@@ -1,8 +1,10 @@
 """manifest.json: what a model is, and the size and SHA-256 of every other file of its bundle.
 
-Version 1.0 of the format. A reader knows its own minor version and all before it. A later minor
+Version 1.1 of the format. A reader knows its own minor version and all before it. A later minor
 version exists only because it holds something that an older reader cannot check, so it is
 refused too.
+
+1.0 had no key "temperature"; 1.1 requires it.
 """
 
 import hashlib
@@ -24,7 +26,9 @@ MAX_MANIFEST = 4 << 20  # bytes
 MAX_WORDS = 20_000_000
 LOOKUPS = ("exact", "lower", "digits")
 
-_FORMAT = (1, 0)
+TEMPERATURES = (0.01, 100.0)  # lowest and highest that a model may have
+
+_FORMAT = (1, 1)
 _KEYS = (
     "format tags scheme normalization characters vectors lexicons features hidden files "
     "license description scores training libraries created sha256"
@@ -70,6 +74,7 @@ class Manifest:
     lexicons: tuple[Lexicon, ...]
     features: int  # width of the feature row that words.onnx makes of a word
     hidden: int  # width of one direction of the sentence encoder
+    temperature: float = 1.0  # what scores are divided by where they become probabilities
     files: Mapping[str, FileRecord]
     license: str
     description: str
@@ -97,6 +102,7 @@ def manifest_bytes(manifest: Manifest, where: str) -> bytes:
         "lexicons": [{"name": name, "categories": size} for name, size in manifest.lexicons],
         "features": manifest.features,
         "hidden": manifest.hidden,
+        "temperature": manifest.temperature,
         "files": {name: record._asdict() for name, record in manifest.files.items()},
         "license": manifest.license,
         "description": manifest.description,
@@ -123,8 +129,8 @@ def manifest_bytes(manifest: Manifest, where: str) -> bytes:
 def parse_manifest(data: bytes, where: str) -> Manifest:
     """The manifest of manifest.json's bytes; raises BundleError, saying which key is wrong."""
     content = parse_json(data, where)
-    _check_version(content)
-    fields = content.fields(_KEYS)
+    calibrated = _version(content) >= (1, 1)
+    fields = content.fields(f"{_KEYS} temperature" if calibrated else _KEYS)
     _check_own_digest(data, fields["sha256"], where)
     fields["format"].fields("name version")["name"].choice(["fastner"])
     scheme = fields["scheme"].choice(_SCHEMES)
@@ -143,6 +149,7 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
         lexicons=_lexicons(fields["lexicons"]),
         features=fields["features"].integer(1, _MAX_WIDTH),
         hidden=fields["hidden"].integer(1, _MAX_WIDTH),
+        temperature=fields["temperature"].number(*TEMPERATURES) if calibrated else 1.0,
         files=_files(fields["files"]),
         license=fields["license"].string(),
         description=fields["description"].string(),
@@ -153,8 +160,8 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
     )
 
 
-def _check_version(content: Json) -> None:
-    """Refuse another version of the format, before all keys that it may have changed."""
+def _version(content: Json) -> tuple[int, int]:
+    """The version of the format; refuses one that is not read, before keys it may have changed."""
     form = content.value.get("format") if type(content.value) is dict else None
     version = form.get("version") if type(form) is dict else None
     number = "(0|[1-9][0-9]{0,3})"
@@ -170,6 +177,7 @@ def _check_version(content: Json) -> None:
         )
     if found[0] != _FORMAT[0]:
         refuse(key, f"{_FORMAT[0]}.x, got {version}; train the model anew")
+    return found
 
 
 def _check_own_digest(data: bytes, sha256: Json, where: str) -> None:

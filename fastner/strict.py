@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import sys
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple, NoReturn
 
@@ -13,6 +14,7 @@ from fastner.errors import BundleError
 
 MAX_STRING = 1 << 10  # UTF-8 bytes of a word, a key, a tag, a name
 _MAX_DEPTH = 16  # of nested JSON
+_MAX_FLOAT = sys.float_info.max
 
 
 def refuse(where: str, problem: str) -> NoReturn:
@@ -80,9 +82,10 @@ class Json(NamedTuple):
             self.refuse(f"an integer from {low} to {high}")
         return self.value
 
-    def number(self) -> float:
-        if type(self.value) not in (int, float):
-            self.refuse("a number")
+    def number(self, low: float = -_MAX_FLOAT, high: float = _MAX_FLOAT) -> float:
+        """A number from `low` to `high`, both included."""
+        if type(self.value) not in (int, float) or not low <= self.value <= high:
+            self.refuse(f"a number from {low:g} to {high:g}")
         return float(self.value)
 
     def elements(self, longest: int) -> "list[Json]":

@@ -66,6 +66,7 @@ def fields(**changes) -> dict:
         "lexicons": [Lexicon("brown", 4)],
         "features": 2,
         "hidden": 2,
+        "temperature": 1.25,
         "words": WORDS,
         "arrays": {
             "vectors": vectors,
@@ -175,6 +176,7 @@ def test_what_is_saved_is_read_back(tmp_path):
     assert manifest.tags == tuple(TAGS) and manifest.scheme == "IOB2"
     assert (manifest.rows, manifest.width, manifest.dtype) == (3, 2, "int8")
     assert manifest.lexicons == (Lexicon("brown", 4),)
+    assert manifest.temperature == 1.25
     assert manifest.characters == (32, 97, 0x65E5) and manifest.max_characters == 20
     assert manifest.scores == given["scores"] and manifest.training == given["training"]
     assert read.extra == given["extra"]
@@ -374,7 +376,8 @@ def change(*path_and_value):
         (lambda content: content.pop("hidden"), "expected the key 'hidden'"),
         (change("format", "name", "spacy"), "format.name: expected one of"),
         (change("format", "version", "2.0"), "written by a newer fastner.*upgrade"),
-        (change("format", "version", "1.1"), "written by a newer fastner.*upgrade"),
+        (change("format", "version", "1.2"), "newer fastner, this one reads up to 1.1; upgrade"),
+        (change("format", "version", "1.0"), "only the keys .* got 'temperature'"),
         (change("format", "version", "0.9"), "format.version"),
         (change("format", "version", 1.0), "format.version"),
         (change("format", "version", "1.٠"), "format.version"),
@@ -415,6 +418,12 @@ def change(*path_and_value):
         (change("lexicons", [{"name": "a", "categories": 4}] * 2), r"lexicons\[1\].name"),
         (change("features", 0), "features"),
         (change("hidden", None), "hidden"),
+        (lambda content: content.pop("temperature"), "expected the key 'temperature'"),
+        (change("temperature", 0), "temperature: expected a number from 0.01 to 100, got 0"),
+        (change("temperature", 100.5), "got 100.5"),
+        (change("temperature", math.nan), "finite numbers"),
+        (change("temperature", True), "got True"),
+        (change("temperature", "1"), "got '1'"),
         (change("files", "words.txt", "sha256", "0" * 64), "words.txt: expected SHA-256 000"),
         (change("files", "words.txt", "sha256", "0" * 63), "64 lower-case"),
         (change("files", "words.txt", "bytes", -1), "bytes"),
@@ -437,6 +446,26 @@ def change(*path_and_value):
 )
 def test_a_wrong_manifest_is_refused(small, edit, message):
     refused(small, edit, message)
+
+
+def test_format_1_0_has_no_temperature(small):
+    def edit(content):
+        content["format"]["version"] = "1.0"
+        del content["temperature"]
+
+    assert parse(small).manifest.temperature == 1.25
+    assert parse(reseal(small, edit)).manifest.temperature == 1.0
+
+
+def test_scores_stay_finite_at_the_temperature(tmp_path):
+    large = arrays(end=np.float32([0, 3e38, 0]))
+    write_bundle(tmp_path / "m", **fields(arrays=large, temperature=1.0))
+    with pytest.raises(BundleError, match="end divided by the temperature: expected finite"):
+        write_bundle(tmp_path / "m", **fields(arrays=large, temperature=0.5))
+
+
+def test_a_temperature_may_be_a_whole_number(small):
+    assert parse(reseal(small, change("temperature", 2))).manifest.temperature == 2.0
 
 
 def test_a_manifest_edited_by_hand_is_refused(small):
