@@ -87,8 +87,9 @@ def _groups(sentences: Sentences) -> tuple[list[np.ndarray], np.ndarray]:
 def staged(tagger: Any, sentences: Sentences) -> tuple[dict[str, float], Sentences]:
     """Seconds of each of STAGES over one call's groups, and the tags.
 
-    The calls are those of `Tagger._tag_group`, a clock between them. With the engine "native",
-    "character GRU" also holds the projection of new words, which onnxruntime does in its LSTM.
+    The calls are those of `Tagger._lattice` and `_tag`, a clock between them. With the engine
+    "native", "character GRU" also holds the projection of new words, which onnxruntime does in its
+    LSTM.
     """
     seconds = dict.fromkeys(STAGES, 0.0)
     results: Sentences = [[] for _ in sentences]

@@ -7,8 +7,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 import onnxruntime as ort
@@ -20,6 +21,7 @@ from fastner.doc import Doc, build_doc
 from fastner.errors import BundleError, DeviceError, FastnerError, InputError
 from fastner.lstm import MAX_HIDDEN, VECTORIZED, BiLSTM
 from fastner.onnx_weights import bilstm_weights
+from fastner.posterior import Posterior
 from fastner.tags import TagScheme, allowed, spans_of
 from fastner.text import Token, tokenize
 from fastner.vocab import Vocabulary, WordCache, lengths_of, scatter, tags_of
@@ -33,7 +35,10 @@ CALL_WORDS = 1_024  # words of one call of the character GRU
 # Making two sessions at once is not safe in onnxruntime; running them is.
 _session_lock = threading.Lock()
 
+Result = TypeVar("Result")
 Tokenizer = Callable[[str], Sequence[Sequence[Token]]]
+# called with emissions [B, T, K], lengths [B], and which sentences they are, [B]
+Use = Callable[[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]], None]
 Engine = Literal["auto", "native", "onnxruntime"]
 
 
@@ -117,6 +122,7 @@ class Tagger:
         self._tag_names = tuple(
             {"S": "B", "E": "I"}.get(tag[0], tag[0]) + tag[1:] for tag in manifest.tags
         )
+        self._posterior = Posterior(self._crf, self._tag_names, manifest.temperature)
         try:
             self._vocabulary = Vocabulary(
                 bundle.words_utf8,
@@ -143,6 +149,11 @@ class Tagger:
     def labels(self) -> list[str]:
         """The labels that entities may have, sorted."""
         return sorted({tag[2:] for tag in self.manifest.tags if tag != "O"})
+
+    @property
+    def tags(self) -> list[str]:
+        """The IOB2 tags that words may have: what the columns of `marginals` stand for."""
+        return list(self._posterior.tags)
 
     def __call__(self, text: str, *, scores: bool = False) -> Doc:
         """The entities of a text, which is split into sentences and tokens first.
@@ -179,15 +190,34 @@ class Tagger:
         yield from self._documents(waiting, scores)
 
     def entity_scores(
-        self, sentences: Sequence[Sequence[str]]
+        self, sentences: Sequence[Sequence[str]], *, temperature: float | None = None
     ) -> tuple[list[list[str]], list[list[float]]]:
         """Tags as `tag_batch` gives them, and the probability of each entity in order.
 
-        It is the CRF's exact posterior of these tags on the entity's tokens, over all tags of the
-        rest of the sentence.
+        It is the exact posterior of an entity of this label on exactly these words, over all tags
+        of the sentence. temperature: what the CRF's scores are divided by; default: the model's.
         """
-        probabilities: list[list[float]] = [[] for _ in sentences]
-        return self._tag(sentences, self._threads, probabilities), probabilities
+        posterior = self._posterior if temperature is None else self._posterior.at(temperature)
+        pairs = self._per_sentence(sentences, posterior.tagged)
+        return [tags for tags, _ in pairs], [scores for _, scores in pairs]
+
+    def marginals(self, sentences: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
+        """The probability of every tag at every word of every sentence, float32 [words, tags].
+
+        Column k is that of `self.tags[k]`, over all tags of the rest of the sentence; a row sums
+        to 1.
+        """
+        return self._per_sentence(sentences, self._posterior.marginals)
+
+    def nbest(
+        self, sentences: Sequence[Sequence[str]], n: int
+    ) -> list[list[tuple[list[str], float]]]:
+        """The n most probable IOB2 taggings of every sentence, best first: (tags, probability).
+
+        The first has the tags of `tag_batch`. No two of a sentence are equal, and a sentence that
+        has fewer legal ones gives fewer: an empty one gives [([], 1.0)].
+        """
+        return self._per_sentence(sentences, partial(self._posterior.nbest, n=n))
 
     def close(self) -> None:
         """Frees the model once the calls under way have ended; later ones raise FastnerError."""
@@ -228,8 +258,10 @@ class Tagger:
         self, texts: list[tuple[str, Sequence[Sequence[Token]]]], scores: bool
     ) -> Iterator[Doc]:
         sentences = [[token.text for token in s] for _, tokens in texts for s in tokens]
-        probabilities: list[list[float]] | None = [[] for _ in sentences] if scores else None
-        tags = self._tag(sentences, self._threads, probabilities)
+        if scores:
+            tags, probabilities = self.entity_scores(sentences)
+        else:
+            tags, probabilities = self.tag_batch(sentences), None
         at = 0
         for text, tokens in texts:
             part = slice(at, at + len(tokens))
@@ -242,41 +274,70 @@ class Tagger:
                 scores=None if probabilities is None else probabilities[part],
             )
 
-    def _tag(
+    def _tag(self, sentences: Sequence[Sequence[str]], threads: int) -> list[list[str]]:
+        lengths = lengths_of(sentences)
+        results: list[list[str]] = [[] for _ in lengths]
+
+        def use(
+            emissions: NDArray[np.float32], lengths: NDArray[np.int32], order: NDArray[np.int32]
+        ) -> None:
+            tag_ids = self._crf.decode(emissions, lengths)
+            tags_of(tag_ids, lengths, order, self._tag_names, results)
+
+        self._by_group(sentences, lengths, threads, use)
+        return results
+
+    def _per_sentence(
         self,
         sentences: Sequence[Sequence[str]],
-        threads: int,
-        probabilities: list[list[float]] | None = None,
-    ) -> list[list[str]]:
-        """Tags sentences of like length together, groups side by side on `threads` threads."""
+        rows: Callable[[NDArray[np.float32], NDArray[np.int32]], list[Result]],
+    ) -> list[Result]:
+        """What `rows` gives for the emissions and lengths of every sentence, in order."""
         lengths = lengths_of(sentences)
-        results: list[list[str]] = [[] for _ in range(len(lengths))]
+        # as if all were empty; those that are not are replaced
+        nothing = np.empty((len(lengths), 0, len(self._tag_names)), np.float32)
+        results = rows(nothing, np.zeros(len(lengths), np.int32))
+
+        def use(
+            emissions: NDArray[np.float32], lengths: NDArray[np.int32], order: NDArray[np.int32]
+        ) -> None:
+            for i, row in zip(order, rows(emissions, lengths), strict=True):
+                results[i] = row
+
+        self._by_group(sentences, lengths, self._threads, use)
+        return results
+
+    def _by_group(
+        self,
+        sentences: Sequence[Sequence[str]],
+        lengths: NDArray[np.int32],
+        threads: int,
+        use: Use,
+    ) -> None:
+        """Calls `use` for groups of sentences of like length, `threads` groups side by side.
+
+        Empty sentences are in no group.
+        """
         order = np.argsort(lengths, kind="stable").astype(np.int32)
-        order = order[np.searchsorted(lengths[order], 1) :]  # empty sentences have empty results
+        order = order[np.searchsorted(lengths[order], 1) :]
         groups = _groups(order, lengths)
 
-        def tag(group: NDArray[np.int32]) -> None:
-            self._tag_group(sentences, group, int(lengths[group[-1]]), results, probabilities)
+        def run(group: NDArray[np.int32]) -> None:
+            use(*self._lattice(sentences, group, int(lengths[group[-1]])), group)
 
         with self._in_use():
             if threads == 1 or len(groups) < 2:
                 for group in groups:
-                    tag(group)
+                    run(group)
             else:
                 with ThreadPoolExecutor(min(threads, len(groups))) as pool:
-                    for _ in pool.map(tag, reversed(groups)):
+                    for _ in pool.map(run, reversed(groups)):
                         pass
-        return results
 
-    def _tag_group(
-        self,
-        sentences: Sequence[Sequence[str]],
-        order: NDArray[np.int32],
-        longest: int,
-        results: list[list[str]],
-        probabilities: list[list[float]] | None,
-    ) -> None:
-        """sentences[order] through word cache, LSTM and CRF; B = len(order), T = longest."""
+    def _lattice(
+        self, sentences: Sequence[Sequence[str]], order: NDArray[np.int32], longest: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Emissions [B, T, K] and lengths [B] of sentences[order]; B = len(order), T = longest."""
         inputs = np.empty((longest, len(order), self._cache.width), np.float32)
         lengths = np.empty(len(order), np.int32)
         missing = self._cache.gather(sentences, order, inputs, lengths)
@@ -284,11 +345,7 @@ class Tagger:
             rows = self._encode(missing.words)
             scatter(rows, missing, inputs)
             self._cache.insert(missing.words, rows)
-        emissions = self._emissions(inputs, lengths)
-        tag_ids = self._crf.decode(emissions, lengths)
-        tags_of(tag_ids, lengths, order, self._tag_names, results)
-        if probabilities is not None:
-            self._add_probabilities(emissions, tag_ids, lengths, order, results, probabilities)
+        return self._emissions(inputs, lengths), lengths
 
     def _emissions(
         self, inputs: NDArray[np.float32], lengths: NDArray[np.int32]
@@ -322,33 +379,6 @@ class Tagger:
             features = self._words.run(_FEATURES, inputs)[0]
             parts.append(features if self._lstm is None else self._lstm.project(features))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-    def _add_probabilities(
-        self,
-        emissions: NDArray[np.float32],
-        tag_ids: NDArray[np.int32],
-        lengths: NDArray[np.int32],
-        order: NDArray[np.int32],
-        results: list[list[str]],
-        probabilities: list[list[float]],
-    ) -> None:
-        spans = [(row, span) for row, i in enumerate(order) for span in spans_of(results[i])]
-        rows, starts, ends = (
-            np.array(column, np.int32)
-            for column in zip(*((row, s.start, s.end) for row, s in spans), strict=True)
-        ) if spans else (np.empty(0, np.int32),) * 3
-        after = None
-        if self.manifest.scheme == TagScheme.IOB2.value:
-            # an IOB2 entity ends where I- of its label does not follow
-            ids = {tag: i for i, tag in enumerate(self.manifest.tags)}
-            after = np.ones((len(spans), len(ids)), np.bool_)
-            for n, (_, span) in enumerate(spans):
-                after[n, ids[f"I-{span.label}"]] = False
-        scores = self._crf.path_marginals(
-            emissions, tag_ids, lengths, rows, starts, ends, after=after
-        )
-        for (row, _), score in zip(spans, scores.tolist(), strict=True):
-            probabilities[order[row]].append(score)
 
 
 _EMISSIONS = ["emissions"]

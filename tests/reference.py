@@ -170,6 +170,15 @@ def crf_probabilities(emissions, start, transitions, end):
     return paths, np.exp(scores - log_z), log_z
 
 
+def crf_entities(sequences, probabilities):
+    """{(start, end, label): probability} of every entity that some sequence of tags holds."""
+    entities = {}
+    for tags, probability in zip(sequences, probabilities, strict=True):
+        for entity in conlleval_chunks(tags):
+            entities[entity] = entities.get(entity, 0.0) + probability
+    return entities
+
+
 # --- the network ---------------------------------------------------------------------------------
 
 

@@ -17,6 +17,9 @@ from fastner.bundle import read_bundle
 from fastner.corpus import read_conll
 from fastner.scoring import score
 from fastner.tagger import EMBEDDED, available_processors
+from reference import conlleval_chunks, crf_entities
+
+GOLDEN = Path(__file__).parent / "golden"
 
 
 @pytest.fixture(scope="module", params=["native", "onnxruntime"])
@@ -116,6 +119,59 @@ def test_order_matters(tagger):
         assert tagger._cache.gather([sentence], np.zeros(1, np.int32), inputs, lengths) is None
         emissions.append(tagger._emissions(inputs, lengths)[0, 0])
     assert np.abs(emissions[0] - emissions[1]).max() > 0.1
+
+
+class TestProbabilities:
+    """Entities and tags against the n best taggings, where these are all that there are."""
+
+    SENTENCES = [["Washington", "Post"], [], ["Oslo"], ["Ada", "of", "Acme"], ["x"]]
+
+    @pytest.mark.parametrize("model", ["bundle-1.0", "bundle-1.0-iob2", None])
+    def test_all_taggings_of_short_sentences(self, model):
+        with fastner.load(model and GOLDEN / model) as tagger:
+            tags, scores = tagger.entity_scores(self.SENTENCES)
+            marginals = tagger.marginals(self.SENTENCES)
+            taggings = tagger.nbest(self.SENTENCES, 1_000)
+            assert tags == tagger.tag_batch(self.SENTENCES)
+            assert scores == tagger.entity_scores(self.SENTENCES, temperature=1.0)[1]
+        for n, words in enumerate(self.SENTENCES):
+            sequences, p = zip(*taggings[n], strict=True)
+            assert sequences[0] == tags[n] and sum(p) == pytest.approx(1.0)
+            entities = crf_entities(sequences, p)
+            wanted = [entities[chunk] for chunk in sorted(conlleval_chunks(tags[n]))]
+            assert scores[n] == pytest.approx(wanted, abs=1e-5)
+            assert marginals[n].shape == (len(words), len(tagger.tags))
+            for t, row in enumerate(marginals[n]):
+                for tag, found in zip(tagger.tags, row, strict=True):
+                    share = sum(q for s, q in zip(sequences, p, strict=True) if s[t] == tag)
+                    assert found == pytest.approx(share, abs=1e-5)
+
+    def test_temperature(self, tagger):
+        words = [["Washington", "Post", "said"]]
+        cold, warm, hot = (
+            tagger.entity_scores(words, temperature=t)[1][0][0] for t in (0.5, 1.0, 5.0)
+        )
+        assert cold > warm > hot
+        with pytest.raises(fastner.InputError, match="temperature from 0.01 to 100, got 0"):
+            tagger.entity_scores(words, temperature=0.0)
+
+    def test_no_batch_changes_them(self, tagger, dev):
+        sentences = dev.sentences[:200]
+        with fastner.load(engine=tagger.engine, threads=2) as other:
+            marginals, taggings = other.marginals(sentences), other.nbest(sentences, 5)
+        for sentence, rows, best in zip(sentences, marginals, taggings, strict=True):
+            assert np.array_equal(tagger.marginals([sentence])[0], rows)
+            assert tagger.nbest([sentence], 5) == [best]
+
+    def test_wrong_arguments(self, tagger):
+        for call in (tagger.marginals, tagger.entity_scores, lambda s: tagger.nbest(s, 2)):
+            assert call([]) in ([], ([], []))
+            with pytest.raises(fastner.InputError, match="got NoneType"):
+                call(None)
+            with pytest.raises(fastner.InputError, match="token 1"):
+                call([["Oslo", ""]])
+        with pytest.raises(fastner.InputError, match="n = 0"):
+            tagger.nbest([["Oslo"]], 0)
 
 
 class TestEngine:

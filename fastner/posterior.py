@@ -1,0 +1,123 @@
+"""How probable tags are: entities, single tags, and the n best sequences of a sentence.
+
+The probability of the tags y of a sentence is that of the CRF with every score divided by the
+temperature T (Guo et al. 2017),
+
+    p(y) = exp(score(y) / T) / Z(T)
+
+so that T = 1 is the CRF as it was trained, and no T changes which tags are the best.
+
+Axes: B sentences, T tokens, K tags. What lies beyond a sentence's length is never read. Every
+method returns one result a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastner.crf import CRF
+from fastner.errors import InputError
+from fastner.manifest import TEMPERATURES
+from fastner.tags import labels_of, spans_of
+
+
+class Posterior:
+    """A model's distribution over the tags of sentences; immutable, shared between threads.
+
+    crf: of the model, -inf where a sequence would be illegal. names: the IOB2 tag of each of its K
+    tags. Several tags may share a name, as B- and S- of BIOES do, but no two legal sequences of
+    tags have the same names. Raises InputError for a temperature out of range.
+    """
+
+    def __init__(self, crf: CRF, names: Sequence[str], temperature: float = 1.0) -> None:
+        low, high = TEMPERATURES
+        if not low <= temperature <= high:
+            raise InputError(f"expected a temperature from {low:g} to {high:g}, got {temperature}")
+        columns = {name: column for column, name in enumerate(dict.fromkeys(names))}
+        self.tags = tuple(columns)  # what the columns of `marginals` stand for
+        self._crf = crf
+        self._names = tuple(names)
+        self._columns = [columns[name] for name in names]
+        self._divisor = np.float32(temperature)
+        self._tempered = CRF(*map(self._divided, (crf.start, crf.transitions, crf.end)))
+        self._label_ids = {label: i for i, label in enumerate(labels_of(names))}
+        # an entity ends where I- of its label does not follow
+        self._follows = np.ones((len(self._label_ids), len(names)), np.bool_)
+        for tag_id, name in enumerate(names):
+            if name.startswith("I-"):
+                self._follows[self._label_ids[name[2:]], tag_id] = False
+
+    def at(self, temperature: float) -> Posterior:
+        """The same model at another temperature."""
+        return Posterior(self._crf, self._names, temperature)
+
+    def tagged(
+        self, emissions: NDArray[np.float32], lengths: NDArray[np.int32]
+    ) -> list[tuple[list[str], list[float]]]:
+        """The best tags of B sentences, and the probability of each entity in them, in order.
+
+        That is the share of all tag sequences, by probability, which have an entity of this label
+        on exactly these tokens. emissions: float32 [B, T, K]; lengths: int32 [B].
+        """
+        tag_ids = self._crf.decode(emissions, lengths)
+        tags = [self._named(row, length) for row, length in zip(tag_ids, lengths, strict=True)]
+        spans = [spans_of(row) for row in tags]
+        counts = [len(row) for row in spans]
+        flat = [span for row in spans for span in row]
+        scores = self._tempered.path_marginals(
+            self._divided(emissions),
+            tag_ids,
+            lengths,
+            np.repeat(np.arange(len(spans), dtype=np.int32), counts),
+            np.array([span.start for span in flat], np.int32),
+            np.array([span.end for span in flat], np.int32),
+            after=self._follows[np.array([self._label_ids[s.label] for s in flat], np.intp)],
+        )
+        values = iter(scores.tolist())
+        return [(row, list(islice(values, count))) for row, count in zip(tags, counts, strict=True)]
+
+    def marginals(
+        self, emissions: NDArray[np.float32], lengths: NDArray[np.int32]
+    ) -> list[NDArray[np.float32]]:
+        """The probability of each of `tags` at every token of B sentences: float32 [length, tags].
+
+        A row sums to 1.
+        """
+        by_id = self._tempered.marginals(self._divided(emissions), lengths)
+        rows = np.zeros((*by_id.shape[:2], len(self.tags)), np.float32)
+        for tag_id, column in enumerate(self._columns):
+            rows[:, :, column] += by_id[:, :, tag_id]
+        return [row[:length].copy() for row, length in zip(rows, lengths, strict=True)]
+
+    def nbest(
+        self, emissions: NDArray[np.float32], lengths: NDArray[np.int32], n: int
+    ) -> list[list[tuple[list[str], float]]]:
+        """The n best tag sequences of B sentences, best first, each with its probability.
+
+        The first is that of `CRF.decode`. No two are equal; a sentence with fewer legal sequences
+        has fewer, and an empty one has one, which is empty. Raises InputError for n below 1.
+        """
+        paths, scores = self._crf.nbest(emissions, lengths, n)
+        divided = self._divided(emissions)
+        log_z = self._tempered.log_normalizer(divided, lengths)
+        results: list[list[tuple[list[str], float]]] = [[] for _ in lengths]
+        for rank in range(n):
+            path = paths[:, rank]
+            # summed anew in double precision: float32 is too coarse for long sentences
+            log_p = self._tempered.sequence_score(divided, path, lengths) - log_z
+            for b in np.flatnonzero(scores[:, rank] > -np.inf):
+                results[b].append((self._named(path[b], lengths[b]), float(np.exp(log_p[b]))))
+        return results
+
+    def _named(self, tag_ids: NDArray[np.int32], length: np.int32) -> list[str]:
+        return [self._names[tag_id] for tag_id in tag_ids[:length].tolist()]
+
+    def _divided(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        if self._divisor == 1:
+            return scores
+        with np.errstate(over="ignore"):  # the CRF refuses +inf
+            return scores / self._divisor
