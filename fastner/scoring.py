@@ -94,8 +94,7 @@ def score(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
             common = set(gold_spans).intersection(predicted_spans)
             correct_count.update([label for _, _, label in common])
     per_label = {
-        label: LabelScores(
-            **_ratios(correct_count[label], gold_count[label], predicted_count[label]),
+        label: label_scores(
             gold=gold_count[label],
             predicted=predicted_count[label],
             correct=correct_count[label],
@@ -112,6 +111,13 @@ def score(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
         correct=totals[0],
         accuracy=_ratio(equal, tokens),
         per_label=per_label,
+    )
+
+
+def label_scores(*, gold: int, predicted: int, correct: int) -> LabelScores:
+    """The scores that follow from these counts of entities."""
+    return LabelScores(
+        **_ratios(correct, gold, predicted), gold=gold, predicted=predicted, correct=correct
     )
 
 

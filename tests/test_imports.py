@@ -36,6 +36,7 @@ TABLE = {
     "onnx_weights": "onnx_screen numpy",
     "posterior": "crf errors manifest tags numpy",
     "tagger": "bundle crf doc errors lstm onnx_weights posterior tags text vocab numpy onnxruntime",
+    "calibration": "scoring tags numpy",
     "lstm": "_lstm errors numpy",
     "onnx_graph": "bundle crf errors tags numpy onnx",
     "golden": "",
@@ -52,6 +53,7 @@ TABLE = {
 LATER = {
     "__init__": "training",
     "deploy": "onnx onnx_graph",
+    "calibration": "tagger",
     "plots": "matplotlib",
     "cli": "analysis bundle corpus deploy doc plots report scoring tagger tags training verify "
     "rich",
