@@ -147,6 +147,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("file", metavar="FILE", help="a CoNLL file in any tag scheme; - is stdin")
     _add_columns(evaluate)
+    evaluate.add_argument(
+        "--threshold",
+        action="store_true",
+        help="also show the scores as a threshold on the probability of entities rises, and how "
+        "far these probabilities are right",
+    )
     evaluate.add_argument("--json", action="store_true", help="print JSON, with fractions")
     evaluate.add_argument(
         "--report", metavar="F.html", help="also write a page on the errors; it quotes the corpus"
@@ -454,6 +460,7 @@ def _write_jsonl(number: int, record: RECORD, doc: Doc) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
+    from fastner.calibration import format_confidence, measure_confidence
     from fastner.corpus import read_conll
     from fastner.scoring import format_scores, format_token_report, score, token_report
     from fastner.tags import TagScheme
@@ -468,6 +475,9 @@ def _evaluate(args: argparse.Namespace) -> None:
         began = time.perf_counter()
         predicted = tagger.tag_batch(corpus.sentences)
         seconds = time.perf_counter() - began
+        confidence = (
+            measure_confidence(tagger, corpus.sentences, gold) if args.threshold else None
+        )
     if args.report is not None:
         _write_report(args, corpus.sentences, gold, predicted)
     scores, report = score(gold, predicted), token_report(gold, predicted)
@@ -476,9 +486,12 @@ def _evaluate(args: argparse.Namespace) -> None:
     if args.json:
         counts = {"sentences": len(corpus), "tokens": tokens}
         times = {"seconds": seconds, "tokens_per_second": speed}
-        _print_json({**scores.to_dict(), "by_token": report.to_dict(), **counts, **times})
+        more = {} if confidence is None else {"confidence": confidence.to_dict()}
+        _print_json({**scores.to_dict(), "by_token": report.to_dict(), **more, **counts, **times})
         return
     print(_plain(f"{format_scores(scores)}\n\n{format_token_report(report)}\n"))
+    if confidence is not None:
+        print(f"{format_confidence(confidence)}\n")
     print(f"{len(corpus):,} sentences, {tokens:,} tokens in {seconds:.2f} s: {speed:,.0f} tokens/s")
 
 

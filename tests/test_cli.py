@@ -28,6 +28,8 @@ EMBEDDED = PACKAGE / "models" / "conll2003"
 class FakeTagger:
     """Capitalised words are persons, each with probability 0.5; keeps the size of each batch."""
 
+    manifest = types.SimpleNamespace(temperature=1.5)
+
     def __init__(self):
         self.batches = []
 
@@ -37,7 +39,7 @@ class FakeTagger:
             ["B-PER" if word[:1].isupper() else "O" for word in sentence] for sentence in sentences
         ]
 
-    def entity_scores(self, sentences):
+    def entity_scores(self, sentences, *, temperature=None):
         tags = self.tag_batch(sentences)
         return tags, [[0.5] * len(spans_of(row)) for row in tags]
 
@@ -339,10 +341,30 @@ def test_evaluate_writes_a_report(run, tagger, tmp_path):
     assert "page.html: No such file" in err
 
 
-def test_evaluate_nothing(run, tagger):
-    code, out, _ = run("evaluate", "-", stdin="")
+def test_evaluate_with_thresholds(run, tagger, tmp_path):
+    """One of four entities is right, each has the probability 0.5."""
+    (tmp_path / "gold").write_text(GOLD)
+    code, out, _ = run("evaluate", tmp_path / "gold", "--threshold")
     assert code == 0
-    assert "0 sentences, 0 tokens" in out
+    lines = [line.split() for line in out.splitlines()]
+    at = lines.index(["threshold", "precision", "recall", "f1", "predicted", "correct"])
+    assert lines[at + 1] == ["0.00", "25.00", "33.33", "28.57", "4", "1"]
+    assert lines[at + 2] == ["0.50", "25.00", "33.33", "28.57", "4", "1"]
+    assert lines[at + 3] == ["0.60", "0.00", "0.00", "0.00", "0", "0"]
+    assert ["0.5", "to", "0.6", "4", "0.500", "0.250"] in lines
+    assert "expected calibration error 0.2500 at the model's temperature 1.5;" in out
+    assert out.endswith("tokens/s\n")
+    code, out, _ = run("evaluate", tmp_path / "gold", "--threshold", "--json")
+    found = json.loads(out)["confidence"]
+    assert (code, found["temperature"], found["calibration_error"]) == (0, 1.5, 0.25)
+    assert found["thresholds"][1]["predicted"] == 4 and found["bins"][0]["correct"] == 0.25
+
+
+def test_evaluate_nothing(run, tagger):
+    for options in ([], ["--threshold"]):
+        code, out, _ = run("evaluate", "-", *options, stdin="")
+        assert code == 0
+        assert "0 sentences, 0 tokens" in out
 
 
 @pytest.fixture

@@ -55,8 +55,8 @@ LATER = {
     "deploy": "onnx onnx_graph",
     "calibration": "tagger",
     "plots": "matplotlib",
-    "cli": "analysis bundle corpus deploy doc plots report scoring tagger tags training verify "
-    "rich",
+    "cli": "analysis bundle calibration corpus deploy doc plots report scoring tagger tags "
+    "training verify rich",
 }
 TRAINING = FRAMEWORKS | {"numpy", "onnxruntime", "pyarrow", "smart_open", "training"}
 
