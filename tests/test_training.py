@@ -8,6 +8,8 @@ import pytest
 
 import fastner
 from fastner.bundle import read_bundle
+from fastner.calibration import measure_confidence
+from fastner.corpus import read_conll
 from fastner.errors import InputError, TrainingError
 from fastner.tags import TagScheme
 from fastner.training.recipe import preset
@@ -65,6 +67,11 @@ def test_learns_and_the_bundle_scores_what_it_says(data, tmp_path):
     assert max(epoch["f1"] for epoch in history["epochs"]) == pytest.approx(scores.f1)
     assert (tmp_path / "model.history.png").read_bytes().startswith(b"\x89PNG")
     assert not (tmp_path / "model.training").exists()
+    dev = read_conll(data / "dev.txt")
+    with fastner.load(tmp_path / "model", engine="onnxruntime") as tagger:
+        confidence = measure_confidence(tagger, dev.sentences, dev.tags)
+    assert bundle.manifest.temperature == confidence.temperature == confidence.fitted_temperature
+    assert bundle.manifest.scores["dev_calibration_error"] == confidence.calibration_error
     with fastner.load(tmp_path / "model") as tagger:
         # a name without a vector is known by its shape and context
         doc = tagger("Noor of Acme spoke.", scores=True)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from fastner import plots
 from fastner.bundle import Lexicon as BundleLexicon
 from fastner.bundle import quantize_int8, write_bundle
+from fastner.calibration import measure_confidence
 from fastner.corpus import Corpus, read_conll
 from fastner.crf import CRF
 from fastner.errors import DependencyError, InputError, TrainingError
@@ -387,7 +388,9 @@ class _Run:
         if task.categories is not None:
             arrays["categories"] = task.categories
 
-        def write(scores: dict[str, float], extra: dict[str, bytes]) -> None:
+        def write(
+            scores: dict[str, float], extra: dict[str, bytes], *, temperature: float = 1.0
+        ) -> None:
             write_bundle(
                 output,
                 tags=task.tags,
@@ -398,6 +401,7 @@ class _Run:
                 lexicons=[BundleLexicon(x.name, x.categories) for x in task.lexicons],
                 features=weights.feature_width,
                 hidden=recipe.hidden[-1],
+                temperature=temperature,
                 words=task.words,
                 arrays=arrays,
                 words_onnx=words_onnx,
@@ -421,15 +425,18 @@ class _Run:
         history = json.dumps({"epochs": self.history}, indent=1).encode()
         write({}, {"history.json": history})
         sentences = task.dev_corpus.sentences
+        gold = task.dev_corpus.converted(TagScheme.IOB2).tags
         with load(output, engine="onnxruntime") as tagger:
             predicted = tagger.tag_batch(sentences)
+            confidence = measure_confidence(tagger, sentences, gold)
         with load(output) as tagger:  # native where it can be
             native = tagger.tag_batch(sentences)
-        scores = score(task.dev_corpus.converted(TagScheme.IOB2).tags, predicted)
+        scores = score(gold, predicted)
         summary = {
             "dev_precision": scores.precision,
             "dev_recall": scores.recall,
             "dev_f1": scores.f1,
+            "dev_calibration_error": confidence.fitted_calibration_error,
             "keras_onnx_difference": difference,
             "native_tag_differences": sum(
                 a != b
@@ -440,7 +447,11 @@ class _Run:
         card = model_card(
             scores, recipe, description=description, license=license, preset=preset, seed=self.seed
         )
-        write(summary, {"history.json": history, "README.md": card.encode()})
+        write(
+            summary,
+            {"history.json": history, "README.md": card.encode()},
+            temperature=confidence.fitted_temperature,
+        )
         with suppress(DependencyError):  # matplotlib comes with the extra, but is not required
             figure = plots.history_figure(history, f"{output}/history.json")
             plots.save(figure, f"{output}.history.png")
