@@ -26,9 +26,9 @@ MAX_MANIFEST = 4 << 20  # bytes
 MAX_WORDS = 20_000_000
 LOOKUPS = ("exact", "lower", "digits")
 
+FORMAT = (1, 1)
 TEMPERATURES = (0.01, 100.0)  # lowest and highest that a model may have
 
-_FORMAT = (1, 1)
 _KEYS = (
     "format tags scheme normalization characters vectors lexicons features hidden files "
     "license description scores training libraries created sha256"
@@ -90,7 +90,7 @@ def manifest_bytes(manifest: Manifest, where: str) -> bytes:
     Nothing is checked but that JSON can hold it, within the size that a reader accepts.
     """
     content = {
-        "format": {"name": "fastner", "version": "{}.{}".format(*_FORMAT)},
+        "format": {"name": "fastner", "version": "{}.{}".format(*FORMAT)},
         "tags": manifest.tags,
         "scheme": manifest.scheme,
         "normalization": {
@@ -170,13 +170,13 @@ def _version(content: Json) -> tuple[int, int]:
     if match is None:
         refuse(key, f'a version such as "1.0", got {show(version)}')
     found = (int(match[1]), int(match[2]))
-    if found > _FORMAT:
+    if found > FORMAT:
         raise BundleError(
             f"{content.where}: format {version} was written by a newer fastner, this one reads "
-            f"up to {_FORMAT[0]}.{_FORMAT[1]}; upgrade fastner"
+            f"up to {FORMAT[0]}.{FORMAT[1]}; upgrade fastner"
         )
-    if found[0] != _FORMAT[0]:
-        refuse(key, f"{_FORMAT[0]}.x, got {version}; train the model anew")
+    if found[0] != FORMAT[0]:
+        refuse(key, f"{FORMAT[0]}.x, got {version}; train the model anew")
     return found
 
 

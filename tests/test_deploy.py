@@ -65,11 +65,23 @@ def sentences_of(export: Path) -> list[list[str]]:
 # --- frozen bundles ----------------------------------------------------------------------------
 
 
-def test_frozen_bundles_load_and_tag_as_ever(bundle):
-    expected = json.loads((GOLDEN / "expected.json").read_text(encoding="utf-8"))[bundle.name]
-    with fastner.load(bundle) as tagger:
-        for case in expected:
-            assert tagger.tag(case["tokens"]) == case["tags"]
+FROZEN = json.loads((GOLDEN / "expected.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", sorted(FROZEN))
+@pytest.mark.parametrize("engine", ["native", "onnxruntime"])
+def test_frozen_bundles_load_and_tag_as_ever(name, engine):
+    with fastner.load(GOLDEN / name, engine=engine) as tagger:
+        for case in FROZEN[name]:
+            tags, scores = tagger.entity_scores([case["tokens"]])
+            assert tags == [tagger.tag(case["tokens"])] == [case["tags"]]
+            if engine == "onnxruntime" and "scores" in case:  # since 1.1
+                assert scores[0] == pytest.approx(case["scores"], abs=1e-4)
+
+
+def test_frozen_bundles_have_their_temperatures():
+    found = {name: read_bundle(GOLDEN / name).manifest.temperature for name in FROZEN}
+    assert found == {"bundle-1.0": 1.0, "bundle-1.0-iob2": 1.0, "bundle-1.1": 0.33}
 
 
 # --- decoding ----------------------------------------------------------------------------------

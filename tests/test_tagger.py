@@ -126,14 +126,15 @@ class TestProbabilities:
 
     SENTENCES = [["Washington", "Post"], [], ["Oslo"], ["Ada", "of", "Acme"], ["x"]]
 
-    @pytest.mark.parametrize("model", ["bundle-1.0", "bundle-1.0-iob2", None])
+    @pytest.mark.parametrize("model", ["bundle-1.1", "bundle-1.0-iob2", None])
     def test_all_taggings_of_short_sentences(self, model):
         with fastner.load(model and GOLDEN / model) as tagger:
             tags, scores = tagger.entity_scores(self.SENTENCES)
             marginals = tagger.marginals(self.SENTENCES)
             taggings = tagger.nbest(self.SENTENCES, 1_000)
             assert tags == tagger.tag_batch(self.SENTENCES)
-            assert scores == tagger.entity_scores(self.SENTENCES, temperature=1.0)[1]
+            own = tagger.manifest.temperature
+            assert scores == tagger.entity_scores(self.SENTENCES, temperature=own)[1]
         for n, words in enumerate(self.SENTENCES):
             sequences, p = zip(*taggings[n], strict=True)
             assert sequences[0] == tags[n] and sum(p) == pytest.approx(1.0)
