@@ -371,6 +371,7 @@ def test_evaluate_nothing(run, tagger):
 def bundle(monkeypatch):
     """A bundle with a made-up manifest in place of any that `info` reads."""
     import fastner.bundle
+    import fastner.tagger  # noqa: F401  before the patch: what it imports must be the real thing
     from fastner.manifest import FileRecord, Lexicon, Manifest
 
     manifest = Manifest(
