@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fastner.corpus import Corpus
 from fastner.errors import InputError
+from fastner.training.augment import lowered, typographic, uppered
 from fastner.vocab import Vocabulary
 
 NO_OFFSET, UNKNOWN_OFFSET = 0, 1  # rows of the tuned offsets; words of the training set follow
@@ -25,7 +26,11 @@ class Batch(NamedTuple):
 
 
 class Examples:
-    """A corpus encoded once, cut into batches as often as needed; immutable."""
+    """A corpus encoded once, cut into batches as often as needed; immutable.
+
+    varied: also encode every sentence in lower case, in upper case and with typographic noise, so
+    that `epoch` can take one of these in its place.
+    """
 
     def __init__(
         self,
@@ -34,12 +39,20 @@ class Examples:
         vectors: NDArray[np.float32],
         unknown: NDArray[np.float32],
         tags: list[str],
+        *,
+        varied: bool = False,
     ) -> None:
-        encoded = vocabulary.encode(corpus.sentences)
+        sentences = corpus.sentences
+        variants = [sentences]
+        if varied:
+            noise = np.random.default_rng(0)
+            variants += [lowered(sentences), uppered(sentences), typographic(sentences, noise)]
+        encoded = vocabulary.encode([s for variant in variants for s in variant])
         self.words = encoded.words
-        self.lengths = encoded.lengths
-        self._tokens = encoded.tokens
-        self._ends = np.cumsum(encoded.lengths)
+        self.lengths = encoded.lengths[: len(sentences)]
+        self._variants = len(variants)
+        self._tokens = encoded.tokens  # of all variants, one after the other
+        self._ends = np.cumsum(self.lengths)
         tag_id = {tag: i for i, tag in enumerate(tags)}
         try:
             self._tag_ids = np.array([tag_id[t] for s in corpus.tags for t in s], np.int32)
@@ -50,7 +63,8 @@ class Examples:
             ) from None
         rows = self.words.vector_rows
         self.word_vectors = np.where((rows >= 0)[:, None], vectors[rows], unknown)
-        self.word_counts = np.bincount(encoded.tokens, minlength=len(rows))
+        clean = encoded.tokens[: self._ends[-1]] if len(self) else encoded.tokens
+        self.word_counts = np.bincount(clean, minlength=len(rows))
         self.offset_rows = np.where(rows >= 0, NO_OFFSET, UNKNOWN_OFFSET).astype(np.int32)
 
     def __len__(self) -> int:
@@ -65,13 +79,26 @@ class Examples:
         self.offset_rows[found] = place[found] + UNKNOWN_OFFSET + 1
 
     def epoch(
-        self, size: int, rng: np.random.Generator, *, unknown_rate: float, unknown: NDArray
+        self,
+        size: int,
+        rng: np.random.Generator,
+        *,
+        unknown_rate: float,
+        unknown: NDArray,
+        variant_rate: float = 0.0,
     ) -> Iterator[Batch]:
-        """All sentences once in random batches of like length, rare words at times unknown."""
+        """All sentences once in random batches of like length, rare words at times unknown.
+
+        variant_rate: the share of the sentences that come as one of their variants.
+        """
         jitter = rng.uniform(-2.0, 2.0, len(self))  # so that batches differ between epochs
         cuts = self._cut(np.argsort(self.lengths + jitter, kind="stable"), size)
+        variants = np.zeros(len(self), np.int64)
+        if variant_rate:
+            varied = rng.random(len(self)) < variant_rate
+            variants[varied] = rng.integers(1, self._variants, np.count_nonzero(varied))
         for index in rng.permutation(len(cuts)):
-            batch = self.batch(cuts[index])
+            batch = self.batch(cuts[index], variants[cuts[index]])
             if unknown_rate:
                 rare = self.word_counts[batch.words] <= 2
                 rare &= rng.random(len(rare)) < unknown_rate
@@ -87,14 +114,20 @@ class Examples:
     def _cut(self, order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
         return [order[i : i + size] for i in range(0, len(order), size)]
 
-    def batch(self, sentences: NDArray[np.int64]) -> Batch:
-        """The batch of these sentences, as long as its longest and no longer."""
+    def batch(
+        self, sentences: NDArray[np.int64], variants: NDArray[np.int64] | None = None
+    ) -> Batch:
+        """The batch of these sentences, as long as its longest and no longer.
+
+        variants: int64 [B], which variant of each; None: all as they stand in the corpus.
+        """
         lengths = self.lengths[sentences]
+        ends = self._ends[sentences]
+        token_ends = ends if variants is None else ends + variants * self._ends[-1]
         shape = len(sentences), int(lengths.max())
         tokens, tag_ids = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
-        for row, sentence in enumerate(sentences):
-            end, length = self._ends[sentence], self.lengths[sentence]
-            tokens[row, :length] = self._tokens[end - length : end]
+        for row, (length, end, token_end) in enumerate(zip(lengths, ends, token_ends, strict=True)):
+            tokens[row, :length] = self._tokens[token_end - length : token_end]
             tag_ids[row, :length] = self._tag_ids[end - length : end]
         valid = np.arange(shape[1]) < lengths[:, None]
         words, tokens[valid] = np.unique(tokens[valid], return_inverse=True)

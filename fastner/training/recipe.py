@@ -17,7 +17,9 @@ class Recipe:
     `average` is the decay per step of the moving average of the weights that is evaluated and
     exported (Polyak & Juditsky 1992), 0 for none. `unknown_rate` is the share of the words seen
     at most twice in training whose vector is replaced by the unknown word's, so that it is learnt
-    (Lample et al. 2016). `patience` counts epochs without a better dev F1.
+    (Lample et al. 2016). `variant_rate` is the share of the sentences that an epoch shows in lower
+    case, in upper case or with typographic noise (`augment`). `patience` counts epochs without a
+    better dev F1.
     """
 
     scheme: TagScheme = TagScheme.BIOES
@@ -33,6 +35,7 @@ class Recipe:
     variational: bool = False
     tune_vectors: bool = True
     unknown_rate: float = 0.2
+    variant_rate: float = 0.0
     batch_sentences: int = 32
     optimizer: str = "adam"
     learning_rate: float = 1.5e-3
@@ -62,7 +65,7 @@ class Recipe:
         ):
             if getattr(self, name) < 1:
                 raise InputError(f"expected {name} of at least 1, got {getattr(self, name)!r}")
-        for name in ("dropout", "unknown_rate", "average"):
+        for name in ("dropout", "unknown_rate", "variant_rate", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"expected 0 <= {name} < 1, got {getattr(self, name)!r}")
 

@@ -179,7 +179,8 @@ class _Task:
             categories=categories,
         )
         unknown = matrix.mean(axis=0)
-        train_set = Examples(train, vocabulary, matrix, unknown, tags)
+        varied = recipe.variant_rate > 0
+        train_set = Examples(train, vocabulary, matrix, unknown, tags, varied=varied)
         dev_set = Examples(dev, vocabulary, matrix, unknown, tags)
         rows = np.unique(train_set.words.vector_rows) if recipe.tune_vectors else np.empty(0)
         tuned_rows = rows[rows >= 0].astype(np.int32)
@@ -304,6 +305,7 @@ class _Run:
                 self.rng,
                 unknown_rate=recipe.unknown_rate,
                 unknown=task.unknown,
+                variant_rate=recipe.variant_rate,
             ),
             1,
         ):
