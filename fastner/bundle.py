@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastner.crf import CRF
 from fastner.directory import MANIFEST, OPTIONAL, Directory, save_directory
 from fastner.errors import BundleError, InputError
 from fastner.manifest import (
@@ -42,6 +43,8 @@ from fastner.manifest import (
 from fastner.onnx_screen import screen_onnx
 from fastner.safetensors import parse_safetensors, safetensors_bytes
 from fastner.strict import MAX_STRING, check_finite, refuse, show
+from fastner.tags import TagScheme, allowed
+from fastner.vocab import EncodedWords, Vocabulary
 
 __all__ = [
     "Bundle",
@@ -51,6 +54,7 @@ __all__ = [
     "dequantize",
     "quantize_int8",
     "read_bundle",
+    "word_inputs",
     "write_bundle",
 ]
 
@@ -79,6 +83,28 @@ class Bundle:
     def words(self) -> list[str]:
         """The vocabulary in order of word id."""
         return self.words_utf8.decode().split("\n")[:-1]
+
+    def vocabulary(self) -> Vocabulary:
+        """The index of its words and characters. Raises BundleError for a word given twice."""
+        try:
+            return Vocabulary(
+                self.words_utf8,
+                vector_rows=self.manifest.rows,
+                characters=self.manifest.characters,
+                max_characters=self.manifest.max_characters,
+                categories=self.arrays.get("categories"),
+            )
+        except InputError as error:
+            raise BundleError(f"{self.path}/words.txt: {error}") from None
+
+    def crf(self) -> CRF:
+        """The CRF over its tags, in which only the steps that its scheme allows are possible."""
+        return CRF(
+            self.arrays["start"],
+            self.arrays["transitions"],
+            self.arrays["end"],
+            allowed=allowed(self.manifest.tags, TagScheme(self.manifest.scheme)),
+        )
 
 
 def read_bundle(path: str | os.PathLike[str], *, sha256: str | None = None) -> Bundle:
@@ -220,6 +246,29 @@ def dequantize(
     """float32 [R, D] of stored `vectors` [R, D]; `scales` [R] for int8, None for float types."""
     values = vectors.astype(np.float32)
     return values if scales is None else values * scales[:, None]
+
+
+def word_inputs(
+    encoded: EncodedWords, arrays: Mapping[str, npt.NDArray[Any]]
+) -> dict[str, npt.NDArray[Any]]:
+    """The inputs of words.onnx for U encoded words, out of a bundle's `arrays`.
+
+    vectors float32 [U, width]: the word's row, or `unknown` where it has none; characters
+    [U, C], character_lengths [U], cases [U], and with lexicons categories [U, L], all int32.
+    """
+    known = encoded.vector_rows >= 0
+    rows = encoded.vector_rows[known]
+    scales = arrays["scales"][rows] if "scales" in arrays else None
+    vectors = np.empty((len(known), len(arrays["unknown"])), np.float32)
+    vectors[known] = dequantize(arrays["vectors"][rows], scales)
+    vectors[~known] = arrays["unknown"]
+    inputs = {
+        "vectors": vectors,
+        "characters": encoded.characters,
+        "character_lengths": encoded.character_lengths,
+        "cases": encoded.cases,
+    }
+    return inputs | {"categories": encoded.categories} if "categories" in arrays else inputs
 
 
 def _read(directory: Directory, sha256: str | None) -> Bundle:

@@ -10,25 +10,23 @@ import tempfile
 import time
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
-from fastner.bundle import Bundle, dequantize, quantize_int8, read_bundle
+from fastner.bundle import Bundle, dequantize, quantize_int8, read_bundle, word_inputs
 from fastner.corpus import read_conll
-from fastner.crf import CRF
-from fastner.errors import BundleError, FastnerError, InputError
+from fastner.errors import FastnerError, InputError
 from fastner.golden import golden_sentences
 from fastner.scoring import score
-from fastner.tagger import EMBEDDED, load
-from fastner.tags import TagScheme, allowed
+from fastner.tagger import EMBEDDED, load, sessions
+from fastner.tags import TagScheme
 from fastner.verify import CONFIG, FORMAT, GOLDEN, MODEL, VOCABULARY, ExportedModel, verify
 from fastner.version import __version__
-from fastner.vocab import CASES, Vocabulary
+from fastner.vocab import CASES
 
 VECTORS = ("float32", "float16", "int8")
 MARGIN = 1e-3  # golden paths lead the second best by this: rounding on no platform changes them
@@ -83,15 +81,16 @@ def export_onnx(
     target = Path(output)
     _check_target(target)
     bundle = read_bundle(EMBEDDED if model is None else model)
-    table, scales = _converted(bundle, vectors or bundle.manifest.dtype)
-    graph = tagger_graph(bundle, table, scales, _metadata(bundle)).SerializeToString()
-    golden = _golden(bundle, dequantize(table, scales))
+    stored = bundle.manifest.dtype
+    bundle = _with_vectors(bundle, vectors or stored)
+    graph = tagger_graph(bundle, _metadata(bundle)).SerializeToString()
+    golden = _golden(bundle)
     files = {
         MODEL: graph,
         VOCABULARY: bundle.words_utf8,
         GOLDEN: "".join(json.dumps(case, ensure_ascii=True) + "\n" for case in golden).encode(),
     }
-    config = _config(bundle, table.dtype.name, files)
+    config = _config(bundle, files)
     files[CONFIG] = (json.dumps(config, ensure_ascii=False, indent=1) + "\n").encode()
     files["README.md"] = _readme(bundle, config, len(golden)).encode()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -106,16 +105,15 @@ def export_onnx(
             )
         summary: dict[str, Any] = {
             "output": str(target),
-            "vectors": table.dtype.name,
+            "vectors": bundle.manifest.dtype,
             "bytes": {name: len(data) for name, data in files.items()},
             "golden_cases": report.cases,
             "emission_difference": report.emission_difference,
         }
         if dev is not None:
-            lost = _check_loss(
-                bundle, partial, table.dtype.name, dev, max_loss, word_column, tag_column
+            summary["dev"] = _check_loss(
+                bundle, stored, partial, dev, max_loss, word_column, tag_column
             )
-            summary["dev"] = lost
         target.mkdir(exist_ok=True)
         for name in files:
             shutil.move(Path(partial) / name, target / name)
@@ -160,8 +158,8 @@ def compare(
 
 def _check_loss(
     bundle: Bundle,
+    stored: str,
     export: str,
-    name: str,
     dev: str | os.PathLike[str],
     max_loss: float,
     word_column: int,
@@ -176,8 +174,9 @@ def _check_loss(
     if not before - after <= max_loss:
         raise InputError(
             f"expected a loss of at most {max_loss} F1 points on {os.fspath(dev)}, got "
-            f"{before - after:.3f} ({before:.3f} with {bundle.manifest.dtype} vectors, {after:.3f} "
-            f"with {name}); keep more exact vectors or raise the limit; nothing was written"
+            f"{before - after:.3f} ({before:.3f} with {stored} vectors, {after:.3f} with "
+            f"{bundle.manifest.dtype}); keep more exact vectors or raise the limit; nothing was "
+            "written"
         )
     return {"f1": after, "loss": before - after}
 
@@ -197,22 +196,22 @@ def _check_target(target: Path) -> None:
         )
 
 
-def _converted(
-    bundle: Bundle, dtype: str
-) -> tuple[NDArray[np.generic], NDArray[np.float32] | None]:
-    """The bundle's vectors in another dtype, and their scales where that is int8."""
-    stored, scales = bundle.arrays["vectors"], bundle.arrays.get("scales")
-    if stored.dtype.name == dtype:
-        return stored, scales
-    values = dequantize(stored, scales)
+def _with_vectors(bundle: Bundle, dtype: str) -> Bundle:
+    """The bundle with its word vectors in another dtype."""
+    if bundle.manifest.dtype == dtype:
+        return bundle
+    arrays = dict(bundle.arrays)
+    values = dequantize(arrays["vectors"], arrays.pop("scales", None))
     if dtype == "int8":
-        return quantize_int8(values)
-    if dtype == "float16" and np.abs(values).max(initial=0) > _LARGEST_FLOAT16:
+        arrays["vectors"], arrays["scales"] = quantize_int8(values)
+    elif dtype == "float16" and np.abs(values).max(initial=0) > _LARGEST_FLOAT16:
         raise InputError(
             f"expected vectors within ±{_LARGEST_FLOAT16} to write float16, got "
             f"{np.abs(values).max()}; choose float32 or int8"
         )
-    return values.astype(dtype), None
+    else:
+        arrays["vectors"] = values.astype(dtype)
+    return replace(bundle, manifest=replace(bundle.manifest, dtype=dtype), arrays=arrays)
 
 
 def _metadata(bundle: Bundle) -> dict[str, str]:
@@ -235,7 +234,7 @@ def _labels(bundle: Bundle) -> list[str]:
     return sorted({tag[2:] for tag in bundle.manifest.tags if tag != "O"})
 
 
-def _config(bundle: Bundle, dtype: str, files: Mapping[str, bytes]) -> dict[str, Any]:
+def _config(bundle: Bundle, files: Mapping[str, bytes]) -> dict[str, Any]:
     manifest = bundle.manifest
     return {
         "format": FORMAT,
@@ -246,7 +245,7 @@ def _config(bundle: Bundle, dtype: str, files: Mapping[str, bytes]) -> dict[str,
         "characters": list(manifest.characters),
         "cases": list(CASES),
         "words": bundle.word_count,
-        "vectors": dtype,
+        "vectors": manifest.dtype,
         "lexicons": [lexicon.name for lexicon in manifest.lexicons],
         "unicode": unicodedata.unidata_version,
         "fastner": __version__,
@@ -261,12 +260,12 @@ def _config(bundle: Bundle, dtype: str, files: Mapping[str, bytes]) -> dict[str,
 # --- golden cases ------------------------------------------------------------------------------
 
 
-def _golden(bundle: Bundle, vectors: NDArray[np.float32]) -> list[dict[str, Any]]:
+def _golden(bundle: Bundle) -> list[dict[str, Any]]:
     """Golden cases by fastner's own indexer, the bundle's own graphs and `CRF.decode`.
 
     A sentence whose two best paths lie within MARGIN is left out: rounding may decide it.
     """
-    reference = _Reference(bundle, vectors)
+    reference = _Reference(bundle)
     words = bundle.words()
     cases: list[dict[str, Any]] = []
     with_emissions = 0
@@ -282,51 +281,21 @@ def _golden(bundle: Bundle, vectors: NDArray[np.float32]) -> list[dict[str, Any]
 
 
 class _Reference:
-    """A bundle's sentences one by one, on the bundle's own files but for the vectors' values."""
+    """A bundle's sentences, one by one, through its own index, graphs and CRF."""
 
-    def __init__(self, bundle: Bundle, vectors: NDArray[np.float32]) -> None:
-        manifest, arrays = bundle.manifest, bundle.arrays
-        self._manifest = manifest
-        self._vectors, self._unknown = vectors, arrays["unknown"]
+    def __init__(self, bundle: Bundle) -> None:
+        self._manifest, self._arrays = bundle.manifest, bundle.arrays
         self._ids = {word: number for number, word in enumerate(bundle.words(), 1)}
-        self._vocabulary = Vocabulary(
-            bundle.words_utf8,
-            vector_rows=manifest.rows,
-            characters=manifest.characters,
-            max_characters=manifest.max_characters,
-            categories=arrays.get("categories"),
-        )
-        self._crf = CRF(
-            arrays["start"],
-            arrays["transitions"],
-            arrays["end"],
-            allowed=allowed(manifest.tags, TagScheme(manifest.scheme)),
-        )
-        self._words, self._sentences = (
-            _session(graph, f"{bundle.path}/{name}")
-            for graph, name in (
-                (bundle.words_onnx, "words.onnx"),
-                (bundle.sentences_onnx, "sentences.onnx"),
-            )
-        )
+        self._vocabulary = bundle.vocabulary()
+        self._words, self._sentences = sessions(bundle, "cpu")
+        self._crf = bundle.crf()
 
     def case(
         self, sentence: Sequence[str]
     ) -> tuple[dict[str, Any], NDArray[np.float32], float]:
         """The golden case, emissions float32 [T, K], and how far the second best path is."""
         encoded = self._vocabulary.encode_words(sentence)
-        vectors = np.where(
-            encoded.vector_rows[:, None] < 0, self._unknown, self._vectors[encoded.vector_rows]
-        ) if len(self._vectors) else np.tile(self._unknown, (len(sentence), 1))
-        inputs = {
-            "vectors": vectors,
-            "characters": encoded.characters,
-            "character_lengths": encoded.character_lengths,
-            "cases": encoded.cases,
-        }
-        if self._manifest.lexicons:
-            inputs["categories"] = encoded.categories
-        (features,) = self._words.run(["features"], inputs)
+        (features,) = self._words.run(["features"], word_inputs(encoded, self._arrays))
         lengths = np.array([len(sentence)], np.int32)
         (emissions,) = self._sentences.run(
             ["emissions"], {"features": features[:, None], "lengths": lengths}
@@ -352,15 +321,6 @@ class _Reference:
         lower = word.lower()
         digits = "".join("0" if c.isdecimal() else c for c in lower)
         return [self._ids.get(form, 0) for form in (word, lower, digits)]
-
-
-def _session(graph: bytes, where: str) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    try:
-        return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's exceptions have no common base
-        raise BundleError(f"{where}: expected a graph that onnxruntime runs: {error}") from None
 
 
 # --- README ------------------------------------------------------------------------------------

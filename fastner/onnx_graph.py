@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from fastner.bundle import Bundle
 from fastner.crf import CRF
 from fastner.errors import DependencyError, FastnerError
-from fastner.tags import TagScheme, allowed
 
 try:
     import onnx
@@ -174,25 +173,19 @@ _EMISSIONS = """
 """
 
 
-def tagger_graph(
-    bundle: Bundle,
-    vectors: NDArray[np.generic],
-    scales: NDArray[np.float32] | None,
-    metadata: Mapping[str, str],
-) -> onnx.ModelProto:
+def tagger_graph(bundle: Bundle, metadata: Mapping[str, str]) -> onnx.ModelProto:
     """The whole model as one checked graph; its inputs and outputs are those of docs/onnx.md.
 
-    vectors: [rows, width], float32, float16, or int8 with scales float32 [rows]; as stored here
-    they lie in the file, and only the rows of a batch become float32.
+    Word vectors lie in the file as in the bundle, and only the rows of a batch become float32.
     """
     manifest, arrays = bundle.manifest, bundle.arrays
     tables: dict[str, NDArray[np.generic]] = {
-        "vector_table": _with_row_0(vectors),
+        "vector_table": _with_row_0(arrays["vectors"]),
         "unknown_vector": arrays["unknown"],
     }
-    if scales is not None:
-        tables["vector_scales"] = _with_row_0(scales)
-    text = _LOOK_UPS.format(rows=manifest.rows, scale=_SCALE[scales is not None])
+    if "scales" in arrays:
+        tables["vector_scales"] = _with_row_0(arrays["scales"])
+    text = _LOOK_UPS.format(rows=manifest.rows, scale=_SCALE["scales" in arrays])
     inputs = {"characters": "spelling", "character_lengths": "spelling_lengths"}
     if manifest.lexicons:
         tables["category_table"] = _with_row_0(arrays["categories"])
@@ -212,12 +205,7 @@ def tagger_graph(
         "sentences",
         {"features": "time_first", "lengths": "run_lengths", "emissions": "lattice"},
     )
-    crf = CRF(
-        arrays["start"],
-        arrays["transitions"],
-        arrays["end"],
-        allowed=allowed(manifest.tags, TagScheme(manifest.scheme)),
-    )
+    crf = bundle.crf()
     _extend(graph, _viterbi_text(crf) + _EMISSIONS, _viterbi_tables(crf))
     return _model(graph, metadata)
 

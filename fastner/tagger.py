@@ -15,16 +15,15 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from fastner.bundle import Bundle, Manifest, read_bundle
-from fastner.crf import CRF
+from fastner.bundle import Bundle, Manifest, read_bundle, word_inputs
 from fastner.doc import Doc, build_doc
 from fastner.errors import BundleError, DeviceError, FastnerError, InputError
 from fastner.lstm import MAX_HIDDEN, VECTORIZED, BiLSTM
 from fastner.onnx_weights import bilstm_weights
 from fastner.posterior import Posterior
-from fastner.tags import TagScheme, allowed, spans_of
+from fastner.tags import spans_of
 from fastner.text import Token, tokenize
-from fastner.vocab import Vocabulary, WordCache, lengths_of, scatter, tags_of
+from fastner.vocab import WordCache, lengths_of, scatter, tags_of
 
 EMBEDDED = Path(__file__).parent / "models" / "conll2003"
 CACHED_WORDS = 32_768  # most rows kept, and ...
@@ -104,35 +103,17 @@ class Tagger:
         self._tokenizer = tokenizer
         self._lstm = _native(bundle, engine, device)
         self._engine = "onnxruntime" if self._lstm is None else "native"
-        self._words, self._sentences = _sessions(bundle, device)  # checks the graphs in any case
+        self._words, self._sentences = sessions(bundle, device)  # checks the graphs in any case
         if self._lstm is not None:
             self._sentences = None
-        arrays = bundle.arrays
-        self._vectors = arrays["vectors"]
-        self._scales = arrays.get("scales")
-        self._unknown = arrays["unknown"]
-        scheme = TagScheme(manifest.scheme)
-        self._crf = CRF(
-            arrays["start"],
-            arrays["transitions"],
-            arrays["end"],
-            allowed=allowed(manifest.tags, scheme),
-        )
+        self._arrays = bundle.arrays
+        self._crf = bundle.crf()
         # legal BIOES and IOB2 sequences become IOB2 tag by tag
         self._tag_names = tuple(
             {"S": "B", "E": "I"}.get(tag[0], tag[0]) + tag[1:] for tag in manifest.tags
         )
         self._posterior = Posterior(self._crf, self._tag_names, manifest.temperature)
-        try:
-            self._vocabulary = Vocabulary(
-                bundle.words_utf8,
-                vector_rows=manifest.rows,
-                characters=manifest.characters,
-                max_characters=manifest.max_characters,
-                categories=arrays.get("categories"),
-            )
-        except InputError as error:
-            raise BundleError(f"{bundle.path}/words.txt: {error}") from None
+        self._vocabulary = bundle.vocabulary()
         # the native LSTM starts from projections of words, kept in place of their features
         width = manifest.features if self._lstm is None else self._lstm.projection_width
         self._cache = WordCache(min(CACHED_WORDS, max(1, CACHED_FLOATS // width)), width)
@@ -227,7 +208,7 @@ class Tagger:
                 self._free()
 
     def _free(self) -> None:
-        self._words = self._sentences = self._lstm = self._vectors = self._vocabulary = None
+        self._words = self._sentences = self._lstm = self._arrays = self._vocabulary = None
         self._cache.clear()
 
     @contextmanager
@@ -363,20 +344,7 @@ class Tagger:
         parts = []
         for at in range(0, len(words), CALL_WORDS):
             encoded = self._vocabulary.encode_words(words[at : at + CALL_WORDS])
-            rows = encoded.vector_rows
-            vectors = self._vectors[rows].astype(np.float32)
-            if self._scales is not None:
-                vectors *= self._scales[rows, None]
-            vectors[rows < 0] = self._unknown
-            inputs = {
-                "vectors": vectors,
-                "characters": encoded.characters,
-                "character_lengths": encoded.character_lengths,
-                "cases": encoded.cases,
-            }
-            if self.manifest.lexicons:
-                inputs["categories"] = encoded.categories
-            features = self._words.run(_FEATURES, inputs)[0]
+            features = self._words.run(_FEATURES, word_inputs(encoded, self._arrays))[0]
             parts.append(features if self._lstm is None else self._lstm.project(features))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -429,7 +397,7 @@ def _native(bundle: Bundle, engine: Engine, device: str) -> BiLSTM | None:
     )
 
 
-def _sessions(bundle: Bundle, device: str) -> tuple[ort.InferenceSession, ort.InferenceSession]:
+def sessions(bundle: Bundle, device: str) -> tuple[ort.InferenceSession, ort.InferenceSession]:
     """Sessions over words.onnx and sentences.onnx, checked to take and give what is run."""
     manifest = bundle.manifest
     per_word = ["vectors", "characters", "character_lengths", "cases"]

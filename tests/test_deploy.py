@@ -252,6 +252,17 @@ def test_a_loss_above_the_limit_is_refused(exports, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"model", "dev.txt"}
 
 
+def test_a_model_without_any_vector(tmp_path):
+    """Words are told apart by their characters, case and categories then."""
+    bundle = read_bundle(GOLDEN / BUNDLES[0])
+    copied(bundle, tmp_path / "model", vectors=bundle.arrays["vectors"][:0])
+    deploy.export_onnx(tmp_path / "model", tmp_path / "out")
+    sentences = [["Ada", "spoke"], *sentences_of(tmp_path / "out")]
+    with fastner.load(tmp_path / "model", engine="onnxruntime") as tagger:
+        wanted = tagger.tag_batch(sentences)
+    assert ExportedModel(tmp_path / "out").tag_batch(sentences) == wanted
+
+
 def test_float16_that_would_overflow_is_refused(tmp_path):
     bundle = read_bundle(GOLDEN / BUNDLES[0])
     vectors = bundle.arrays["vectors"].copy()
