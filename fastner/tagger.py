@@ -56,7 +56,7 @@ def load(
     times as fast on the CPU, for a model of one bidirectional LSTM and one linear layer. "auto" is
     native where the model and the processor (AVX2 or AVX-512) allow it and training found no dev
     tag on which the two disagree, else onnxruntime.
-    device: "cpu", or "cuda" with onnxruntime-gpu. threads: how many calls of the LSTM may run
+    device: "cpu", or "cuda" with onnxruntime-gpu, in full float32 precision. threads: how many calls of the LSTM may run
     side by side in `tag_batch` and `pipe`; default: the processors this process may use. sha256:
     pins the model, see `read_bundle`. tokenizer: splits a text into sentences of tokens that must
     lie in it in order.
@@ -430,19 +430,23 @@ def _session(graph: bytes, where: str, device: str) -> ort.InferenceSession:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # what goes wrong is raised
-    with _session_lock:
-        try:
+    problem = "a driver or a CUDA library is missing or too old"
+    try:
+        with _session_lock:
             session = ort.InferenceSession(
                 graph, options, providers=providers, enable_fallback=0
             )
-        except Exception as error:  # onnxruntime's exceptions have no common base
+        if device == "cpu" or "CUDAExecutionProvider" in session.get_providers():
+            return session
+    except Exception as error:  # onnxruntime's exceptions have no common base
+        if device == "cpu":
             raise BundleError(f"{where}: expected a graph that onnxruntime runs: {error}") from None
-    if device == "cuda" and "CUDAExecutionProvider" not in session.get_providers():
-        raise DeviceError(
-            "device 'cuda': onnxruntime could not start CUDA (a driver or a CUDA library is "
-            "missing or too old); repair it, or use device='cpu'"
-        )
-    return session
+        _session(graph, where, "cpu")  # raises BundleError where the graph is to blame
+        problem = str(error)
+    raise DeviceError(
+        f"device 'cuda': onnxruntime could not start CUDA ({problem}); repair it, or use "
+        "device='cpu'"
+    )
 
 
 def _check_graph(

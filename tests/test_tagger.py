@@ -5,9 +5,11 @@ import random
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 import fastner
 from fastner.bundle import read_bundle
 from fastner.corpus import read_conll
+from fastner.golden import golden_sentences
 from fastner.scoring import score
 from fastner.tagger import EMBEDDED, available_processors
 from reference import conlleval_chunks, crf_entities
@@ -294,15 +297,79 @@ class TestPipe:
         assert [(e.text, e.start) for e in doc.entities] == [("Buenos Aires", 13)]
 
 
-class TestLoad:
-    def test_missing_cuda_is_an_error(self):
-        import onnxruntime
+CUDA = "CUDAExecutionProvider"
+HAS_CUDA = CUDA in onnxruntime.get_available_providers()
 
-        if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-            pytest.skip("CUDA is here")
+
+class TestCuda:
+    """What can be checked without a GPU, on an onnxruntime that claims to have one."""
+
+    @pytest.fixture
+    def asked(self, monkeypatch):
+        """What sessions are asked for; they run on the CPU, and say what `started` holds."""
+        real, asked = onnxruntime.InferenceSession, []
+
+        class Session:
+            started = [CUDA, "CPUExecutionProvider"]
+            failure = None
+
+            def __init__(self, graph, options, *, providers, enable_fallback):
+                asked.append((providers, enable_fallback))
+                if providers != ["CPUExecutionProvider"] and self.failure:
+                    raise self.failure
+                self._session = real(graph, options, providers=["CPUExecutionProvider"])
+
+            def get_providers(self):
+                return self.started
+
+            def __getattr__(self, name):
+                return getattr(self._session, name)
+
+        monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+        monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CUDA])
+        return asked
+
+    def test_both_graphs_run_in_full_precision_and_never_fall_back(self, asked):
+        with fastner.load(device="cuda") as tagger:
+            assert tagger.engine == "onnxruntime"
+            assert tagger.tag(["Oslo"]) == ["B-LOC"]
+        cuda = [(CUDA, {"use_tf32": "0"}), "CPUExecutionProvider"]
+        assert asked == [(cuda, 0), (cuda, 0)]
+
+    def test_a_session_without_cuda_is_an_error(self, asked, monkeypatch):
+        monkeypatch.setattr(onnxruntime.InferenceSession, "started", ["CPUExecutionProvider"])
+        with pytest.raises(fastner.DeviceError, match="could not start CUDA .a driver or"):
+            fastner.load(device="cuda")
+
+    def test_what_onnxruntime_says_of_cuda_is_passed_on(self, asked, monkeypatch):
+        failure = RuntimeError("CUDA failure 35: driver version is insufficient")
+        monkeypatch.setattr(onnxruntime.InferenceSession, "failure", failure)
+        with pytest.raises(fastner.DeviceError, match="CUDA .CUDA failure 35: driver.*'cpu'"):
+            fastner.load(device="cuda")
+
+    def test_a_graph_that_runs_nowhere_is_a_bundle_error(self, asked, monkeypatch):
+        monkeypatch.setattr(onnxruntime.InferenceSession, "failure", RuntimeError("no kernel"))
+        wrong = replace(read_bundle(EMBEDDED), words_onnx=b"no graph")
+        with pytest.raises(fastner.BundleError, match=r"words\.onnx: expected a graph"):
+            fastner.Tagger(wrong, device="cuda")
+
+    @pytest.mark.skipif(HAS_CUDA, reason="onnxruntime has CUDA here")
+    def test_onnxruntime_without_cuda_is_an_error(self):
         with pytest.raises(fastner.DeviceError, match="pip install onnxruntime-gpu"):
             fastner.load(device="cuda")
 
+    @pytest.mark.skipif(not HAS_CUDA, reason="no GPU: onnxruntime has no CUDA here")
+    def test_ragged_batches_on_the_gpu_equal_the_cpu(self):
+        sentences = golden_sentences(["word"], 24)  # of 1 to 1,100 tokens
+        with fastner.load(device="cuda") as gpu, fastner.load(engine="onnxruntime") as cpu:
+            tags, scores = gpu.entity_scores(sentences)
+            wanted_tags, wanted = cpu.entity_scores(sentences)
+        assert tags == wanted_tags
+        for got, expected in zip(scores, wanted, strict=True):
+            np.testing.assert_allclose(got, expected, atol=1e-4)
+
+
+class TestLoad:
     def test_arguments(self):
         with pytest.raises(fastner.InputError, match="'cpu' or 'cuda', got 'tpu'"):
             fastner.load(device="tpu")
