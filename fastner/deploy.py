@@ -338,7 +338,7 @@ the manifest SHA-256 `{bundle.sha256}`; word vectors are {config["vectors"]}.
 
 | file | what |
 |---|---|
-| `model.onnx` | ids to tag ids, opset 17, Viterbi decoding included |
+| `model.onnx` | ids to tag ids, opset 13, Viterbi decoding included |
 | `vocab.txt` | UTF-8, one word a line (line feeds only); the id of a word is its line, from 1 |
 | `config.json` | tags in order of id, known characters (id = index + 2), longest spelling |
 | `golden.jsonl` | {golden} made-up sentences with the ids, tags and scores they must give |

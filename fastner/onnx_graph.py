@@ -6,8 +6,10 @@ of the vocabulary. The parts are written in ONNX's own textual syntax and held t
     word_ids … lengths  --look-ups-->  vectors, … [U]  --words.onnx-->  features [U, D]
     --time first-->  [T, B, D]  --sentences.onnx-->  [T, B, K]  --Viterbi-->  tag_ids, scores
 
-Plain opset 17 (IR version 8), nothing of a vendor. What a bundle may not hold (Scan) is used here:
-this file is written by us and read by others.
+Plain opset 13 (IR version 7), nothing of a vendor. It is the lowest: Squeeze takes its axes as an
+input since then, as the bundle's graphs have it. They say opset 17, but use nothing that came after
+13, or the checker would refuse it. What a bundle may not hold (Scan) is used here: this file is
+written by us and read by others.
 """
 
 from __future__ import annotations
@@ -29,8 +31,8 @@ except ImportError as error:
         "writing ONNX needs a package that is not installed; run pip install 'fastner-crf[train]'"
     ) from error
 
-OPSET = 17
-IR_VERSION = 8
+OPSET = 13
+IR_VERSION = 7  # of the onnx that brought this opset
 BLOCK = 512  # tokens between two subtractions of the maximum, as CRF.decode has it
 
 # A word is looked up in up to three forms. The first form that owns a vector gives the vector (the
@@ -57,7 +59,9 @@ _LOOK_UPS = """
   {scale}
   vectors = Where (has_owner, scaled, unknown_vector)
 
-  width = Shape <start = 2, end = 3> (characters)
+  of_characters = Shape (characters)
+  axis_2 = Constant <value_ints = [2]> ()
+  width = Gather (of_characters, axis_2)
   by_word = Concat <axis = 0> (flat, width)
   spelling = Reshape (characters, by_word)
   width_32 = Cast <to = 6> (width)
@@ -66,7 +70,9 @@ _LOOK_UPS = """
   spelling_lengths = Min (spelled_1, width_32)
   cases = Reshape (case_ids, flat)
 
-  tokens = Shape <start = 1, end = 2> (word_ids)
+  of_words = Shape (word_ids)
+  axis_1 = Constant <value_ints = [1]> ()
+  tokens = Gather (of_words, axis_1)
   tokens_32 = Cast <to = 6> (tokens)
   lengths_1 = Max (lengths, one)
   run_lengths = Min (lengths_1, tokens_32)
@@ -86,13 +92,13 @@ _CATEGORIES = """
   has_category_2 = Greater (category_2, zero)
   category_23 = Where (has_category_2, category_2, category_3)
   category = Where (has_category_1, category_1, category_23)
-  axis_1 = Constant <value_ints = [1]> ()
   categories = Squeeze (category, axis_1)
 """
 
 _TIME_FIRST = """
   feature_width = Constant <value_ints = [{features}]> ()
-  batch_by_time = Shape <start = 0, end = 2> (word_ids)
+  axes_0_1 = Constant <value_ints = [0, 1]> ()
+  batch_by_time = Gather (of_words, axes_0_1)
   by_sentence = Concat <axis = 0> (batch_by_time, feature_width)
   sentence_features = Reshape (features, by_sentence)
   time_first = Transpose <perm = [1, 0, 2]> (sentence_features)
@@ -111,11 +117,12 @@ _VITERBI = """
   first_axis = Constant <value_ints = [0]> ()
   second_axis = Constant <value_ints = [1]> ()
   third_axis = Constant <value_ints = [2]> ()
-  steps_64 = Shape <start = 0, end = 1> (lattice)
+  of_lattice = Shape (lattice)
+  steps_64 = Gather (of_lattice, first_axis)
   steps_32 = Cast <to = 6> (steps_64)
   stop = Squeeze (steps_32, first_axis)
   steps = Range (begin, stop, step)
-  batch = Shape <start = 1, end = 2> (lattice)
+  batch = Gather (of_lattice, second_axis)
   batch_by_tags = Concat <axis = 0> (batch, tag_count)
   v_start = Expand (start, batch_by_tags)
   offset_start = Expand (nothing, batch)

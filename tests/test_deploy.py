@@ -127,8 +127,9 @@ def test_graph_is_plain_and_says_what_it_is(export, bundle):
     model = onnx.load(export / "model.onnx")
     onnx.checker.check_model(model, full_check=True)
     onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
-    assert model.ir_version == 8
-    assert [(o.domain, o.version) for o in model.opset_import] == [("", 17)]
+    assert model.ir_version == 7
+    assert [(o.domain, o.version) for o in model.opset_import] == [("", 13)]
+    assert onnx.helper.find_min_ir_version_for(model.opset_import) == 7
     assert not model.functions and not any(node.domain for node in model.graph.node)
     assert all(not t.external_data for t in model.graph.initializer)
     named = [value.name for value in model.graph.input]
@@ -141,6 +142,13 @@ def test_graph_is_plain_and_says_what_it_is(export, bundle):
     assert json.loads(properties["labels"]) == ["LOC", "ORG", "PER"]
     assert properties["scheme"] == manifest.scheme and properties["license"] == "MIT"
     assert properties["fastner"] == fastner.__version__
+
+
+def test_no_lower_opset_has_these_operators(export):
+    model = onnx.load(export / "model.onnx")
+    model.opset_import[0].version = 12
+    with pytest.raises(onnx.checker.ValidationError, match="Squeeze"):
+        onnx.checker.check_model(model)
 
 
 def test_tags_equal_the_taggers(export, bundle):
