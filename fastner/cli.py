@@ -247,7 +247,16 @@ def _parser() -> argparse.ArgumentParser:
         help="how to store word vectors: float32, float16 or int8 (default: as the model does)",
     )
     export.add_argument(
-        "--dev", metavar="FILE", help="CoNLL columns; refuse an export that loses F1 on it"
+        "--recurrences",
+        choices=("float32", "int8"),
+        default="float32",
+        help="how to run the LSTM; int8 needs onnxruntime, and makes the tags of a sentence depend "
+        "on its batch, which no --quantize does (default: %(default)s)",
+    )
+    export.add_argument(
+        "--dev",
+        metavar="FILE",
+        help="CoNLL columns to measure F1 on; refuse an export that loses too much of it",
     )
     export.add_argument(
         "--max-loss",
@@ -571,17 +580,34 @@ def _plot(args: argparse.Namespace) -> None:
 def _export(args: argparse.Namespace) -> None:
     from fastner.deploy import export_onnx
 
-    _print_rows(
-        export_onnx(
-            args.model,
-            args.output,
-            vectors=args.quantize,
-            dev=args.dev,
-            max_loss=args.max_loss,
-            word_column=args.word_column,
-            tag_column=args.tag_column,
-        )
+    summary = export_onnx(
+        args.model,
+        args.output,
+        vectors=args.quantize,
+        recurrences=args.recurrences,
+        dev=args.dev,
+        max_loss=args.max_loss,
+        word_column=args.word_column,
+        tag_column=args.tag_column,
     )
+    prices = summary.pop("prices")
+    _print_rows(summary)
+    if prices:
+        _print_prices(prices)
+        if args.dev is None:
+            print("F1 was not measured: --dev FILE gives sentences with tags")
+
+
+def _print_prices(prices: list[dict[str, Any]]) -> None:
+    width = max(len(price["name"]) for price in prices)
+    print(f"\n{'':{width}}  model.onnx     load  tokens/s  other tags     F1   loss")
+    for price in prices:
+        scores = ("-" if price[key] is None else f"{price[key]:.2f}" for key in ("f1", "loss"))
+        print(
+            f"{price['name']:{width}}  {price['bytes'] / 1e6:7.1f} MB  "
+            f"{1e3 * price['load_seconds']:4.0f} ms  {price['tokens_per_second']:8,.0f}  "
+            f"{price['changed']:10.2%} " + " ".join(f"{score:>6}" for score in scores)
+        )
 
 
 def _verify(args: argparse.Namespace) -> None:
@@ -599,6 +625,8 @@ def _verify(args: argparse.Namespace) -> None:
             "tokens": report.tokens,
             "differences": report.differences,
             "emission difference": report.emission_difference,
+            "replayed": "alone and in batches" if report.batch_invariant else "alone, as its "
+            "int8 recurrences give other tags in other batches",
         }
     )
 

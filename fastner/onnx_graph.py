@@ -6,15 +6,17 @@ of the vocabulary. The parts are written in ONNX's own textual syntax and held t
     word_ids … lengths  --look-ups-->  vectors, … [U]  --words.onnx-->  features [U, D]
     --time first-->  [T, B, D]  --sentences.onnx-->  [T, B, K]  --Viterbi-->  tag_ids, scores
 
-Plain opset 13 (IR version 7), nothing of a vendor. It is the lowest: Squeeze takes its axes as an
-input since then, as the bundle's graphs have it. They say opset 17, but use nothing that came after
-13, or the checker would refuse it. What a bundle may not hold (Scan) is used here: this file is
-written by us and read by others.
+Plain opset 13 (IR version 7), nothing of a vendor but what `int8_recurrences` brings. It is the
+lowest: Squeeze takes its axes as an input since then, as in the bundle's graphs. They say opset 17,
+but what came after 13 they do not use, or the checker would refuse it. What a bundle may not hold
+(Scan) is used here: this file is written by us and read by others.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -217,6 +219,27 @@ def tagger_graph(bundle: Bundle, metadata: Mapping[str, str]) -> onnx.ModelProto
     return _model(graph, metadata)
 
 
+def int8_recurrences(graph: bytes) -> bytes:
+    """The graph with the weights of its LSTMs in 8 bits, for onnxruntime alone.
+
+    Its DynamicQuantizeLSTM rounds activations too, by the largest of the whole batch: what it
+    gives for a sentence depends on the other sentences. There is no such operator for a GRU.
+    """
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    model = onnx.load_model_from_string(graph)
+    # else it logs the advice to fuse operators first
+    onnx.helper.set_model_props(model, {"onnx.quant.pre_process": "onnxruntime.quant"})
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "int8.onnx"
+        # QInt8 saturates on processors with AVX2 but without VNNI
+        # https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
+        quantize_dynamic(
+            model, path, op_types_to_quantize=["LSTM"], weight_type=QuantType.QUInt8
+        )
+        return path.read_bytes()
+
+
 def viterbi_graph(crf: CRF) -> onnx.ModelProto:
     """The decoding alone: `lattice` float32 [T, B, K] and `lengths` to `tag_ids` and `scores`."""
     graph = _parsed(
@@ -294,10 +317,14 @@ def _inline(
 def _model(graph: onnx.GraphProto, metadata: Mapping[str, str]) -> onnx.ModelProto:
     for number, node in enumerate(graph.node):
         node.name = node.name or f"{node.op_type}_{number}"
+    vendors = {node.domain for node in graph.node} - {""}
     model = onnx.helper.make_model(
         graph,
         ir_version=IR_VERSION,
-        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+        opset_imports=[
+            onnx.helper.make_opsetid("", OPSET),
+            *(onnx.helper.make_opsetid(vendor, 1) for vendor in sorted(vendors)),
+        ],
         producer_name="fastner",
     )
     onnx.helper.set_model_props(model, dict(metadata))

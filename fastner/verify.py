@@ -22,22 +22,24 @@ from fastner.errors import BundleError
 
 FORMAT = {"name": "fastner-onnx", "version": 1}
 CONFIG, MODEL, VOCABULARY, GOLDEN = "config.json", "model.onnx", "vocab.txt", "golden.jsonl"
-TOLERANCE = 1e-4  # of emissions, and of scores per token
 BATCH = 32  # sentences of a batch
 PROBLEMS = 20  # differences that a report spells out
+_KEYS = {"tags", "characters", "max_characters", "batch_invariant", "tolerance", "sha256"}
 
 
 @dataclass(frozen=True)
 class Report:
     """What `verify` found. problems: the first 20 differences; `differences` counts all.
 
-    emission_difference: the largest between an emission and its golden value.
+    emission_difference: the largest between an emission and its golden value. batch_invariant:
+    whether the tags of a sentence are the same in any batch; else only its own were replayed.
     """
 
     cases: int
     tokens: int
     emissions: int
     emission_difference: float
+    batch_invariant: bool
     differences: int
     problems: tuple[str, ...]
 
@@ -66,6 +68,11 @@ class ExportedModel:
                 f"{self.path / CONFIG}: expected format {FORMAT}, got {found}; "
                 "export the model again, or install the fastner that exported it"
             )
+        if missing := _KEYS - config.keys():
+            raise BundleError(
+                f"{self.path / CONFIG}: expected the keys {', '.join(sorted(_KEYS))}, got none of "
+                f"the name {min(missing)}; export the model again"
+            )
         files = {name: _read(self.path / name) for name in (MODEL, VOCABULARY, GOLDEN)}
         for name, data in files.items():
             actual = hashlib.sha256(data).hexdigest()
@@ -75,7 +82,7 @@ class ExportedModel:
                     f"{CONFIG}, got {actual}: damaged; export the model again"
                 )
         self.config = config
-        self.golden = files[GOLDEN]
+        self._golden = files[GOLDEN]
         words = files[VOCABULARY].decode().split("\n")[:-1]
         self._word_ids = {word: number for number, word in enumerate(words, 1)}
         self._character_ids = {chr(c): i for i, c in enumerate(config["characters"], 2)}
@@ -91,6 +98,17 @@ class ExportedModel:
             raise BundleError(
                 f"{self.path / MODEL}: expected a graph that onnxruntime runs: {error}"
             ) from None
+
+    def cases(self) -> Iterator[dict[str, Any]]:
+        """The golden cases, as docs/onnx.md describes them. Raises BundleError for another one."""
+        keys = {"tokens", "word_ids", "case_ids", "characters", "tag_ids", "tags", "score"}
+        for number, line in enumerate(self._golden.decode().split("\n")[:-1], 1):
+            case = _json(line.encode(), f"{self.path / GOLDEN}:{number}")
+            if not isinstance(case, dict) or not keys <= case.keys() or not case["tokens"]:
+                raise BundleError(
+                    f"{self.path / GOLDEN}:{number}: expected an object with {sorted(keys)}"
+                )
+            yield case
 
     def word_ids(self, word: str) -> list[int]:
         """The line in vocab.txt, from 1, of the word's three forms; 0 for one it lacks."""
@@ -166,23 +184,28 @@ def case_id(word: str) -> int:
 def verify(directory: str | os.PathLike[str]) -> Report:
     """Replays golden.jsonl of an exported directory, each case alone and in batches.
 
-    Ids must be equal, tags too; emissions must agree within 1e-4, scores within 1e-4 per token.
+    In batches only where config.json says that the model is batch-invariant.
+    Ids and tags must be equal; emissions must agree within the `tolerance` of config.json, scores
+    within so much per token.
     Raises BundleError where files are missing, damaged or of another version.
     """
     model = ExportedModel(directory)
     check = _Check(model)
-    cases = list(_cases(model))
+    cases = list(model.cases())
+    batch_invariant = model.config["batch_invariant"]
     for number, case in enumerate(cases, 1):
         check.ids(number, case)
         check.outputs([number], [case])
-    for at in range(0, len(cases), BATCH):
-        numbers = list(range(at + 1, at + BATCH + 1))[: len(cases) - at]
-        check.outputs(numbers, cases[at : at + BATCH])
+    if batch_invariant:
+        for at in range(0, len(cases), BATCH):
+            numbers = list(range(at + 1, at + BATCH + 1))[: len(cases) - at]
+            check.outputs(numbers, cases[at : at + BATCH])
     return Report(
         cases=len(cases),
         tokens=sum(len(case["tokens"]) for case in cases),
         emissions=sum("emissions" in case for case in cases),
         emission_difference=check.largest,
+        batch_invariant=batch_invariant,
         differences=len(check.problems),
         problems=tuple(check.problems[:PROBLEMS]),
     )
@@ -193,6 +216,7 @@ class _Check:
 
     def __init__(self, model: ExportedModel) -> None:
         self.model = model
+        self.tolerance = model.config["tolerance"]
         self.problems: list[str] = []
         self.largest = 0.0
 
@@ -218,28 +242,17 @@ class _Check:
                 self._add(number, f"tag_ids {alone}: expected {case['tag_ids']}, got {got}")
             elif self.model.tags(got[:length]) != case["tags"]:
                 self._add(number, f"tags: expected {case['tags']}, got {self.model.tags(got)}")
-            if not abs(score - case["score"]) <= TOLERANCE * length:
+            if not abs(score - case["score"]) <= self.tolerance * length:
                 self._add(number, f"score {alone}: expected {case['score']}, got {score}")
             if "emissions" in case:
                 wanted = np.array(case["emissions"], np.float32)
                 difference = float(np.abs(emissions[:length] - wanted).max())
                 self.largest = max(self.largest, difference)
-                if not difference <= TOLERANCE:
+                if not difference <= self.tolerance:
                     self._add(number, f"emissions {alone}: {difference} apart")
 
     def _add(self, number: int, problem: str) -> None:
         self.problems.append(f"{self.model.path / GOLDEN}:{number}: {problem}")
-
-
-def _cases(model: ExportedModel) -> Iterator[dict[str, Any]]:
-    keys = {"tokens", "word_ids", "case_ids", "characters", "tag_ids", "tags", "score"}
-    for number, line in enumerate(model.golden.decode().split("\n")[:-1], 1):
-        case = _json(line.encode(), f"{model.path / GOLDEN}:{number}")
-        if not isinstance(case, dict) or not keys <= case.keys() or not case["tokens"]:
-            raise BundleError(
-                f"{model.path / GOLDEN}:{number}: expected an object with {sorted(keys)}"
-            )
-        yield case
 
 
 def _json(data: bytes, where: str) -> Any:

@@ -425,11 +425,42 @@ def test_info_in_json(run, bundle):
 def test_export(run, monkeypatch):
     calls = []
     fake = types.ModuleType("fastner.deploy")
-    fake.export_onnx = lambda model, output, **_: calls.append((model, output)) or {"bytes": 1234}
+    prices = []
+
+    def export_onnx(model, output, **options):
+        calls.append((model, output, options))
+        return {"bytes": 1234, "prices": prices}
+
+    fake.export_onnx = export_onnx
     monkeypatch.setitem(sys.modules, "fastner.deploy", fake)
     assert run("export", "-o", "out") == (0, "bytes  1,234\n", "")
-    run("export", "m", "--output", "out")
-    assert calls == [(None, "out"), ("m", "out")]
+    price = {"bytes": 30_369_295, "load_seconds": 0.0824, "tokens_per_second": 98_765.4}
+    prices += [
+        {"name": "float32", **price, "changed": 0.0, "f1": 94.1325, "loss": 0.0},
+        {"name": "int8, LSTM int8", **price, "changed": 7 / 3250, "f1": 94.0414, "loss": 0.0911},
+    ]
+    arguments = ("export", "m", "-o", "out", "--quantize", "int8", "--recurrences", "int8")
+    assert run(*arguments, "--dev", "dev.txt") == (0, TABLE_OF_PRICES, "")
+    for row in prices:
+        row["f1"] = row["loss"] = None
+    out = run("export", "--output", "out", "--quantize", "float16")[1].splitlines()
+    assert out[-2].split()[-2:] == ["-", "-"]
+    assert out[-1] == "F1 was not measured: --dev FILE gives sentences with tags"
+    chosen = [(m, o, x["vectors"], x["recurrences"], x["dev"]) for m, o, x in calls]
+    assert chosen == [
+        (None, "out", None, "float32", None),
+        ("m", "out", "int8", "int8", "dev.txt"),
+        (None, "out", "float16", "float32", None),
+    ]
+
+
+TABLE_OF_PRICES = """\
+bytes  1,234
+
+                 model.onnx     load  tokens/s  other tags     F1   loss
+float32             30.4 MB    82 ms    98,765       0.00%  94.13   0.00
+int8, LSTM int8     30.4 MB    82 ms    98,765       0.22%  94.04   0.09
+"""
 
 
 # --- train -----------------------------------------------------------------------------------

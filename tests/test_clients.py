@@ -43,14 +43,15 @@ def need(package: str) -> None:
         pytest.skip(f"{package} is not installed: npm install --ignore-scripts in docs/clients")
 
 
-@pytest.fixture(scope="module")
-def export(tmp_path_factory):
+@pytest.fixture(scope="module", params=["float32", "int8"])
+def export(tmp_path_factory, request):
+    """An export with such recurrences."""
     pytest.importorskip("onnx", reason="exporting needs the train extra")
     from fastner.deploy import export_onnx
 
     model = EMBEDDED if EMBEDDED.is_dir() else GOLDEN / "bundle-1.0"
     folder = tmp_path_factory.mktemp("clients") / "export"
-    export_onnx(model, folder)
+    export_onnx(model, folder, recurrences=request.param)
     return folder
 
 

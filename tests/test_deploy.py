@@ -14,6 +14,7 @@ import onnxruntime as ort
 import pytest
 
 import fastner
+from fastner import cli
 from fastner import tagger as tagger_module
 from fastner import verify as verify_module
 from fastner.bundle import read_bundle, write_bundle
@@ -203,26 +204,66 @@ def test_empty_sentence_in_a_batch(export):
     )[0][0].tolist()
 
 
-# --- vectors -----------------------------------------------------------------------------------
+# --- smaller and faster ------------------------------------------------------------------------
 
 
-def test_vectors_in_other_dtypes(exports, tmp_path):
+@pytest.mark.parametrize("dtype", ["float16", "int8"])
+def test_smaller_vectors_have_their_price_beside_float32(exports, tmp_path, dtype):
     dev = write_corpus(tmp_path / "dev.txt", sentences=60, seed=2)
-    bundle = GOLDEN / BUNDLES[0]
-    sizes = {}
-    for dtype in ("float16", "int8"):
-        summary = deploy.export_onnx(
-            bundle, tmp_path / dtype, vectors=dtype, dev=dev, max_loss=0.1
-        )
-        assert summary["vectors"] == dtype and summary["dev"]["loss"] <= 0.1
-        sizes[dtype] = summary["bytes"]["model.onnx"]
-    assert sizes["int8"] < sizes["float16"] < (exports / BUNDLES[0] / "model.onnx").stat().st_size
-    rows = deploy.compare(
-        {"float32": exports / BUNDLES[0], **{d: tmp_path / d for d in sizes}}, dev
+    summary = deploy.export_onnx(
+        GOLDEN / BUNDLES[0], tmp_path / "out", vectors=dtype, dev=dev, max_loss=0.1
     )
-    assert [row.name for row in rows] == ["float32", "float16", "int8"]
-    assert rows[0].loss == 0 and rows[0].f1 == 100 and rows[2].bytes == sizes["int8"]
-    assert all(row.tokens_per_second > 0 and row.load_seconds > 0 for row in rows)
+    assert (summary["vectors"], summary["recurrences"]) == (dtype, "float32")
+    assert summary["batch_invariant"]
+    plain, smaller = summary["prices"]
+    assert (plain["name"], smaller["name"]) == ("float32", dtype)
+    assert plain["bytes"] == (exports / BUNDLES[0] / "model.onnx").stat().st_size
+    assert summary["bytes"]["model.onnx"] == smaller["bytes"] < plain["bytes"]
+    assert plain["f1"] == 100 and plain["loss"] == plain["changed"] == 0
+    assert smaller["loss"] == plain["f1"] - smaller["f1"] <= 0.1
+    for price in (plain, smaller):
+        assert price["tokens_per_second"] > 0 and price["load_seconds"] > 0
+
+
+def test_prices_without_tags_and_without_a_choice(tmp_path):
+    def prices(**choices):
+        return deploy.export_onnx(GOLDEN / BUNDLES[0], tmp_path / "out", **choices)["prices"]
+
+    assert prices() == []
+    (plain,) = prices(vectors="float32")
+    assert plain["name"] == "float32" and plain["f1"] is plain["loss"] is None
+    plain, smaller = prices(vectors="float16")
+    assert smaller["f1"] is smaller["loss"] is None and smaller["changed"] < 0.01
+
+
+def test_int8_recurrences_say_that_batches_matter(exports, tmp_path, bundle, capsys, caplog):
+    folder = tmp_path / "out"
+    summary = deploy.export_onnx(bundle, folder, recurrences="int8")
+    assert not capsys.readouterr().err and not caplog.records
+    assert [price["name"] for price in summary["prices"]] == [
+        "float32", f"{summary['vectors']}, LSTM int8",
+    ]  # fmt: skip
+    exported = ExportedModel(folder)
+    assert not summary["batch_invariant"] and not exported.config["batch_invariant"]
+    assert "depend a little on the\nother sentences" in (folder / "README.md").read_text()
+    report = verify(folder)
+    assert report.ok and not report.batch_invariant and report.cases >= 300
+    model = onnx.load(folder / "model.onnx")
+    onnx.checker.check_model(model, full_check=True)
+    assert [(o.domain, o.version) for o in model.opset_import] == [("", 13), ("com.microsoft", 1)]
+    vendors = [node.op_type for node in model.graph.node if node.domain]
+    assert vendors == ["DynamicQuantizeLSTM"]
+    assert len(onnx.load(exports / bundle.name / "model.onnx").graph.node) == len(model.graph.node)
+    # and it is true
+    run = lambda sentences: exported.session.run(  # noqa: E731
+        ["emissions"], exported.encode(sentences)
+    )[0]
+    sentences = [words for words in sentences_of(folder) if len(words) < 30]
+    apart = [
+        np.abs(run([words])[0] - row[: len(words)]).max()
+        for words, row in zip(sentences, run(sentences), strict=True)
+    ]
+    assert max(apart) > 1e-3
 
 
 def copied(bundle, path, **changes):
@@ -255,7 +296,7 @@ def test_a_loss_above_the_limit_is_refused(exports, tmp_path):
     dev = tmp_path / "dev.txt"
     with dev.open("w", encoding="utf-8") as file:
         write_conll(file, sentences, tags)
-    with pytest.raises(InputError, match=r"at most 0\.1 F1 points .* got \d+\.\d+ \(100\.000 with"):
+    with pytest.raises(InputError, match=r"at most 0\.1 F1 points .* got \d+\.\d+ \(100\.000 in"):
         deploy.export_onnx(tmp_path / "model", tmp_path / "out", vectors="int8", dev=dev)
     assert {path.name for path in tmp_path.iterdir()} == {"model", "dev.txt"}
 
@@ -283,6 +324,8 @@ def test_float16_that_would_overflow_is_refused(tmp_path):
 def test_what_export_refuses(tmp_path):
     with pytest.raises(InputError, match="expected vectors out of float32, float16, int8"):
         deploy.export_onnx(GOLDEN / BUNDLES[0], tmp_path / "out", vectors="int4")
+    with pytest.raises(InputError, match="expected recurrences out of float32, int8, got 'int4'"):
+        deploy.export_onnx(GOLDEN / BUNDLES[0], tmp_path / "out", recurrences="int4")
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(InputError, match=r"an earlier export, got 'mine\.txt'"):
         deploy.export_onnx(GOLDEN / BUNDLES[0], tmp_path)
@@ -391,6 +434,19 @@ def test_verify_sees_every_kind_of_difference(exports, tmp_path, edit, problem):
     assert all("golden.jsonl:1: " in text for text in report.problems)
 
 
+def test_the_command_verifies(exports, tmp_path, capsys):
+    source = exports / BUNDLES[0]
+    assert cli.main(["verify", str(source)]) == 0
+    shown = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
+    assert shown["differences"].strip() == "0"
+    assert shown["replayed"].strip() == "alone and in batches"
+    edit = edited(lambda case: case["case_ids"].__setitem__(0, 9))
+    wrong = changed(source, tmp_path / "wrong", "golden.jsonl", edit)
+    assert cli.main(["verify", str(wrong)]) == 1
+    said = capsys.readouterr()
+    assert not said.out and "1 differences from its golden file; the first: " in said.err
+
+
 def test_verify_sees_a_changed_vocabulary(exports, tmp_path):
     def swap(data: bytes) -> bytes:
         words = data.split(b"\n")
@@ -415,7 +471,9 @@ def test_verify_refuses_damage(exports, tmp_path, name):
 
 def test_verify_refuses_what_is_no_export(exports, tmp_path):
     source = exports / BUNDLES[0]
-    for number, data in enumerate((b"[]", b"{}", b"{", b"\xff", b'{"format": {"version": 2}}')):
+    known = json.dumps({"format": verify_module.FORMAT}).encode()
+    wrongs = (b"[]", b"{}", b"{", b"\xff", b'{"format": {"version": 2}}', known)
+    for number, data in enumerate(wrongs):
         wrong = changed(source, tmp_path / str(number), "config.json", lambda _, data=data: data)
         with pytest.raises(BundleError, match=r"config\.json"):
             verify(wrong)

@@ -52,6 +52,7 @@ TABLE = {
 LATER = {
     "__init__": "training",
     "deploy": "onnx onnx_graph",
+    "onnx_graph": "onnxruntime",
     "calibration": "tagger",
     "plots": "matplotlib",
     "cli": "analysis bundle calibration corpus deploy doc plots report scoring tagger tags "
