@@ -505,12 +505,19 @@ def test_verify_is_independent_of_indexer_and_decoder():
 # --- documentation -----------------------------------------------------------------------------
 
 
-def test_the_client_of_the_documentation(export, monkeypatch):
+def documented_client(export: Path, monkeypatch) -> dict:
+    """The names of the Python client in docs/onnx.md, which knows nothing of fastner."""
     code = re.search(r"```python\n(.*?)```", (DOCS / "onnx.md").read_text(encoding="utf-8"), re.S)
+    assert "fastner" not in code[1]
     monkeypatch.chdir(export)
     client: dict = {}
     exec(code[1], client)
-    for case in cases_of(export)[::3]:
+    return client
+
+
+def test_the_client_of_the_documentation(export, monkeypatch):
+    client = documented_client(export, monkeypatch)
+    for case in cases_of(export):
         tags = [client["config"]["tags"][i] for i in case["tag_ids"]]
         assert client["tag"](case["tokens"]) == tags
 
@@ -527,7 +534,34 @@ def embedded(tmp_path_factory):
     return folder
 
 
-def test_embedded_model(embedded, conll2003):
-    sentences = read_conll(conll2003 / "valid.txt").sentences[::20]
+@pytest.fixture(scope="module")
+def dev(conll2003):
+    return read_conll(conll2003 / "valid.txt").sentences
+
+
+def test_embedded_model_tags_golden_cases_as_the_tagger_does(embedded):
     with fastner.load() as tagger:
-        assert ExportedModel(embedded).tag_batch(sentences) == tagger.tag_batch(sentences)
+        for case in cases_of(embedded):
+            assert tagger.tag(case["tokens"]) == case["tags"]
+
+
+def test_embedded_model_on_all_of_dev(embedded, dev, monkeypatch):
+    """In batches and one by one, in onnxruntime without fastner, as the tagger does."""
+    exported, client = ExportedModel(embedded), documented_client(embedded, monkeypatch)
+    with fastner.load() as tagger:
+        wanted = tagger.tag_batch(dev)
+    assert exported.tag_batch(dev) == wanted
+    ids = {tag: number for number, tag in enumerate(exported.config["tags"])}
+    for sentence, tags in zip(dev, wanted, strict=True):
+        assert exported.tags([ids[tag] for tag in client["tag"](sentence)]) == tags
+
+
+def test_decoding_in_the_graph_equals_decode_on_all_of_dev(embedded, dev):
+    """On its own emissions, in batches as ragged as the sentences come."""
+    exported, crf = ExportedModel(embedded), read_bundle(tagger_module.EMBEDDED).crf()
+    for at in range(0, len(dev), 50):
+        inputs = exported.encode(dev[at : at + 50])
+        emissions, tag_ids, scores = exported.session.run(None, inputs)
+        wanted, wanted_scores = crf.decode(emissions, inputs["lengths"], return_scores=True)
+        assert np.array_equal(tag_ids, wanted)
+        np.testing.assert_allclose(scores, wanted_scores, rtol=1e-6)
