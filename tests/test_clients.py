@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,8 @@ import pytest
 from fastner.tagger import EMBEDDED
 from fastner.verify import case_id
 
-CLIENTS = Path(__file__).parents[1] / "docs" / "clients"
+ROOT = Path(__file__).parents[1]
+CLIENTS = ROOT / "docs" / "clients"
 GOLDEN = Path(__file__).parent / "golden"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 NODE = shutil.which("node")
@@ -28,11 +30,11 @@ CHANGED_FORMS = {0x295, 0x1171E}
 CHANGED_CASES = {0x295, 0x10FC, 0xA7F2, 0xA7F3, 0xA7F4, 0xAB69}
 
 
-def node(*arguments: str | Path, seconds: float = 120) -> str:
+def node(*arguments: str | Path, folder: Path | None = None) -> str:
     if NODE is None:
         pytest.skip("node is not installed")
     done = subprocess.run(
-        [NODE, *map(str, arguments)], capture_output=True, text=True, timeout=seconds
+        [NODE, *map(str, arguments)], capture_output=True, text=True, timeout=240, cwd=folder
     )
     assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-1000:]
     return done.stdout
@@ -59,6 +61,17 @@ def test_node_gives_the_golden_tags(export):
     need("onnxruntime-node")
     line = node(CLIENTS / "node" / "test.mjs", export)
     assert " 0 differences" in line and int(line.split(": ")[1].split()[0]) >= 500
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/clients/node/README.md"])
+def test_node_runs_the_client_of_the_documentation(export, page):
+    need("onnxruntime-node")
+    code = re.search(r"```js\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.S)[1]
+    code, paths = re.subn(r'"[./]*exported"', json.dumps(str(export)), code)
+    assert paths == 1
+    said = node("--input-type=module", "-e", code, folder=CLIENTS / "node").splitlines()
+    if EMBEDDED.is_dir():
+        assert said == ["Ada Lovelace PER", "New Zealand LOC"]
 
 
 def test_node_notices_a_difference(export, tmp_path):

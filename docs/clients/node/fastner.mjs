@@ -6,6 +6,8 @@
 const FORMAT = "fastner-onnx";
 const VERSION = 1;
 const BATCH = 32; // sentences of one call
+// Pools of threads spin, and follow the host rather than the container: run calls side by side.
+const ONE_THREAD = { intraOpNumThreads: 1, interOpNumThreads: 1 };
 const DIGIT = /\p{Nd}/u;
 const DIGITS = /\p{Nd}/gu;
 const LOWER = /\p{Lowercase}/u;
@@ -47,12 +49,12 @@ export class Tagger {
   }
 
   // The IOB2 tags of every sentence, in order.
-  async tagBatch(sentences) {
+  async tagBatch(sentences, { batch = BATCH } = {}) {
     const results = sentences.map(() => []);
     const order = [...sentences.keys()].filter((i) => sentences[i].length > 0);
     order.sort((i, j) => sentences[i].length - sentences[j].length); // little padding
-    for (let at = 0; at < order.length; at += BATCH) {
-      const part = order.slice(at, at + BATCH);
+    for (let at = 0; at < order.length; at += batch) {
+      const part = order.slice(at, at + batch);
       const { tagIds } = await this.run(part.map((i) => sentences[i]));
       part.forEach((i, row) => (results[i] = this.tagNames(tagIds[row])));
     }
@@ -138,14 +140,14 @@ export class Tagger {
   }
 }
 
-// Opens an exported directory in Node.
-export async function load(ort, directory) {
+// Opens an exported directory in Node; options are onnxruntime's for a session.
+export async function load(ort, directory, options = ONE_THREAD) {
   const { readFile } = await import("node:fs/promises");
   const { join } = await import("node:path");
   const [config, vocabulary] = await Promise.all(
     ["config.json", "vocab.txt"].map((name) => readFile(join(directory, name))),
   );
-  const session = await ort.InferenceSession.create(join(directory, "model.onnx"));
+  const session = await ort.InferenceSession.create(join(directory, "model.onnx"), options);
   return new Tagger(ort, session, JSON.parse(config.toString("utf-8")), vocabulary);
 }
 

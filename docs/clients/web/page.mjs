@@ -3,22 +3,23 @@
 import * as ort from "./ort/ort.wasm.min.mjs";
 import { entities, loadUrl, tokenize } from "./fastner.mjs";
 
-const [text, result, status] = ["#text", "#result", "#status"].map((id) =>
-  document.querySelector(id),
+const [text, result, labels, status] = ["text", "result", "labels", "status"].map((id) =>
+  document.getElementById(id),
 );
 
 ort.env.wasm.wasmPaths = new URL("./ort/", import.meta.url).href;
 ort.env.wasm.numThreads = 1; // more need headers that a plain static server does not send
 
-// How to show each label: hues as far apart as can be.
-function hue(tagger, label) {
-  const { labels } = tagger.config;
-  return Math.round(210 + (360 * labels.indexOf(label)) / labels.length) % 360;
+// An element with a label's colour; the hues of all labels are as far apart as can be.
+function coloured(name, tagger, label) {
+  const all = tagger.config.labels;
+  const node = document.createElement(name);
+  node.style.setProperty("--hue", Math.round(210 + (360 * all.indexOf(label)) / all.length) % 360);
+  return node;
 }
 
 function mark(tagger, words, label) {
-  const node = document.createElement("mark");
-  node.style.setProperty("--hue", hue(tagger, label));
+  const node = coloured("mark", tagger, label);
   node.dataset.label = label;
   const name = document.createElement("small");
   name.textContent = label;
@@ -26,51 +27,76 @@ function mark(tagger, words, label) {
   return node;
 }
 
+// One item a label: its name and how many entities have it.
+function legend(tagger, found) {
+  return tagger.config.labels.map((label) => {
+    const item = document.createElement("li");
+    const name = coloured("b", tagger, label);
+    name.textContent = label;
+    item.append(name, ` ${found.filter((one) => one === label).length}`);
+    return item;
+  });
+}
+
 async function show(tagger, value) {
   const began = performance.now();
   const sentences = tokenize(value);
   const tags = await tagger.tagBatch(sentences.map((tokens) => tokens.map((token) => token.text)));
-  const seconds = performance.now() - began;
+  const milliseconds = performance.now() - began;
   const nodes = [];
+  const found = [];
   let at = 0;
-  let count = 0;
   sentences.forEach((tokens, i) => {
     for (const { start, end, label } of entities(tags[i])) {
       const from = tokens[start].start;
       const to = tokens[end - 1].end;
       nodes.push(value.slice(at, from), mark(tagger, value.slice(from, to), label));
+      found.push(label);
       at = to;
-      count += 1;
     }
   });
-  result.replaceChildren(...nodes, value.slice(at));
+  result.replaceChildren(...nodes, ...(at < value.length ? [value.slice(at)] : []));
+  labels.replaceChildren(...legend(tagger, found));
   const words = sentences.reduce((sum, tokens) => sum + tokens.length, 0);
-  status.textContent = `${words} words, ${count} entities, ${seconds.toFixed(1)} ms`;
+  status.textContent = `${words} words in ${milliseconds.toFixed(1)} ms`;
 }
 
-try {
-  const tagger = await loadUrl(ort, new URL("./model/", import.meta.url), {
-    executionProviders: ["wasm"],
-  });
-  // One run at a time; after it, the latest text if that has changed.
-  let shown = null;
-  let busy = false;
-  const update = async () => {
-    if (busy) return;
-    busy = true;
-    try {
-      while (shown !== text.value) {
-        shown = text.value;
-        await show(tagger, shown);
-      }
-    } finally {
-      busy = false;
-    }
-  };
-  text.addEventListener("input", update);
-  await update();
-  globalThis.fastner = tagger; // for the console, and for test.mjs
-} catch (error) {
-  status.textContent = `The model could not be loaded: ${error.message}`;
+function fail(problem, error) {
+  document.body.dataset.state = "failed";
+  status.textContent = `${problem}: ${error.message}`;
   throw error;
 }
+
+const tagger = await loadUrl(ort, new URL("./model/", import.meta.url), {
+  executionProviders: ["wasm"],
+}).catch((error) => fail("The model could not be loaded", error));
+performance.mark("loaded"); // for worker.mjs
+
+// One run at a time; after it, the latest text if that has changed.
+let shown = null;
+let busy = false;
+async function update() {
+  if (busy) return;
+  busy = true;
+  try {
+    while (shown !== text.value) {
+      shown = text.value;
+      await show(tagger, shown);
+    }
+    document.body.dataset.state = "ready";
+  } catch (error) {
+    fail("This text could not be tagged", error);
+  } finally {
+    busy = false;
+  }
+}
+
+text.addEventListener("input", update);
+for (const example of document.querySelectorAll("button")) {
+  example.addEventListener("click", () => {
+    text.value = example.dataset.text;
+    update();
+  });
+}
+await update();
+globalThis.fastner = tagger; // for the console, and for test.mjs
