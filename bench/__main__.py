@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench import (
     comparison,
+    deployment,
     floor,
     growth,
     latency,
@@ -37,6 +38,7 @@ QUESTIONS = {
     "threads": threads,
     "growth": growth,
     "rivals": comparison,
+    "deployment": deployment,
 }
 
 

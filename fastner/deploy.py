@@ -146,12 +146,13 @@ def compare(
     """What exported directories cost, by name; the first is what the others lose against.
 
     dev: a CoNLL file with words and tags in these columns; None: the golden sentences of the
-    first export, which have no gold tags. Raises InputError and BundleError.
+    first export but for its long ones, without gold tags. Raises InputError and BundleError.
     """
     gold = None
     if dev is None:
         first = ExportedModel(next(iter(exports.values())))
-        sentences = [case["tokens"] for case in first.cases()]
+        tokens = (case["tokens"] for case in first.cases())
+        sentences = [words for words in tokens if len(words) <= 100]  # the padding would be most
     else:
         corpus = read_conll(dev, word_column=word_column, tag_column=tag_column)
         sentences, gold = corpus.sentences, corpus.converted(TagScheme.IOB2).tags

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ if not (ROOT / "bench" / "harness.py").is_file():
     pytest.skip("bench/ is not beside tests/", allow_module_level=True)
 sys.path.insert(0, str(ROOT))
 
-from bench import harness, micro, stages, words  # noqa: E402
+from bench import deployment, harness, micro, stages, words  # noqa: E402
 from bench.harness import Recorder, Timing, alternate, quantile  # noqa: E402
+from bench.rivals.client import Missing, Process  # noqa: E402
 from small import needs, write_corpus  # noqa: E402
 
 
@@ -155,6 +157,45 @@ def test_the_numpy_decoders_agree_with_the_crf():
         crf.marginals(emissions, lengths),
         atol=1e-6,
     )
+
+
+@pytest.mark.parametrize("runtime", deployment.RUNTIMES)
+def test_an_export_answers_alike_in_each_runtime(runtime, tmp_path):
+    pytest.importorskip("onnx", reason="exporting needs the train extra")
+    try:
+        command = deployment.RUNTIMES[runtime]()
+    except Missing as error:
+        pytest.skip(str(error))
+    from fastner.deploy import export_onnx
+    from fastner.verify import ExportedModel
+
+    export_onnx(ROOT / "tests" / "golden" / "bundle-1.0", tmp_path / "export")
+    sentences = [["Ada", "of", "Acme", "spoke", "."], [], ["Oslo", "😀"]]
+    wanted = ExportedModel(tmp_path / "export").tag_batch(sentences)
+    with closing(Process(runtime, command)) as process:
+        options = {"directory": str(tmp_path / "export"), "core": None}
+        said = process.ask("start", options=options)
+        assert said["load_seconds"] > 0 and said["versions"] and said["note"] == ""
+        process.ask("sentences", sentences=sentences)
+        for batch in (1, 32):
+            assert process.ask("tags", batch=batch)["tags"] == wanted
+            assert process.repeat(batch=batch)() > 0
+        with pytest.raises(RuntimeError, match=f"^{runtime}: "):
+            process.ask("dance")
+
+
+def test_deployment_ends_where_tags_change_that_must_not():
+    def case(variant, tag, by_batch=0):
+        return deployment.Case("Node", variant, None, [[tag]], {"changed_by_batch": by_batch})
+
+    first = case("float32", "O")
+    for fine in (first, case("int8", "B-X"), case("int8, LSTM int8", "B-X", by_batch=1)):
+        deployment._check(fine, first)
+        assert fine.values["changed"] == (fine is not first)
+    with pytest.raises(SystemExit, match="to tag as Node, float32, got other tags for 1"):
+        deployment._check(case("float32", "B-X"), first)
+    with pytest.raises(SystemExit, match="Node, int8 to tag sentences alike .* for 2: nothing"):
+        deployment._check(case("int8", "O", by_batch=2), first)
 
 
 def test_a_rival_answers_in_json_whatever_it_prints(tmp_path):

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,13 +33,13 @@ class Missing(Exception):
 
 
 class Process:
-    """A rival's process, bench.rivals.<name>; stop it with `close`."""
+    """A process that answers as `bench.rivals.worker` does; stop it with `close`."""
 
-    def __init__(self, name: str, python: str) -> None:
+    def __init__(self, name: str, command: Sequence[str]) -> None:
         self.name = name
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
         self._process = subprocess.Popen(
-            [python, "-m", f"bench.rivals.{name}"],
+            command,
             cwd=ROOT,
             env=os.environ | _QUIET_ON_THE_CPU,
             stdin=subprocess.PIPE,
@@ -61,12 +61,12 @@ class Process:
             line = ""
         if not line:
             self._errors.seek(0)
-            raise RuntimeError(f"rival {self.name} ended: {self._errors.read()[-1500:]}")
+            raise RuntimeError(f"{self.name} ended: {self._errors.read()[-1500:]}")
         answer = json.loads(line)
         if "missing" in answer:
             raise Missing(answer["missing"])
         if "error" in answer:
-            raise RuntimeError(f"rival {self.name}: {answer['error']}")
+            raise RuntimeError(f"{self.name}: {answer['error']}")
         return answer
 
     def repeat(self, do: str = "run", **request: Any) -> Repeat:
@@ -93,7 +93,7 @@ def rival(name: str, **options: Any) -> Iterator[tuple[Process, dict[str, Any]]]
     for python in dict.fromkeys(PYTHONS):
         if not Path(python).exists():
             continue
-        process = Process(name, python)
+        process = Process(f"rival {name}", [python, "-m", f"bench.rivals.{name}"])
         try:
             said = process.ask("start", options=options)
         except Missing as error:
