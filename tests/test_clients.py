@@ -94,6 +94,17 @@ def test_chromium_gives_the_golden_tags(export):
     assert " 0 differences" in line and int(line.split(": ")[1].split()[0]) >= 500
 
 
+@pytest.mark.parametrize("form", [{"name": "fastner-onnx", "version": 2}, {"name": "x"}, None])
+def test_javascript_refuses_another_format(form):
+    script = f"""
+        import {{ Tagger }} from {json.dumps((CLIENTS / "node/fastner.mjs").as_uri())};
+        try {{ new Tagger(null, null, {json.dumps({"format": form})}, null); }}
+        catch (error) {{ console.log(error.message); }}"""
+    said = node("--input-type=module", "-e", script)
+    assert said.startswith("expected config.json of format fastner-onnx 1, got ")
+    assert "export the model again" in said
+
+
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="exceptions of Unicode 14 and 15")
 def test_every_code_point_has_the_same_forms_and_case(tmp_path):
     """Alone, in company, and around a capital sigma, whose lower case depends on its place."""

@@ -522,6 +522,13 @@ def test_the_client_of_the_documentation(export, monkeypatch):
         assert client["tag"](case["tokens"]) == tags
 
 
+def test_the_documentation_names_every_key(export):
+    page = (DOCS / "onnx.md").read_text(encoding="utf-8")
+    names = set(re.findall(r"`(\w+)`", page[page.index("## The other files") :]))
+    assert names >= json.loads((export / "config.json").read_bytes()).keys()
+    assert names >= {key for case in cases_of(export) for key in case}
+
+
 # --- the embedded model ------------------------------------------------------------------------
 
 
