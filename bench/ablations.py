@@ -1,9 +1,11 @@
 """Which choices of the training recipe pay: trains variants and prints their dev scores.
 
-    python bench/ablations.py --results ablations.jsonl base variational hidden128 …
+    python bench/ablations.py --results ablations.jsonl default no-variants hidden128 …
 
-Each line of the results holds variant, seed, dev entity F1 (through the exported graphs), the best
-epoch and seconds per epoch; finished lines are not run again, so an interrupted study goes on.
+Each line of the results holds variant, seed, dev entity F1 (through the exported graphs) of all
+entities and of those whose words are no entity of the training corpus ("unseen"), the best epoch
+and seconds per epoch; finished lines are not run again, so an interrupted study goes on. Each
+variant changes the default recipe in one place; --taggings adds what `cross_fit` wrote.
 """
 
 from __future__ import annotations
@@ -14,71 +16,136 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import mean, stdev
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastner.corpus import Corpus
 
 VARIANTS = {
-    "base": {},
-    "variational": {"variational": True},
-    "hidden128": {"hidden": (128,)},
-    "characters50": {"character_hidden": (50,), "character_width": 30},
-    "batch16": {"batch_sentences": 16, "learning_rate": 1e-3},
-    "rate2": {"learning_rate": 2e-3},
-    "dropout40": {"dropout": 0.4},
-    "unknown50": {"unknown_rate": 0.5},
-    "frozen": {"tune_vectors": False},
-    "no-clusters": {"clusters": False},
+    "default": {},
+    "no-recurrent-dropout": {"recurrent_dropout": 0.0},
+    "no-variants": {"variant_rate": 0.0},
+    "constant-rate": {"schedule": "constant", "learning_rate": 1e-3},
     "no-average": {"average": 0.0},
+    "no-unknown": {"unknown_rate": 0.0},
+    "no-clusters": {"clusters": False},
     "no-case": {"case_width": 0},
+    "frozen": {"tune_vectors": False},
+    "batch16": {"batch_sentences": 16, "learning_rate": 1.5e-3},
+    "characters50": {"character_hidden": (50,)},
+    "hidden128": {"hidden": (128,)},
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("variants", nargs="+", choices=sorted(VARIANTS))
+    parser.add_argument(
+        "variants",
+        nargs="*",
+        metavar="VARIANT",
+        help=f"out of {', '.join(VARIANTS)}; without any, print the table of the results",
+    )
     parser.add_argument("--results", type=Path, required=True)
     parser.add_argument("--corpus", type=Path, default=Path("../shared/data/conll2003"))
     parser.add_argument("--vectors", default="glove-6b-50d")
+    parser.add_argument("--taggings", type=Path, help="what fastner crossfit wrote")
+    parser.add_argument("--models", type=Path, help="keep the models in this folder")
     parser.add_argument("--max-words", type=int, default=145_000)
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=25)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     options = parser.parse_args()
-
-    import fastner
-    from fastner.bundle import read_bundle
-
-    lines = options.results.read_text().splitlines() if options.results.exists() else []
-    done = {(row["variant"], row["seed"], row["epochs"]) for row in map(json.loads, lines)}
+    if unknown := set(options.variants) - set(VARIANTS):
+        parser.error(f"expected variants out of {', '.join(VARIANTS)}, got {', '.join(unknown)}")
+    rows = _rows(options.results)
+    done = {(row["variant"], row["seed"], row["epochs"]) for row in rows}
     for seed in options.seeds:
         for variant in options.variants:
-            if (variant, seed, options.epochs) in done:
+            name = variant if options.taggings is None else f"{variant}, taught"
+            if (name, seed, options.epochs) in done:
                 continue
-            began = time.perf_counter()
-            with tempfile.TemporaryDirectory() as folder:
-                scores = fastner.train(
-                    options.corpus / "train.txt",
-                    options.corpus / "valid.txt",
-                    vectors=options.vectors,
-                    output=Path(folder) / "model",
-                    max_words=options.max_words,
-                    seed=seed,
-                    epochs=options.epochs,
-                    progress=lambda p, v=variant: p.dev
-                    and print(v, p.epoch, f"{p.dev.f1:.4f}", file=sys.stderr),
-                    **VARIANTS[variant],
-                )
-                training = read_bundle(Path(folder) / "model").manifest.training
-            row = {
-                "variant": variant,
-                "seed": seed,
-                "epochs": options.epochs,
-                "f1": round(scores.f1, 5),
-                "best_epoch": training["best_epoch"],
-                "seconds_per_epoch": round(
-                    (time.perf_counter() - began) / training["epochs"], 1
-                ),
-            }
+            with tempfile.TemporaryDirectory() as scratch:
+                model = (options.models or Path(scratch)) / f"{variant}-{seed}"
+                row = {"variant": name, "seed": seed, "epochs": options.epochs}
+                row |= _trained(options, variant, seed, model)
             with options.results.open("a") as file:
                 print(json.dumps(row), file=file)
             print(json.dumps(row), flush=True)
+    if not options.variants:
+        _print_table(rows)
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def _trained(options: argparse.Namespace, variant: str, seed: int, model: Path) -> dict[str, Any]:
+    """Trains the variant at `model`; its dev scores in points, best epoch and seconds an epoch."""
+    import fastner
+    from fastner.corpus import read_conll
+    from fastner.tags import TagScheme
+
+    def show(progress: Any) -> None:
+        if progress.dev is not None:
+            print(variant, seed, progress.epoch, f"{progress.dev.f1:.4f}", file=sys.stderr)
+
+    train, dev = options.corpus / "train.txt", options.corpus / "valid.txt"
+    began = time.perf_counter()
+    scores = fastner.train(
+        train,
+        dev,
+        vectors=options.vectors,
+        output=model,
+        taggings=options.taggings,
+        max_words=options.max_words,
+        seed=seed,
+        epochs=options.epochs,
+        progress=show,
+        **VARIANTS[variant],
+    )
+    seconds = time.perf_counter() - began
+    known, corpus = (read_conll(path).converted(TagScheme.IOB2) for path in (train, dev))
+    with fastner.load(model) as tagger:
+        unseen = unseen_f1(known, corpus, tagger.tag_batch(corpus.sentences))
+        training = tagger.manifest.training
+    return {
+        "f1": round(100 * scores.f1, 3),
+        "unseen": round(100 * unseen, 3),
+        "best_epoch": training["best_epoch"],
+        "seconds_per_epoch": round(seconds / training["epochs"], 1),
+    }
+
+
+def unseen_f1(known: Corpus, corpus: Corpus, predicted: list[list[str]]) -> float:
+    """Entity F1 of predicted tags on the entities whose words, in any case, are none of `known`."""
+    from fastner.tags import spans_of
+
+    def entities(sentences: list[list[str]], tags: list[list[str]]) -> set[tuple[Any, ...]]:
+        return {
+            (i, span, " ".join(words[span.start : span.end]).lower())
+            for i, (words, row) in enumerate(zip(sentences, tags, strict=True))
+            for span in spans_of(row)
+        }
+
+    names = {name for _, _, name in entities(known.sentences, known.tags)}
+    gold, found = (
+        {entity for entity in entities(corpus.sentences, tags) if entity[2] not in names}
+        for tags in (corpus.tags, predicted)
+    )
+    return 2 * len(gold & found) / max(1, len(gold) + len(found))
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    """Mean and standard deviation over seeds, in Markdown."""
+    print("| variant | epochs | seeds | dev F1 | unseen entities |\n|---|---|---|---|---|")
+    for variant, epochs in dict.fromkeys((row["variant"], row["epochs"]) for row in rows):
+        of = [row for row in rows if (row["variant"], row["epochs"]) == (variant, epochs)]
+        figures = []
+        for key in ("f1", "unseen"):
+            values = [row[key] for row in of]
+            spread = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
+            figures.append(f"{mean(values):.2f}{spread}")
+        print(f"| {variant} | {epochs} | {len(of)} | {' | '.join(figures)} |")
 
 
 if __name__ == "__main__":

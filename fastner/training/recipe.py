@@ -8,18 +8,24 @@ from typing import Any
 from fastner.errors import InputError
 from fastner.tags import TagScheme
 
+SCHEDULES = ("constant", "cosine")
+
 
 @dataclass(frozen=True)
 class Recipe:
     """The network and how it is trained; `preset` gives the two that are kept.
 
-    Widths count units per direction. `learning_rate` falls as rate / (1 + decay * epoch).
-    `average` is the decay per step of the moving average of the weights that is evaluated and
-    exported (Polyak & Juditsky 1992), 0 for none. `unknown_rate` is the share of the words seen
-    at most twice in training whose vector is replaced by the unknown word's, so that it is learnt
-    (Lample et al. 2016). `variant_rate` is the share of the sentences that an epoch shows in lower
-    case, in upper case or with typographic noise (`augment`). `patience` counts epochs without a
-    better dev F1.
+    Widths count units per direction. `dropout` is of what the LSTMs and the dense layers read,
+    token by token; `recurrent_dropout` of the LSTMs' states on their way to the next token, the
+    same units for a whole sentence (Gal & Ghahramani 2016). `unknown_rate` is the share of the
+    words seen at most twice in training whose vector is replaced by the unknown word's, so that it
+    is learnt (Lample et al. 2016). `variant_rate` is the share of the sentences that an epoch shows
+    in lower case, in upper case or with typographic noise (`augment`). `taught_rate` is the share
+    of the sentences whose tags an epoch draws from the taggings that `train` is given, if any.
+    `schedule` is "constant", or "cosine" for a learning rate that falls to 0 over `epochs`
+    (Loshchilov & Hutter 2017). `average` is the decay per step of the moving average of the weights
+    that is evaluated and exported (Polyak & Juditsky 1992), 0 for none. `patience` counts epochs
+    without a better dev F1.
     """
 
     scheme: TagScheme = TagScheme.BIOES
@@ -32,18 +38,19 @@ class Recipe:
     hidden: tuple[int, ...] = (96,)
     dense: tuple[int, ...] = ()
     dropout: float = 0.5
-    variational: bool = False
+    recurrent_dropout: float = 0.25
     tune_vectors: bool = True
     unknown_rate: float = 0.2
-    variant_rate: float = 0.0
+    variant_rate: float = 0.15
+    taught_rate: float = 0.5
     batch_sentences: int = 32
     optimizer: str = "adam"
-    learning_rate: float = 1.5e-3
-    decay: float = 0.08
+    learning_rate: float = 2e-3
+    schedule: str = "cosine"
     clip: float = 5.0
     average: float = 0.999
     epochs: int = 30
-    patience: int = 6
+    patience: int = 10
 
     def __post_init__(self) -> None:
         if self.scheme not in (TagScheme.BIOES, TagScheme.IOB2):
@@ -65,7 +72,16 @@ class Recipe:
         ):
             if getattr(self, name) < 1:
                 raise InputError(f"expected {name} of at least 1, got {getattr(self, name)!r}")
-        for name in ("dropout", "unknown_rate", "variant_rate", "average"):
+        if self.schedule not in SCHEDULES:
+            raise InputError(f"expected schedule out of {SCHEDULES}, got {self.schedule!r}")
+        for name in (
+            "dropout",
+            "recurrent_dropout",
+            "unknown_rate",
+            "variant_rate",
+            "taught_rate",
+            "average",
+        ):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"expected 0 <= {name} < 1, got {getattr(self, name)!r}")
 
@@ -99,11 +115,12 @@ PRESETS = {
         hidden=(20, 20, 20, 20, 20),
         dense=(40, 40, 40, 40),
         dropout=0.0,
+        recurrent_dropout=0.0,
         tune_vectors=False,
         unknown_rate=0.0,
         batch_sentences=256,
         learning_rate=1e-3,
-        decay=0.0,
+        schedule="constant",
         clip=0.0,
         average=0.0,
         epochs=400,
