@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--taggings", type=Path, help="what fastner crossfit wrote")
     parser.add_argument("--models", type=Path, help="keep the models in this folder")
     parser.add_argument("--max-words", type=int, default=145_000)
-    parser.add_argument("--epochs", type=int, default=25)
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     options = parser.parse_args()
     if unknown := set(options.variants) - set(VARIANTS):
@@ -61,11 +61,11 @@ def main() -> None:
     done = {(row["variant"], row["seed"], row["epochs"]) for row in rows}
     for seed in options.seeds:
         for variant in options.variants:
-            name = variant if options.taggings is None else f"{variant}, taught"
+            name = variant if options.taggings is None else f"{variant}-taught"
             if (name, seed, options.epochs) in done:
                 continue
             with tempfile.TemporaryDirectory() as scratch:
-                model = (options.models or Path(scratch)) / f"{variant}-{seed}"
+                model = (options.models or Path(scratch)) / f"{name}-{seed}"
                 row = {"variant": name, "seed": seed, "epochs": options.epochs}
                 row |= _trained(options, variant, seed, model)
             with options.results.open("a") as file:
