@@ -15,9 +15,11 @@ if not (ROOT / "bench" / "harness.py").is_file():
     pytest.skip("bench/ is not beside tests/", allow_module_level=True)
 sys.path.insert(0, str(ROOT))
 
-from bench import deployment, harness, micro, stages, words  # noqa: E402
+from bench import ablations, deployment, harness, micro, stages, words  # noqa: E402
 from bench.harness import Recorder, Timing, alternate, quantile  # noqa: E402
 from bench.rivals.client import Missing, Process  # noqa: E402
+from fastner.corpus import Corpus  # noqa: E402
+from fastner.tags import TagScheme  # noqa: E402
 from small import needs, write_corpus  # noqa: E402
 
 
@@ -249,3 +251,19 @@ def test_robustness_in_one_table(tmp_path):
     for row, f1 in zip(rows[1:], others, strict=True):
         assert f1 < clean
         assert float(row[4]) == pytest.approx(f1 - clean, abs=0.011)
+
+
+def test_f1_of_entities_that_training_did_not_hold():
+    def corpus(*rows):
+        sentences = [[word for word, _ in row] for row in rows]
+        tags = [[tag for _, tag in row] for row in rows]
+        return Corpus(sentences, tags, TagScheme.IOB2, [0], "made-up")
+
+    known = corpus([("Oslo", "B-LOC"), ("rains", "O")])
+    dev = corpus(
+        [("OSLO", "B-LOC"), ("and", "O"), ("Quito", "B-LOC")], [("Ada", "B-PER"), ("Noor", "B-PER")]
+    )
+    predicted = [["O", "O", "B-LOC"], ["B-PER", "I-PER"]]
+    # of Quito, Ada and Noor one is found, beside the wrong "Ada Noor"; OSLO is known, in any case
+    assert ablations.unseen_f1(known, dev, predicted) == 2 * 1 / (3 + 2)
+    assert ablations.unseen_f1(dev, dev, dev.tags) == 0.0
