@@ -5,7 +5,7 @@
 Each line of the results holds variant, seed, dev entity F1 (through the exported graphs) of all
 entities and of those whose words are no entity of the training corpus ("unseen"), the best epoch
 and seconds per epoch; finished lines are not run again, so an interrupted study goes on. Each
-variant changes the default recipe in one place; --taggings adds what `cross_fit` wrote.
+variant changes the default recipe in one place.
 """
 
 from __future__ import annotations
@@ -49,7 +49,6 @@ def main() -> None:
     parser.add_argument("--results", type=Path, required=True)
     parser.add_argument("--corpus", type=Path, default=Path("../shared/data/conll2003"))
     parser.add_argument("--vectors", default="glove-6b-50d")
-    parser.add_argument("--taggings", type=Path, help="what fastner crossfit wrote")
     parser.add_argument("--models", type=Path, help="keep the models in this folder")
     parser.add_argument("--max-words", type=int, default=145_000)
     parser.add_argument("--epochs", type=int, default=30)
@@ -61,12 +60,11 @@ def main() -> None:
     done = {(row["variant"], row["seed"], row["epochs"]) for row in rows}
     for seed in options.seeds:
         for variant in options.variants:
-            name = variant if options.taggings is None else f"{variant}-taught"
-            if (name, seed, options.epochs) in done:
+            if (variant, seed, options.epochs) in done:
                 continue
             with tempfile.TemporaryDirectory() as scratch:
-                model = (options.models or Path(scratch)) / f"{name}-{seed}"
-                row = {"variant": name, "seed": seed, "epochs": options.epochs}
+                model = (options.models or Path(scratch)) / f"{variant}-{seed}"
+                row = {"variant": variant, "seed": seed, "epochs": options.epochs}
                 row |= _trained(options, variant, seed, model)
             with options.results.open("a") as file:
                 print(json.dumps(row), file=file)
@@ -96,7 +94,6 @@ def _trained(options: argparse.Namespace, variant: str, seed: int, model: Path) 
         dev,
         vectors=options.vectors,
         output=model,
-        taggings=options.taggings,
         max_words=options.max_words,
         seed=seed,
         epochs=options.epochs,

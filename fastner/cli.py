@@ -1,4 +1,4 @@
-"""The command line `fastner`: tag, evaluate, info, plot, train, crossfit, export, verify.
+"""The command line `fastner`: tag, evaluate, info, plot, train, export, verify.
 
 It is the only module that prints.
 
@@ -179,10 +179,32 @@ def _parser() -> argparse.ArgumentParser:
         "train a model from CoNLL files and word vectors",
         "Needs the train extra. Ctrl-C ends training and saves the best model so far.",
     )
-    _add_learning(train, output="where to save the model", metavar="DIR")
+    for name, metavar, help in (
+        ("--train", "F", "the corpus to learn from, in CoNLL columns and any tag scheme"),
+        ("--dev", "F", "the corpus that decides when to stop and which weights to keep"),
+        ("--vectors", "V", "glove-6b-50d (glove extra), or a file: GloVe, word2vec, gensim .kv"),
+        ("--output", "DIR", "where to save the model"),
+    ):
+        train.add_argument(name, metavar=metavar, required=True, help=help)
     train.add_argument(
-        "--taggings", metavar="F", help="what crossfit wrote of --train, to learn from as well"
+        "--preset",
+        choices=("default", "notebook"),
+        default="default",
+        help="the recipe to start from (default: %(default)s)",
     )
+    train.add_argument(
+        "--set",
+        type=_assignment,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change a choice of the recipe; VALUE is JSON or a plain word, as in hidden=[200] or "
+        "optimizer=adam (repeatable)",
+    )
+    train.add_argument(
+        "--epochs", type=_positive, metavar="N", help="the most epochs (default: the recipe's)"
+    )
+    train.add_argument("--seed", type=int, default=1, metavar="S", help="(default: %(default)s)")
     train.add_argument(
         "--resume", action="store_true", help="go on with the interrupted run of this output"
     )
@@ -191,6 +213,12 @@ def _parser() -> argparse.ArgumentParser:
         choices=("own", "tfa"),
         default="own",
         help="likelihood: fastner's or that of tensorflow-addons (default: %(default)s)",
+    )
+    train.add_argument(
+        "--max-words",
+        type=_positive,
+        metavar="N",
+        help="keep the first N word vectors (default: all)",
     )
     train.add_argument(
         "--vector-dtype",
@@ -205,16 +233,7 @@ def _parser() -> argparse.ArgumentParser:
         help="licence of the model, kept in it (default: %(default)s)",
     )
     train.add_argument("--description", default="", metavar="TEXT", help="kept in the model")
-
-    crossfit = command(
-        _crossfit,
-        "tag a training corpus by models that have not seen the sentence, for train --taggings",
-        "Trains one model a fold. An interrupted run goes on where it was. Needs the train extra.",
-    )
-    _add_learning(crossfit, output="where to save the taggings, JSON lines", metavar="F")
-    crossfit.add_argument(
-        "--folds", type=_positive, default=5, metavar="N", help="(default: %(default)s)"
-    )
+    _add_columns(train)
 
     export = command(
         _export, "write a model as ONNX for other runtimes", "Needs the train extra."
@@ -251,42 +270,6 @@ def _parser() -> argparse.ArgumentParser:
     verify = command(_verify, "replay an export's golden file with onnxruntime")
     verify.add_argument("directory", metavar="DIR", help="what fastner export wrote")
     return parser
-
-
-def _add_learning(parser: argparse.ArgumentParser, *, output: str, metavar: str) -> None:
-    for name, metavar, help in (
-        ("--train", "F", "the corpus to learn from, in CoNLL columns and any tag scheme"),
-        ("--dev", "F", "the corpus that decides when to stop and which weights to keep"),
-        ("--vectors", "V", "glove-6b-50d (glove extra), or a file: GloVe, word2vec, gensim .kv"),
-        ("--output", metavar, output),
-    ):
-        parser.add_argument(name, metavar=metavar, required=True, help=help)
-    parser.add_argument(
-        "--preset",
-        choices=("default", "notebook"),
-        default="default",
-        help="the recipe to start from (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--set",
-        type=_assignment,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="change a choice of the recipe; VALUE is JSON or a plain word, as in hidden=[200] or "
-        "optimizer=adam (repeatable)",
-    )
-    parser.add_argument(
-        "--epochs", type=_positive, metavar="N", help="the most epochs (default: the recipe's)"
-    )
-    parser.add_argument("--seed", type=int, default=1, metavar="S", help="(default: %(default)s)")
-    parser.add_argument(
-        "--max-words",
-        type=_positive,
-        metavar="N",
-        help="keep the first N word vectors (default: all)",
-    )
-    _add_columns(parser)
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
@@ -679,56 +662,33 @@ def _print_rows(rows: dict[str, Any]) -> None:
 def _train(args: argparse.Namespace) -> None:
     from fastner.scoring import format_scores
     from fastner.training import train
-
-    with _display() as progress:
-        scores = train(
-            args.train,
-            args.dev,
-            taggings=args.taggings,
-            crf=args.crf,
-            resume=args.resume,
-            vector_dtype=args.vector_dtype,
-            license=args.license,
-            description=args.description,
-            progress=progress,
-            **_learning(args),
-        )
-    print(f"saved {_plain(args.output)}; its scores on dev:", file=sys.stderr)
-    print(_plain(format_scores(scores)))
-
-
-def _crossfit(args: argparse.Namespace) -> None:
-    from fastner.training import cross_fit
-
-    with _display() as progress:
-        cross_fit(
-            args.train,
-            args.dev,
-            folds=args.folds,
-            progress=lambda fold, p: progress(p),
-            **_learning(args),
-        )
-    print(f"saved {_plain(args.output)}", file=sys.stderr)
-
-
-def _learning(args: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of `_add_learning` as `train` and `cross_fit` take them."""
     from fastner.training.recipe import preset
 
     recipe = preset(args.preset)
     choices = {name: _choice(recipe, name, value) for name, value in args.set}
     if args.epochs is not None:
         choices["epochs"] = args.epochs
-    return {
-        "vectors": args.vectors,
-        "output": args.output,
-        "preset": args.preset,
-        "seed": args.seed,
-        "max_words": args.max_words,
-        "word_column": args.word_column,
-        "tag_column": args.tag_column,
-        **choices,
-    }
+    with _display() as progress:
+        scores = train(
+            args.train,
+            args.dev,
+            vectors=args.vectors,
+            output=args.output,
+            preset=args.preset,
+            crf=args.crf,
+            seed=args.seed,
+            resume=args.resume,
+            max_words=args.max_words,
+            vector_dtype=args.vector_dtype,
+            word_column=args.word_column,
+            tag_column=args.tag_column,
+            license=args.license,
+            description=args.description,
+            progress=progress,
+            **choices,
+        )
+    print(f"saved {_plain(args.output)}; its scores on dev:", file=sys.stderr)
+    print(_plain(format_scores(scores)))
 
 
 def _choice(recipe: Any, name: str, value: Any) -> Any:

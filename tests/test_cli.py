@@ -513,10 +513,7 @@ def training(monkeypatch):
             progress(Progress(epoch, 2, 2, 2, 2.5, 1234.5, 59.9, 0.5, scores))
         return scores
 
-    def cross_fit(*args, progress, **options):
-        train(*args, progress=lambda p: progress(0, p), **options)
-
-    fake.train, fake.cross_fit = train, cross_fit
+    fake.train = train
     monkeypatch.setitem(sys.modules, "fastner.training", fake)
     monkeypatch.setitem(sys.modules, "fastner.training.recipe", recipes())
     return fake
@@ -541,7 +538,6 @@ def test_train(run, training):
                 "vectors": "v",
                 "output": "o",
                 "preset": "default",
-                "taggings": None,
                 "crf": "own",
                 "seed": 1,
                 "resume": False,
@@ -565,7 +561,6 @@ def test_train_choices(run, training):
     more = ["--epochs", "7", "--seed", "5", "--resume", "--crf", "tfa", "--max-words", "10"]
     more += ["--vector-dtype", "int8", "--license", "MIT", "--description", "d"]
     more += ["--word-column", "1", "--tag-column", "-2", "--preset", "notebook"]
-    more += ["--taggings", "t"]
     assert run(*TRAIN, *args, *more)[0] == 0
     options = training.calls[0][1]
     expected = {
@@ -585,7 +580,6 @@ def test_train_choices(run, training):
         "word_column": 1,
         "tag_column": -2,
         "preset": "notebook",
-        "taggings": "t",
         "license": "MIT",
         "description": "d",
     }
@@ -618,25 +612,6 @@ def test_assignments_need_a_name(run, training):
         code, _, err = run(*TRAIN, "--set", text)
         assert code == 2
         assert "expected NAME=VALUE" in err
-
-
-def test_crossfit(run, training):
-    code, out, err = run("crossfit", *TRAIN[1:], "--folds", "3", "--set", "hidden=[128]")
-    assert (code, out) == (0, "")
-    assert [line.split("  ")[0] for line in err.splitlines()] == ["epoch 1/2", "epoch 2/2", "saved o"]
-    ((args, options),) = training.calls
-    assert args == ("a", "b")
-    assert options == {
-        "vectors": "v",
-        "output": "o",
-        "preset": "default",
-        "folds": 3,
-        "seed": 1,
-        "max_words": None,
-        "word_column": 0,
-        "tag_column": -1,
-        "hidden": (128,),
-    }
 
 
 def test_presets_are_those_of_the_recipes(run, training):

@@ -7,7 +7,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its start-up notices are n
 from fastner.errors import DependencyError
 
 try:
-    from fastner.training.crossfit import cross_fit
     from fastner.training.train import Progress, train
 except ModuleNotFoundError as error:
     raise DependencyError(
@@ -15,4 +14,4 @@ except ModuleNotFoundError as error:
         "run pip install 'fastner-crf[train]'"
     ) from None
 
-__all__ = ["Progress", "cross_fit", "train"]
+__all__ = ["Progress", "train"]

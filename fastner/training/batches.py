@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +26,7 @@ class Batch(NamedTuple):
 
 
 class Examples:
-    """A corpus encoded once, cut into batches as often as needed.
+    """A corpus encoded once, cut into batches as often as needed; immutable.
 
     varied: also encode every sentence in lower case, in upper case and with typographic noise, so
     that `epoch` can take one of these in its place.
@@ -53,15 +53,14 @@ class Examples:
         self._variants = len(variants)
         self._tokens = encoded.tokens  # of all variants, one after the other
         self._ends = np.cumsum(self.lengths)
-        self._tag_id = {tag: i for i, tag in enumerate(tags)}
+        tag_id = {tag: i for i, tag in enumerate(tags)}
         try:
-            self._tag_ids = [self._ids(sentence) for sentence in corpus.tags]
+            self._tag_ids = np.array([tag_id[t] for s in corpus.tags for t in s], np.int32)
         except KeyError as error:
             raise InputError(
                 f"{corpus.path}: expected the labels of the training corpus, got the tag "
                 f"{error.args[0]!r}; add sentences with it to the training corpus"
             ) from None
-        self._taggings: list[tuple[list[NDArray[np.int32]], NDArray[np.float64]]] = []
         rows = self.words.vector_rows
         self.word_vectors = np.where((rows >= 0)[:, None], vectors[rows], unknown)
         clean = encoded.tokens[: self._ends[-1]] if len(self) else encoded.tokens
@@ -79,19 +78,6 @@ class Examples:
         found[found] = training_rows[place[found]] == rows[found]
         self.offset_rows[found] = place[found] + UNKNOWN_OFFSET + 1
 
-    def teach(self, taggings: Sequence[Sequence[tuple[Sequence[str], float]]]) -> None:
-        """Gives every sentence other taggings, with probabilities, that `epoch` may draw.
-
-        The tags are in the scheme of the corpus and of its labels.
-        """
-        self._taggings = [
-            ([self._ids(tags) for tags, _ in rows], np.cumsum([p for _, p in rows]))
-            for rows in taggings
-        ]
-
-    def _ids(self, tags: Sequence[str]) -> NDArray[np.int32]:
-        return np.array([self._tag_id[tag] for tag in tags], np.int32)
-
     def epoch(
         self,
         size: int,
@@ -100,12 +86,10 @@ class Examples:
         unknown_rate: float,
         unknown: NDArray,
         variant_rate: float = 0.0,
-        taught_rate: float = 0.0,
     ) -> Iterator[Batch]:
         """All sentences once in random batches of like length, rare words at times unknown.
 
-        variant_rate: the share of the sentences that come as one of their variants. taught_rate:
-        the share whose tags are drawn from their other taggings, by probability.
+        variant_rate: the share of the sentences that come as one of their variants.
         """
         jitter = rng.uniform(-2.0, 2.0, len(self))  # so that batches differ between epochs
         cuts = self._cut(np.argsort(self.lengths + jitter, kind="stable"), size)
@@ -113,13 +97,8 @@ class Examples:
         if variant_rate:
             varied = rng.random(len(self)) < variant_rate
             variants[varied] = rng.integers(1, self._variants, np.count_nonzero(varied))
-        tag_ids = list(self._tag_ids)
-        if taught_rate:
-            for i in np.flatnonzero(rng.random(len(self)) < taught_rate):
-                rows, cumulative = self._taggings[i]
-                tag_ids[i] = rows[int(np.searchsorted(cumulative[:-1], rng.random(), "right"))]
         for index in rng.permutation(len(cuts)):
-            batch = self.batch(cuts[index], variants[cuts[index]], tag_ids)
+            batch = self.batch(cuts[index], variants[cuts[index]])
             if unknown_rate:
                 rare = self.word_counts[batch.words] <= 2
                 rare &= rng.random(len(rare)) < unknown_rate
@@ -136,27 +115,20 @@ class Examples:
         return [order[i : i + size] for i in range(0, len(order), size)]
 
     def batch(
-        self,
-        sentences: NDArray[np.int64],
-        variants: NDArray[np.int64] | None = None,
-        tag_ids_of: Sequence[NDArray[np.int32]] | None = None,
+        self, sentences: NDArray[np.int64], variants: NDArray[np.int64] | None = None
     ) -> Batch:
         """The batch of these sentences, as long as its longest and no longer.
 
-        variants: int64 [B], which variant of each; tag_ids_of: the tags of every sentence of the
-        corpus. None: as the corpus has them.
+        variants: int64 [B], which variant of each; None: all as they stand in the corpus.
         """
-        if tag_ids_of is None:
-            tag_ids_of = self._tag_ids
         lengths = self.lengths[sentences]
         ends = self._ends[sentences]
-        if variants is not None:
-            ends = ends + variants * self._ends[-1]
+        token_ends = ends if variants is None else ends + variants * self._ends[-1]
         shape = len(sentences), int(lengths.max())
         tokens, tag_ids = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
-        for row, (sentence, length, end) in enumerate(zip(sentences, lengths, ends, strict=True)):
-            tokens[row, :length] = self._tokens[end - length : end]
-            tag_ids[row, :length] = tag_ids_of[sentence]
+        for row, (length, end, token_end) in enumerate(zip(lengths, ends, token_ends, strict=True)):
+            tokens[row, :length] = self._tokens[token_end - length : token_end]
+            tag_ids[row, :length] = self._tag_ids[end - length : end]
         valid = np.arange(shape[1]) < lengths[:, None]
         words, tokens[valid] = np.unique(tokens[valid], return_inverse=True)
         longest = int(self.words.character_lengths[words].max())

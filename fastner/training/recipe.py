@@ -20,12 +20,10 @@ class Recipe:
     same units for a whole sentence (Gal & Ghahramani 2016). `unknown_rate` is the share of the
     words seen at most twice in training whose vector is replaced by the unknown word's, so that it
     is learnt (Lample et al. 2016). `variant_rate` is the share of the sentences that an epoch shows
-    in lower case, in upper case or with typographic noise (`augment`). `taught_rate` is the share
-    of the sentences whose tags an epoch draws from the taggings that `train` is given, if any.
-    `schedule` is "constant", or "cosine" for a learning rate that falls to 0 over `epochs`
-    (Loshchilov & Hutter 2017). `average` is the decay per step of the moving average of the weights
-    that is evaluated and exported (Polyak & Juditsky 1992), 0 for none. `patience` counts epochs
-    without a better dev F1.
+    in lower case, in upper case or with typographic noise (`augment`). `schedule` is "constant", or
+    "cosine" for a learning rate that falls to 0 over `epochs` (Loshchilov & Hutter 2017). `average`
+    is the decay per step of the moving average of the weights that is evaluated and exported
+    (Polyak & Juditsky 1992), 0 for none. `patience` counts epochs without a better dev F1.
     """
 
     scheme: TagScheme = TagScheme.BIOES
@@ -42,7 +40,6 @@ class Recipe:
     tune_vectors: bool = True
     unknown_rate: float = 0.2
     variant_rate: float = 0.15
-    taught_rate: float = 0.5
     batch_sentences: int = 32
     optimizer: str = "adam"
     learning_rate: float = 2e-3
@@ -74,14 +71,8 @@ class Recipe:
                 raise InputError(f"expected {name} of at least 1, got {getattr(self, name)!r}")
         if self.schedule not in SCHEDULES:
             raise InputError(f"expected schedule out of {SCHEDULES}, got {self.schedule!r}")
-        for name in (
-            "dropout",
-            "recurrent_dropout",
-            "unknown_rate",
-            "variant_rate",
-            "taught_rate",
-            "average",
-        ):
+        rates = ("dropout", "recurrent_dropout", "unknown_rate", "variant_rate", "average")
+        for name in rates:
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"expected 0 <= {name} < 1, got {getattr(self, name)!r}")
 
@@ -118,6 +109,7 @@ PRESETS = {
         recurrent_dropout=0.0,
         tune_vectors=False,
         unknown_rate=0.0,
+        variant_rate=0.0,
         batch_sentences=256,
         learning_rate=1e-3,
         schedule="constant",

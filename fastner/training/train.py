@@ -35,7 +35,6 @@ from fastner.training.export import check_parity, sentences_graph, words_graph
 from fastner.training.lexicons import Lexicon, brown_clusters
 from fastner.training.network import Network
 from fastner.training.recipe import Recipe, preset as preset_recipe
-from fastner.training.taggings import read_taggings
 from fastner.training.vectors import load_vectors
 from fastner.vocab import Vocabulary
 
@@ -73,7 +72,6 @@ def train(
     crf: str = "own",
     seed: int = 1,
     resume: bool = False,
-    taggings: str | Path | None = None,
     max_words: int | None = None,
     vector_dtype: str = "float32",
     word_column: int = 0,
@@ -88,9 +86,8 @@ def train(
     train, dev: CoNLL columns in any tag scheme; dev decides when to stop and which weights to
     keep. vectors: see `load_vectors`; all their words stay known, or the first `max_words`.
     preset and choices: a recipe and what to change in it, see `Recipe`. crf: "own", or "tfa" for
-    the likelihood of tensorflow-addons. taggings: a file that `cross_fit` made of `train`, to learn
-    from beside the gold tags, see `Recipe.taught_rate`. vector_dtype: how vectors are stored,
-    float32, float16 or int8 with a scale per row.
+    the likelihood of tensorflow-addons. vector_dtype: how vectors are stored, float32, float16
+    or int8 with a scale per row.
 
     State is kept beside the output (`OUTPUT.training`) after every epoch; `resume=True` goes on
     from there to the same model that an undisturbed run gives. A KeyboardInterrupt ends training
@@ -110,7 +107,6 @@ def train(
         read_conll(dev, word_column=word_column, tag_column=tag_column),
         vectors=vectors,
         max_words=max_words,
-        taggings=taggings,
     )
     keras.utils.set_random_seed(seed)
     run = _Run(task, seed=seed, crf=crf)
@@ -156,7 +152,6 @@ class _Task:
     categories: NDArray[np.uint16] | None
     lexicons: tuple[Lexicon, ...]
     vocabulary: Vocabulary
-    taggings: str  # SHA-256 of the file of other taggings of the training corpus, "" for none
 
     @classmethod
     def prepare(
@@ -167,7 +162,6 @@ class _Task:
         *,
         vectors: str | Path,
         max_words: int | None,
-        taggings: str | Path | None,
     ) -> _Task:
         for corpus in (train, dev):
             if not len(corpus):
@@ -193,10 +187,6 @@ class _Task:
         tuned_rows = rows[rows >= 0].astype(np.int32)
         for examples in (train_set, dev_set):
             examples.tune(tuned_rows)
-        digest = ""
-        if taggings is not None:
-            train_set.teach(read_taggings(taggings, train))
-            digest = hashlib.sha256(Path(taggings).read_bytes()).hexdigest()
         return cls(
             recipe,
             train_set,
@@ -211,7 +201,6 @@ class _Task:
             categories,
             lexicons,
             vocabulary,
-            digest,
         )
 
 
@@ -298,9 +287,7 @@ class _Run:
         """Digest of what must not change between an interrupted run and its resumption."""
         task = self.task
         digest = hashlib.sha256(
-            json.dumps(
-                [task.recipe.to_dict(), task.tags, self.seed, self.crf, task.taggings]
-            ).encode()
+            json.dumps([task.recipe.to_dict(), task.tags, self.seed, self.crf]).encode()
         )
         for array in (task.vectors, task.train.lengths, task.train.offset_rows, task.dev.lengths):
             digest.update(np.ascontiguousarray(array))
@@ -320,7 +307,6 @@ class _Run:
                 unknown_rate=recipe.unknown_rate,
                 unknown=task.unknown,
                 variant_rate=recipe.variant_rate,
-                taught_rate=recipe.taught_rate if task.taggings else 0.0,
             ),
             1,
         ):
@@ -430,7 +416,6 @@ class _Run:
                     "preset": preset,
                     "seed": self.seed,
                     "crf": self.crf,
-                    "taggings": task.taggings,
                     "recipe": recipe.to_dict(),
                     "epochs": self.epoch,
                     "best_epoch": self.best_epoch,
