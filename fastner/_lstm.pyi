@@ -18,7 +18,6 @@ class Layer:
         kernel: NDArray[np.float32],  # [2H, K]
         bias: NDArray[np.float32],  # [K]
         isa: str | None = None,
-        fixed: bool = False,
     ) -> Layer: ...
     @property
     def projection_width(self) -> int: ...

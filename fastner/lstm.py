@@ -13,7 +13,7 @@ Axes: U words, B sentences, T tokens, D features, H hidden units per direction, 
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +37,9 @@ class BiLSTM:
     in the order i, f, g (Keras' c), o. kernel: [2H, K], forward states first. bias: [K]. All
     float32 and finite; 1 <= H <= 4096. Raises InputError otherwise.
 
-    precision: "int16": s·U in fixed point, states as multiples of 2^-13 and weights as int16 with
-    one scale per column, summed exactly in 32 bits, everything else in float32; or "float32".
+    s·U is computed in fixed point: states as multiples of 2^-13 and weights as int16 with one scale
+    per column, summed exactly in 32 bits. Everything else is float32. That takes 0.6 to 0.75 of the
+    time of float32 throughout, and moves emissions by less than 1e-3.
 
     The emissions of a sentence are the same bits in whatever batch it comes. They may differ in
     the last bits between machines, as instruction sets round differently.
@@ -52,11 +53,7 @@ class BiLSTM:
         backward: Cell,
         kernel: NDArray[np.float32],
         bias: NDArray[np.float32],
-        *,
-        precision: Literal["float32", "int16"] = "int16",
     ) -> None:
-        if precision not in ("float32", "int16"):
-            raise InputError(f"expected precision 'float32' or 'int16', got {precision!r}")
         recurrent = _weights("the forward recurrent kernel", forward[1], (None, None))
         hidden = recurrent.shape[0]
         if not 1 <= hidden <= MAX_HIDDEN:
@@ -80,7 +77,7 @@ class BiLSTM:
         bias = _weights("bias", bias, (tags,))
         self._inputs = inputs
         self._tags = tags
-        self._layer = _lstm.Layer(*cells, kernel, bias, fixed=precision == "int16")
+        self._layer = _lstm.Layer(*cells, kernel, bias)
 
     @property
     def projection_width(self) -> int:

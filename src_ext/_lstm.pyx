@@ -21,7 +21,7 @@ cdef extern from "lstm.hpp" namespace "fastner::lstm" nogil:
 
     cppclass Model:
         Model(const Cell& forward, const Cell& backward, const float* top, const float* top_bias,
-              int64_t inputs, int64_t hidden, int64_t tags, Isa isa, cbool fixed) except +
+              int64_t inputs, int64_t hidden, int64_t tags, Isa isa) except +
         int64_t projection_width()
 
     cppclass Batch:
@@ -56,7 +56,7 @@ cdef class Layer:
     cdef unique_ptr[Model] model
 
     def __cinit__(self, forward, backward, const float[:, ::1] kernel, const float[::1] bias,
-                  isa=None, cbool fixed=False):
+                  isa=None):
         cdef Isa chosen = best_isa()
         if isa is not None:
             if isa not in ISAS:
@@ -67,7 +67,7 @@ cdef class Layer:
         cells[1] = _cell(backward[0], backward[1], backward[2])
         self.model.reset(new Model(cells[0], cells[1], &kernel[0, 0], &bias[0],
                                    forward[0].shape[0], forward[1].shape[0], bias.shape[0],
-                                   chosen, fixed))
+                                   chosen))
 
     @property
     def projection_width(self):

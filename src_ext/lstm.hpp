@@ -104,7 +104,6 @@ struct Packed {
     std::int64_t vectors = 0;  // to a row
     Words words;
     Words scale;  // [vectors, lanes], of int16 only
-
 };
 
 // States lie in [-1, 1]: as int16 they are multiples of 2^-13. A column of weights is scaled so
@@ -167,7 +166,6 @@ struct Direction {
 
 struct Model {
     Isa isa;
-    bool fixed;
     int lanes;
     std::int64_t inputs, hidden, tags;  // D, H, K
     std::int64_t blocks;                // ceil(H / lanes)
@@ -175,9 +173,9 @@ struct Model {
     Words bias;                         // [K], padded to vectors
 
     Model(const Cell& forward, const Cell& backward, const float* top, const float* top_bias,
-          std::int64_t inputs_, std::int64_t hidden_, std::int64_t tags_, Isa isa_, bool fixed_)
-        : isa(isa_), fixed(fixed_), lanes(lanes_of(isa_)), inputs(inputs_), hidden(hidden_),
-          tags(tags_), blocks((hidden_ + lanes - 1) / lanes) {
+          std::int64_t inputs_, std::int64_t hidden_, std::int64_t tags_, Isa isa_)
+        : isa(isa_), lanes(lanes_of(isa_)), inputs(inputs_), hidden(hidden_), tags(tags_),
+          blocks((hidden_ + lanes - 1) / lanes) {
         pack_direction(directions[0], forward, top);
         pack_direction(directions[1], backward, top + hidden * tags);
         bias = Words(tag_columns());
@@ -208,11 +206,7 @@ struct Model {
             return j < tags ? top[k * tags + j] : 0.0f;
         };
         to.kernel = pack<float>(inputs, 4 * units(), lanes, gates(cell.kernel));
-        if (fixed) {
-            to.recurrent = pack<std::int16_t>(hidden, 4 * units(), lanes, gates(cell.recurrent));
-        } else {
-            to.recurrent = pack<float>(hidden, 4 * units(), lanes, gates(cell.recurrent));
-        }
+        to.recurrent = pack<std::int16_t>(hidden, 4 * units(), lanes, gates(cell.recurrent));
         to.top = pack<float>(hidden, tag_columns(), lanes, tag);
         to.bias = Words(4 * units());
         const auto bias = gates(cell.bias);

@@ -260,46 +260,22 @@ FASTNER_OP void store_first(float* p, Vector a, int count) {
 
 // ---- products -----------------------------------------------------------------------------------
 
-// A state is kept in the numbers that it is multiplied in.
-struct Float32 {
-    static constexpr int kRows = FASTNER_ROWS;
-    using Number = float;
-    using Word = float;
-    using Sum = Vector;
-    FASTNER_OP Sum zero() { return splat(0.0f); }
-    FASTNER_OP Sum dot(Vector a, Vector b, Sum sum) { return fma(a, b, sum); }
-    FASTNER_OP Vector finish(Sum sum, const float*, Vector addend) { return add(sum, addend); }
-    FASTNER_OP void store_state(float* p, Vector a) { store(p, a); }
-};
+FASTNER_OP Vector dot(Vector a, Vector b, Vector c) { return fma(a, b, c); }
 
-struct Int16 {
-    static constexpr int kRows = FASTNER_ROWS;
-    using Number = std::int16_t;
-    using Word = std::int32_t;  // a pair
-    using Sum = Integers;
-    FASTNER_OP Sum zero() { return splat(0); }
-    FASTNER_OP Sum dot(Integers a, Integers b, Sum sum) { return FASTNER_ISA::dot(a, b, sum); }
-    FASTNER_OP Vector finish(Sum sum, const float* scale, Vector addend) {
-        return fma(to_float(sum), load(scale), addend);
-    }
-    FASTNER_OP void store_state(std::int16_t* p, Vector a) {
-        store_rounded(p, mul(a, splat(kStateScale)));
-    }
-};
-
-// sums[r][v] = sum_k rows[r, k] * block[k, v]: R rows `stride` words apart, V vectors wide.
-template <class N, int R, int V>
-FASTNER_OP void multiply(const typename N::Word* rows, std::int64_t stride, std::int64_t depth,
-                         const typename N::Word* block, typename N::Sum (&sums)[R][V]) {
+// sums[r][v] = sum_k rows[r, k] * block[k, v]: R rows `stride` words apart, V vectors wide. A word
+// is a float32 and a sum a Vector, or a pair of int16 and Integers.
+template <class Word, class Sum, int R, int V>
+FASTNER_OP void multiply(const Word* rows, std::int64_t stride, std::int64_t depth,
+                         const Word* block, Sum (&sums)[R][V]) {
     FASTNER_UNROLL for (int r = 0; r < R; ++r)
-        FASTNER_UNROLL for (int v = 0; v < V; ++v) sums[r][v] = N::zero();
+        FASTNER_UNROLL for (int v = 0; v < V; ++v) sums[r][v] = splat(Word{0});
     for (std::int64_t k = 0; k < depth; ++k, block += V * kLanes) {
-        typename N::Sum weights[V];
+        Sum weights[V];
         FASTNER_UNROLL for (int v = 0; v < V; ++v) weights[v] = load(block + v * kLanes);
         FASTNER_UNROLL for (int r = 0; r < R; ++r) {
-            const typename N::Sum x = splat(rows[r * stride + k]);
+            const Sum x = splat(rows[r * stride + k]);
             FASTNER_UNROLL for (int v = 0; v < V; ++v)
-                sums[r][v] = N::dot(x, weights[v], sums[r][v]);
+                sums[r][v] = dot(x, weights[v], sums[r][v]);
         }
     }
 }
@@ -341,14 +317,13 @@ FASTNER_OP Vector activate(Vector i, Vector f, Vector g, Vector o, float* memory
 
 // Memory and states of the sentences in descending order of length, so that those that reach a
 // token are the first ones.
-template <class N>
 struct States {
     std::int64_t units;
     std::vector<std::int64_t> order;       // row -> sentence
     std::vector<const float*> projection;  // of this token, by row
     std::vector<float*> emission;          // of this token, by row
     Words memory, output;                  // [rows, units]: c and s
-    Words old_state, new_state;            // [rows, units]: s as it is multiplied
+    Words old_state, new_state;            // [rows, units / 2]: s as pairs of int16
 
     States(const Model& model, const Batch& batch)
         : units(model.units()), order(static_cast<std::size_t>(batch.sentences)),
@@ -362,46 +337,40 @@ struct States {
         const std::int64_t cells = static_cast<std::int64_t>(order.size()) * units;
         memory = Words(cells);
         output = Words(cells);
-        old_state = Words(cells);
-        new_state = Words(cells);
-    }
-    const typename N::Word* words(const Words& states, std::int64_t row) const {
-        return reinterpret_cast<const typename N::Word*>(
-            states.as<typename N::Number>() + row * units);
-    }
-    std::int64_t stride() const {
-        return units * static_cast<std::int64_t>(sizeof(typename N::Number)) / 4;
+        old_state = Words(cells / 2);
+        new_state = Words(cells / 2);
     }
 };
 
-template <class N, int R>
-FASTNER_OP void advance_rows(const Packed& recurrent, std::int64_t block, States<N>& s,
+template <int R>
+FASTNER_OP void advance_rows(const Packed& recurrent, std::int64_t block, States& s,
                              std::int64_t row) {
-    typename N::Sum sums[R][4];
+    Integers sums[R][4];
     const std::int64_t column = block * 4 * kLanes;
-    multiply<N, R, 4>(s.words(s.old_state, row), s.stride(), recurrent.depth,
-                      recurrent.words.as<typename N::Word>() + recurrent.depth * column, sums);
+    const std::int64_t stride = s.units / 2;
+    multiply(s.old_state.as<std::int32_t>() + row * stride, stride, recurrent.depth,
+             recurrent.words.as<std::int32_t>() + recurrent.depth * column, sums);
     const float* scale = recurrent.scale.as<float>() + column;
     FASTNER_UNROLL for (int r = 0; r < R; ++r) {
         const float* x = s.projection[static_cast<std::size_t>(row + r)] + column;
         Vector gates[4];
         FASTNER_UNROLL for (int v = 0; v < 4; ++v)
-            gates[v] = N::finish(sums[r][v], scale + v * kLanes, load(x + v * kLanes));
+            gates[v] = fma(to_float(sums[r][v]), load(scale + v * kLanes), load(x + v * kLanes));
         const std::int64_t cell = (row + r) * s.units + block * kLanes;
         const Vector state = activate(gates[0], gates[1], gates[2], gates[3],
-                                      s.memory.template as<float>() + cell);
-        store(s.output.template as<float>() + cell, state);
-        N::store_state(s.new_state.template as<typename N::Number>() + cell, state);
+                                      s.memory.as<float>() + cell);
+        store(s.output.as<float>() + cell, state);
+        store_rounded(s.new_state.as<std::int16_t>() + cell, mul(state, splat(kStateScale)));
     }
 }
 
-template <class N, int R, int V>
+template <int R, int V>
 FASTNER_OP void emit_rows(const Model& model, const Packed& top, std::int64_t vector,
-                          const States<N>& s, std::int64_t row, bool first) {
+                          const States& s, std::int64_t row, bool first) {
     Vector sums[R][V];
     const std::int64_t column = vector * kLanes;
-    multiply<Float32, R, V>(s.output.template as<float>() + row * s.units, s.units, top.depth,
-                            top.words.as<float>() + top.depth * column, sums);
+    multiply(s.output.as<float>() + row * s.units, s.units, top.depth,
+             top.words.as<float>() + top.depth * column, sums);
     const float* bias = model.bias.as<float>() + column;
     FASTNER_UNROLL for (int r = 0; r < R; ++r)
         FASTNER_UNROLL for (int v = 0; v < V; ++v) {
@@ -413,6 +382,8 @@ FASTNER_OP void emit_rows(const Model& model, const Packed& top, std::int64_t ve
         }
 }
 
+constexpr int kRows = FASTNER_ROWS;
+
 // Calls rows<R>(row) so that all rows below `count` are covered, most of them R = kRows at once.
 template <int R, class Rows>
 FASTNER_OP void rest_of_rows(std::int64_t row, std::int64_t count, const Rows& rows) {
@@ -421,58 +392,53 @@ FASTNER_OP void rest_of_rows(std::int64_t row, std::int64_t count, const Rows& r
         rest_of_rows<R - 1>(row, count, rows);
     }
 }
-template <class N, class Rows>
+template <class Rows>
 FASTNER_OP void each_row(std::int64_t count, const Rows& rows) {
-    constexpr int kRows = N::kRows;
     std::int64_t row = 0;
     for (; row + kRows <= count; row += kRows) rows.template operator()<kRows>(row);
     rest_of_rows<kRows - 1>(row, count, rows);
 }
 
-template <class N>
 struct Advance {
     const Packed& recurrent;
     std::int64_t block;
-    States<N>& states;
+    States& states;
     template <int R>
     FASTNER_INLINE FASTNER_TARGET void operator()(std::int64_t row) const {
-        advance_rows<N, R>(recurrent, block, states, row);
+        advance_rows<R>(recurrent, block, states, row);
     }
 };
 
-template <class N, int V>
+template <int V>
 struct Emit {
     const Model& model;
     const Packed& top;
     std::int64_t vector;
-    const States<N>& states;
+    const States& states;
     bool first;
     template <int R>
     FASTNER_INLINE FASTNER_TARGET void operator()(std::int64_t row) const {
-        emit_rows<N, R, V>(model, top, vector, states, row, first);
+        emit_rows<R, V>(model, top, vector, states, row, first);
     }
 };
 
 // One token of the first `active` rows.
-template <class N>
-FASTNER_TARGET static void step(const Model& model, int direction, std::int64_t active,
-                                States<N>& s) {
+FASTNER_TARGET static void step(const Model& model, int direction, std::int64_t active, States& s) {
     const Direction& d = model.directions[direction];
     const bool first = direction == 0;
     for (std::int64_t block = 0; block < model.blocks; ++block)
-        each_row<N>(active, Advance<N>{d.recurrent, block, s});
+        each_row(active, Advance{d.recurrent, block, s});
     for (std::int64_t v = 0; v < d.top.vectors; v += 4) switch (d.top.vectors - v) {
-            case 1: each_row<Float32>(active, Emit<N, 1>{model, d.top, v, s, first}); break;
-            case 2: each_row<Float32>(active, Emit<N, 2>{model, d.top, v, s, first}); break;
-            case 3: each_row<Float32>(active, Emit<N, 3>{model, d.top, v, s, first}); break;
-            default: each_row<Float32>(active, Emit<N, 4>{model, d.top, v, s, first});
+            case 1: each_row(active, Emit<1>{model, d.top, v, s, first}); break;
+            case 2: each_row(active, Emit<2>{model, d.top, v, s, first}); break;
+            case 3: each_row(active, Emit<3>{model, d.top, v, s, first}); break;
+            default: each_row(active, Emit<4>{model, d.top, v, s, first});
         }
     std::swap(s.old_state, s.new_state);
 }
 
-template <class N>
-FASTNER_TARGET static void run(const Model& model, const Batch& batch) {
-    States<N> s(model, batch);
+FASTNER_TARGET static void emissions(const Model& model, const Batch& batch) {
+    States s(model, batch);
     const std::int64_t width = model.projection_width();
     const auto length = [&](std::int64_t row) {
         return static_cast<std::int64_t>(batch.lengths[s.order[static_cast<std::size_t>(row)]]);
@@ -485,7 +451,7 @@ FASTNER_TARGET static void run(const Model& model, const Batch& batch) {
             s.emission[static_cast<std::size_t>(row)] =
                 batch.emissions + (b * batch.tokens + t) * model.tags;
         }
-        step<N>(model, direction, active, s);
+        step(model, direction, active, s);
     };
     const std::int64_t longest = batch.sentences ? length(0) : 0;
     std::int64_t active = batch.sentences;
@@ -507,10 +473,6 @@ FASTNER_TARGET static void run(const Model& model, const Batch& batch) {
     }
 }
 
-FASTNER_TARGET static void emissions(const Model& model, const Batch& batch) {
-    return model.fixed ? run<Int16>(model, batch) : run<Float32>(model, batch);
-}
-
 struct Project {
     const Model& model;
     int direction;
@@ -523,8 +485,8 @@ struct Project {
         const std::int64_t column = block * 4 * kLanes;
         const std::int64_t width = model.projection_width();
         Vector sums[R][4];
-        multiply<Float32, R, 4>(features + row * model.inputs, model.inputs, model.inputs,
-                                d.kernel.words.as<float>() + model.inputs * column, sums);
+        multiply(features + row * model.inputs, model.inputs, model.inputs,
+                 d.kernel.words.as<float>() + model.inputs * column, sums);
         FASTNER_UNROLL for (int r = 0; r < R; ++r)
             FASTNER_UNROLL for (int v = 0; v < 4; ++v)
                 store(out + (row + r) * width + direction * width / 2 + column + v * kLanes,
@@ -536,7 +498,7 @@ FASTNER_TARGET static void project(const Model& model, const float* features, st
                                    float* out) {
     for (int direction = 0; direction < 2; ++direction)
         for (std::int64_t block = 0; block < model.blocks; ++block)
-            each_row<Float32>(count, Project{model, direction, block, features, out});
+            each_row(count, Project{model, direction, block, features, out});
 }
 
 #undef FASTNER_OP

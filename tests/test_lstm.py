@@ -14,10 +14,8 @@ from fastner.errors import InputError
 from fastner.lstm import BiLSTM
 
 SEEDS = st.integers(0, 2**32 - 1)
-PRECISIONS = ("float32", "int16")
-KERNELS = [(isa, precision) for isa in _lstm.ISAS for precision in PRECISIONS]
-# float32: rounding. int16: states are multiples of 2^-13, weights of 2^-18 of a column's sum.
-TOLERANCE = {"float32": 1e-5, "int16": 1e-3}
+# of the recurrence: states are multiples of 2^-13, weights of 2^-18 of a column's sum
+TOLERANCE = 1e-3
 
 
 def make(rng, inputs, hidden, tags, *, strength=1.0):
@@ -38,8 +36,8 @@ def make(rng, inputs, hidden, tags, *, strength=1.0):
 class Native:
     """One kernel of the compiled module, chosen by name, behind the methods of BiLSTM."""
 
-    def __init__(self, weights, isa, precision):
-        self.layer = _lstm.Layer(*weights, isa=isa, fixed=precision == "int16")
+    def __init__(self, weights, isa):
+        self.layer = _lstm.Layer(*weights, isa=isa)
         self.tags = len(weights[3])
 
     def project(self, features):
@@ -84,7 +82,7 @@ def features_of(rng, lengths, inputs):
 # ---- values --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("isa, precision", KERNELS)
+@pytest.mark.parametrize("isa", _lstm.ISAS)
 @settings(deadline=None, max_examples=40)
 @given(
     SEEDS,
@@ -93,36 +91,38 @@ def features_of(rng, lengths, inputs):
     st.integers(1, 37),
     st.integers(1, 70),
 )
-def test_emissions_are_the_reference(isa, precision, seed, lengths, inputs, hidden, tags):
+def test_emissions_are_the_reference(isa, seed, lengths, inputs, hidden, tags):
     rng = np.random.default_rng(seed)
     weights = make(rng, inputs, hidden, tags, strength=1.5)
-    lstm = Native(weights, isa, precision)
+    alone = *((w, np.zeros_like(u), b) for w, u, b in weights[:2]), *weights[2:]
     sentences = features_of(rng, lengths, inputs)
-    emissions = lstm.emissions(*batch_of(lstm, sentences))
-    for b, sentence in enumerate(sentences):
-        np.testing.assert_allclose(
-            emissions[b, : len(sentence)],
-            expected(weights, sentence),
-            rtol=0,
-            atol=TOLERANCE[precision],
-        )
-        assert not emissions[b, len(sentence) :].any()
+    for layer, tolerance in ((weights, TOLERANCE), (alone, 1e-5)):  # the rest is float32
+        lstm = Native(layer, isa)
+        emissions = lstm.emissions(*batch_of(lstm, sentences))
+        for b, sentence in enumerate(sentences):
+            np.testing.assert_allclose(
+                emissions[b, : len(sentence)],
+                expected(layer, sentence),
+                rtol=0,
+                atol=tolerance,
+            )
+            assert not emissions[b, len(sentence) :].any()
 
 
-@pytest.mark.parametrize("isa, precision", KERNELS)
-def test_the_size_of_a_trained_network(isa, precision):
+@pytest.mark.parametrize("isa", _lstm.ISAS)
+def test_the_size_of_a_trained_network(isa):
     rng = np.random.default_rng(7)
     weights = make(rng, 140, 100, 17, strength=1.5)
-    lstm = Native(weights, isa, precision)
+    lstm = Native(weights, isa)
     sentences = features_of(rng, [512, 1, 100], 140)
     emissions = lstm.emissions(*batch_of(lstm, sentences))
     for b, sentence in enumerate(sentences):
         wrong = np.abs(emissions[b, : len(sentence)] - expected(weights, sentence)).max()
-        assert wrong < TOLERANCE[precision]
+        assert wrong < TOLERANCE
 
 
-@pytest.mark.parametrize("isa, precision", KERNELS)
-def test_gates_keep_their_accuracy_from_zero_to_saturation(isa, precision):
+@pytest.mark.parametrize("isa", _lstm.ISAS)
+def test_gates_keep_their_accuracy_from_zero_to_saturation(isa):
     # One unit, no recurrence: s = sigmoid(o) tanh(sigmoid(i) tanh(g)), each gate swept alone.
     sweep = np.concatenate([np.linspace(-40, 40, 4001), [-1e30, -200, -0.0, 0, 1e-20, 200, 1e30]])
     for gate in (0, 2, 3):
@@ -132,7 +132,7 @@ def test_gates_keep_their_accuracy_from_zero_to_saturation(isa, precision):
         bias[gate] = 0
         cell = kernel, np.zeros((1, 4), np.float32), bias
         weights = cell, cell, np.array([[1], [0]], np.float32), np.zeros(1, np.float32)
-        lstm = Native(weights, isa, precision)
+        lstm = Native(weights, isa)
         words = sweep.astype(np.float32)[:, None]
         emissions = lstm.emissions(
             lstm.project(words)[None], np.ones(len(words), np.int32)
@@ -142,52 +142,52 @@ def test_gates_keep_their_accuracy_from_zero_to_saturation(isa, precision):
         np.testing.assert_allclose(emissions, wanted, rtol=0, atol=3e-7)
 
 
-@pytest.mark.parametrize("isa, precision", KERNELS)
-def test_memory_may_grow_without_bound(isa, precision):
+@pytest.mark.parametrize("isa", _lstm.ISAS)
+def test_memory_may_grow_without_bound(isa):
     # i = f = g = 1: the memory counts the tokens
     bias = np.array([30, 30, 30, 30], np.float32)
     cell = np.zeros((1, 4), np.float32), np.zeros((1, 4), np.float32), bias
     weights = cell, cell, np.ones((2, 1), np.float32), np.zeros(1, np.float32)
-    lstm = Native(weights, isa, precision)
+    lstm = Native(weights, isa)
     emissions = lstm.emissions(*batch_of(lstm, [np.zeros((100_000, 1), np.float32)]))
     assert emissions[0, -1, 0] == pytest.approx(1 + np.tanh(1), abs=1e-6)
     assert (np.abs(emissions[0, 50:-50] - 2) < 1e-6).all()
 
 
 @pytest.mark.parametrize("isa", _lstm.ISAS)
-def test_int16_sums_cannot_leave_32_bits(isa):
+def test_sums_cannot_leave_32_bits(isa):
     # states near 1 times weights of one sign: the largest sums there are
     hidden = 256
     recurrent = np.full((hidden, 4 * hidden), 0.5, np.float32)
     recurrent[:, ::2] = 1e-3
     cell = np.zeros((1, 4 * hidden), np.float32), recurrent, np.full(4 * hidden, 20, np.float32)
     weights = cell, cell, np.ones((2 * hidden, 3), np.float32), np.zeros(3, np.float32)
-    lstm = Native(weights, isa, "int16")
+    lstm = Native(weights, isa)
     sentence = np.zeros((6, 1), np.float32)
     emissions = lstm.emissions(*batch_of(lstm, [sentence]))[0]
     np.testing.assert_allclose(emissions, expected(weights, sentence), rtol=1e-4)
 
 
-@pytest.mark.parametrize("isa, precision", KERNELS)
+@pytest.mark.parametrize("isa", _lstm.ISAS)
 @pytest.mark.parametrize("size", [3e38, 1e-42])
-def test_weights_of_any_finite_size(isa, precision, size):
+def test_weights_of_any_finite_size(isa, size):
     rng = np.random.default_rng(8)
     cells = [
         tuple((np.sign(a) * size).astype(np.float32) for a in cell)
         for cell in make(rng, 5, 9, 3)[:2]
     ]
-    lstm = Native((*cells, *make(rng, 5, 9, 3)[2:]), isa, precision)
+    lstm = Native((*cells, *make(rng, 5, 9, 3)[2:]), isa)
     emissions = lstm.emissions(*batch_of(lstm, features_of(rng, [4, 7], 5)))
     assert np.isfinite(emissions).all()
 
 
-@pytest.mark.parametrize("isa, precision", KERNELS)
-def test_emissions_are_those_of_onnxruntime(isa, precision):
+@pytest.mark.parametrize("isa", _lstm.ISAS)
+def test_emissions_are_those_of_onnxruntime(isa):
     onnx = pytest.importorskip("onnx", reason="builds a graph to compare with")
     rng = np.random.default_rng(3)
     weights = make(rng, 24, 20, 9)
     session = onnx_session(onnx, weights)
-    lstm = Native(weights, isa, precision)
+    lstm = Native(weights, isa)
     for lengths in ([1], [512], [5, 9, 2, 9], list(range(1, 33))):
         sentences = features_of(rng, lengths, 24)
         features = np.zeros((max(lengths), len(lengths), 24), np.float32)
@@ -198,7 +198,7 @@ def test_emissions_are_those_of_onnxruntime(isa, precision):
         emissions = lstm.emissions(batch, counts)
         for b, length in enumerate(lengths):
             wrong = np.abs(emissions[b, :length] - wanted[:length, b]).max()
-            assert wrong < TOLERANCE[precision]
+            assert wrong < TOLERANCE
 
 
 def onnx_session(onnx, weights):
@@ -256,12 +256,12 @@ def onnx_session(onnx, weights):
 # ---- a sentence alone ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("isa, precision", KERNELS)
+@pytest.mark.parametrize("isa", _lstm.ISAS)
 @settings(deadline=None, max_examples=40)
 @given(SEEDS, st.lists(st.integers(1, 9), min_size=1, max_size=20), st.integers(1, 40))
-def test_a_batch_is_its_sentences_alone_bit_for_bit(isa, precision, seed, lengths, hidden):
+def test_a_batch_is_its_sentences_alone_bit_for_bit(isa, seed, lengths, hidden):
     rng = np.random.default_rng(seed)
-    lstm = Native(make(rng, 5, hidden, int(rng.integers(1, 40))), isa, precision)
+    lstm = Native(make(rng, 5, hidden, int(rng.integers(1, 40))), isa)
     sentences = features_of(rng, lengths, 5)
     for padding in (np.nan, np.inf, 3e38):
         together = lstm.emissions(*batch_of(lstm, sentences, padding=padding))
@@ -275,17 +275,16 @@ def test_a_batch_is_its_sentences_alone_bit_for_bit(isa, precision, seed, length
 @given(SEEDS, st.integers(1, 30), st.integers(1, 40))
 def test_a_projection_is_that_of_its_word_alone(isa, seed, words, hidden):
     rng = np.random.default_rng(seed)
-    lstm = Native(make(rng, 13, hidden, 3), isa, "float32")
+    lstm = Native(make(rng, 13, hidden, 3), isa)
     features = rng.normal(0, 1, (words, 13)).astype(np.float32)
     together = lstm.project(features)
     for u in range(words):
         assert lstm.project(features[u : u + 1]).tobytes() == together[u].tobytes()
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
-def test_every_token_sees_the_whole_sentence(precision):
+def test_every_token_sees_the_whole_sentence():
     rng = np.random.default_rng(5)
-    lstm = BiLSTM(*make(rng, 8, 12, 5), precision=precision)
+    lstm = BiLSTM(*make(rng, 8, 12, 5))
     (sentence,) = features_of(rng, [6], 8)
     before = lstm.emissions(*batch_of(lstm, [sentence]))[0]
     for changed in (0, 5):
@@ -295,10 +294,9 @@ def test_every_token_sees_the_whole_sentence(precision):
         assert (before != after).any(axis=1).all()
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
-def test_threads_give_the_same_bits(precision):
+def test_threads_give_the_same_bits():
     rng = np.random.default_rng(6)
-    lstm = BiLSTM(*make(rng, 16, 40, 9), precision=precision)
+    lstm = BiLSTM(*make(rng, 16, 40, 9))
     batches = [batch_of(lstm, features_of(rng, rng.integers(1, 12, n), 16)) for n in range(1, 17)]
     wanted = [lstm.emissions(*batch).tobytes() for batch in batches]
     wrong = []
@@ -320,8 +318,8 @@ def test_threads_give_the_same_bits(precision):
 # ---- the edges of the interface ------------------------------------------------------------------
 
 
-def small(**options):
-    return BiLSTM(*make(np.random.default_rng(0), 4, 6, 3), **options)
+def small():
+    return BiLSTM(*make(np.random.default_rng(0), 4, 6, 3))
 
 
 def test_out_is_written_and_returned():
@@ -392,5 +390,3 @@ def test_weights_that_disagree():
     ]:
         with pytest.raises(InputError, match=message):
             BiLSTM(*arguments)
-    with pytest.raises(InputError, match="precision 'float32' or 'int16', got 'int8'"):
-        small(precision="int8")
