@@ -17,7 +17,7 @@ from bench.words import Sentences
 from fastner import tagger as internals
 from fastner.vocab import Vocabulary
 
-STAGES = ("index + gather", "character GRU", "LSTM", "Viterbi", "tags")
+STAGES = ("look-up", "character GRU", "LSTM", "Viterbi", "tags")
 
 
 ENGINES = get_args(internals.Engine)[1:]  # without "auto"
@@ -76,12 +76,12 @@ def tag_in_batches(tagger: Any, sentences: Sentences, size: int) -> Sentences:
     return tags
 
 
-def _groups(sentences: Sentences) -> tuple[list[np.ndarray], np.ndarray]:
-    """The groups that the tagger makes of one call, as indices into sentences, and all lengths."""
+def _groups(sentences: Sentences) -> list[np.ndarray]:
+    """The groups that the tagger makes of one call, as indices into sentences."""
     lengths = internals.lengths_of(sentences)
     order = np.argsort(lengths, kind="stable").astype(np.int32)
     order = order[np.searchsorted(lengths[order], 1) :]
-    return internals._groups(order, lengths), lengths
+    return internals._groups(order, lengths)
 
 
 def staged(tagger: Any, sentences: Sentences) -> tuple[dict[str, float], Sentences]:
@@ -93,36 +93,38 @@ def staged(tagger: Any, sentences: Sentences) -> tuple[dict[str, float], Sentenc
     """
     seconds = dict.fromkeys(STAGES, 0.0)
     results: Sentences = [[] for _ in sentences]
-    groups, all_lengths = _groups(sentences)
-    for order in groups:
-        marks = _staged_group(tagger, sentences, order, int(all_lengths[order[-1]]), results)
+    for order in _groups(sentences):
+        marks = _staged_group(tagger, sentences, order, results)
         for stage, begin, end in zip(STAGES, marks, marks[1:], strict=False):
             seconds[stage] += end - begin
     return seconds, results
 
 
 def _staged_group(
-    tagger: Any, sentences: Sentences, order: np.ndarray, longest: int, results: Sentences
+    tagger: Any, sentences: Sentences, order: np.ndarray, results: Sentences
 ) -> list[float]:
     """When each of STAGES began, and the end. A function: its arrays go before the next group."""
     clock = time.perf_counter
     marks = [clock()]
-    inputs = np.empty((longest, len(order), tagger._cache.width), np.float32)
-    lengths = np.empty(len(order), np.int32)
-    missing = tagger._cache.gather(sentences, order, inputs, lengths)
+    batch = tagger._cache.look_up(sentences, order)
     marks.append(clock())
-    if missing is not None:
-        rows = tagger._encode(missing.words)
-        internals.scatter(rows, missing, inputs)
-        tagger._cache.insert(missing.words, rows)
+    _fill(tagger, batch)
     marks.append(clock())
-    emissions = tagger._emissions(inputs, lengths)
+    emissions = tagger._emissions(batch)
     marks.append(clock())
-    tag_ids = tagger._crf.decode(emissions, lengths)
+    tag_ids = tagger._crf.decode(emissions, batch.lengths)
     marks.append(clock())
-    internals.tags_of(tag_ids, lengths, order, tagger._tag_names, results)
+    internals.tags_of(tag_ids, batch.lengths, order, tagger._tag_names, results)
     marks.append(clock())
     return marks
+
+
+def _fill(tagger: Any, batch: Any) -> None:
+    """Writes what is missing, as `Tagger._tag_group` does."""
+    if batch.missing:
+        rows = tagger._encode(batch.missing)
+        batch.rows[batch.missing_rows] = rows
+        tagger._cache.insert(batch.missing, rows)
 
 
 class Floor:
@@ -141,16 +143,12 @@ class Floor:
         for at in range(0, len(sentences), size):
             batch = sentences[at : at + size]
             tagger.tag_batch(batch)  # its words are cached now
-            groups, all_lengths = _groups(batch)
-            for order in groups:
-                shape = (int(all_lengths[order[-1]]), len(order), tagger.manifest.features)
-                features = np.zeros(shape, np.float32)
-                lengths = np.empty(len(order), np.int32)
-                missing = tagger._cache.gather(batch, order, features, lengths)
-                if missing is not None:  # a word too long to be kept, or more words than fit
-                    internals.scatter(tagger._encode(missing.words), missing, features)
-                self._inputs.append((features, lengths))
-                self.cells += shape[0] * shape[1]
+            for order in _groups(batch):
+                found = tagger._cache.look_up(batch, order)
+                _fill(tagger, found)  # a word too long to be kept, or more words than fit
+                features = found.padded()
+                self._inputs.append((features, found.lengths))
+                self.cells += features.shape[0] * features.shape[1]
         self._hot = np.empty(max(features.size for features, _ in self._inputs), np.float32)
 
     def __call__(self) -> float:

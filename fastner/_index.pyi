@@ -32,25 +32,17 @@ class RowCache:
     """Rows by word behind one mutex. Raises ValueError for a wrong sentence, token or count."""
 
     def __new__(cls, capacity: int, width: int) -> RowCache: ...
-    def gather(
-        self,
-        sentences: Sequence[Sequence[str]],
-        order: _Int32 | None,  # [B]
-        out: NDArray[np.float32],  # [T, B, D], written
-        lengths: _Int32,  # [B], written
-    ) -> tuple[list[str], _Int32, NDArray[np.int64]] | None: ...  # as Missing
+    def look_up(
+        self, sentences: Sequence[Sequence[str]], order: _Int32 | None
+    ) -> tuple[NDArray[np.float32], _Int32, _Int32, list[str], _Int32]: ...  # as RowBatch
     def insert(self, words: Sequence[str], rows: NDArray[np.float32]) -> None: ...
     def clear(self) -> None: ...
     def __len__(self) -> int: ...
-    @property
-    def hits(self) -> int: ...
-    @property
-    def misses(self) -> int: ...
 
-def scatter(
+def pad(
     rows: NDArray[np.float32],  # [U, D]
-    index: _Int32,  # [M]
-    cells: NDArray[np.int64],  # [M]
+    tokens: _Int32,  # [N]
+    lengths: _Int32,  # [B]
     out: NDArray[np.float32],  # [T, B, D], written
 ) -> None: ...
 def lengths_of(sentences: Sequence[Sequence[str]]) -> _Int32: ...

@@ -9,7 +9,7 @@ _Cell = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 class Layer:
     """Weights laid out for the inner loops. Methods release the GIL and write into their outputs;
-    emissions() raises ValueError where a length is out of range."""
+    emissions() raises ValueError where a length or a token is out of range."""
 
     def __new__(
         cls,
@@ -28,7 +28,8 @@ class Layer:
     ) -> None: ...
     def emissions(
         self,
-        projections: NDArray[np.float32],  # [T, B, projection_width]
+        projections: NDArray[np.float32],  # [U, projection_width]
+        tokens: NDArray[np.int32],  # [N], rows of projections
         lengths: NDArray[np.int32],  # [B]
         out: NDArray[np.float32],  # [B, T, K], written
     ) -> None: ...

@@ -8,17 +8,17 @@ With feature rows x, states s, memory c, per direction (Hochreiter & Schmidhuber
 and emissions = [forward s', backward s'] · kernel + bias. x·W + b depends on the word alone: it is
 a word's projection, made once by `BiLSTM.project` and kept, and only the recurrence runs per token.
 
-Axes: U words, B sentences, T tokens, D features, H hidden units per direction, K tags.
+Axes: U words, B sentences, T tokens, N tokens of all sentences, D features, H hidden units per
+direction, K tags.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastner import _lstm
+from fastner.arrays import check
 from fastner.errors import InputError
 
 MAX_HIDDEN = 4096
@@ -90,43 +90,31 @@ class BiLSTM:
         features: float32 [U, D]. A row's bits depend on its feature row alone. Their layout is that
         of this machine's vectors: keep them in memory, never in a file.
         """
-        _check("features", features, _FLOAT32, (None, self._inputs))
+        check("features", features, _FLOAT32, (None, self._inputs))
         rows = np.empty((features.shape[0], self.projection_width), _FLOAT32)
-        self._layer.project(np.ascontiguousarray(features), rows)
+        self._layer.project(features, rows)
         return rows
 
     def emissions(
         self,
         projections: NDArray[np.float32],
+        tokens: NDArray[np.int32],
         lengths: NDArray[np.int32],
-        *,
-        out: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
-        """Emissions of every token, float32 [B, T, K], 0 beyond a sentence's length.
+        """Emissions of every token, float32 [B, T, K], T the longest length; 0 beyond a length.
 
-        projections: float32 [T, B, projection_width], C-contiguous: rows of `project`, and anything
-        beyond a sentence's length. lengths: int32 [B], 0..T, in any order; time is proportional to
-        their sum, and memory beside the arrays to B.
-        out: float32 [B, T, K], C-contiguous, written and returned instead of a new array.
-        Releases the GIL.
+        projections: float32 [U, projection_width]: rows of `project`. tokens: int32 [N], the
+        sentences' words one after the other, as rows of projections. lengths: int32 [B], N in all,
+        in any order. Time is proportional to N, and least for sentences of like length; memory
+        beside the arrays is proportional to B. Releases the GIL.
         """
-        _check("projections", projections, _FLOAT32, (None, None, self.projection_width))
-        tokens, sentences, _ = projections.shape
-        _check("lengths", lengths, _INT32, (sentences,))
-        if out is None:
-            out = np.empty((sentences, tokens, self._tags), _FLOAT32)
-        else:
-            _check("out", out, _FLOAT32, (sentences, tokens, self._tags))
-            if not out.flags.writeable:
-                raise InputError("expected out to be writeable, got a read-only array")
-        for name, array in (("projections", projections), ("out", out)):
-            if not array.flags.c_contiguous:
-                raise InputError(
-                    f"expected {name} to be C-contiguous, got strides {array.strides}; "
-                    f"make it with numpy.empty"
-                )
+        check("projections", projections, _FLOAT32, (None, self._layer.projection_width))
+        check("tokens", tokens, _INT32, (None,))
+        check("lengths", lengths, _INT32, (None,))
+        longest = min(max(lengths.tolist(), default=0), len(tokens))  # wrong ones are refused below
+        out = np.empty((len(lengths), max(0, longest), self._tags), _FLOAT32)
         try:
-            self._layer.emissions(projections, np.ascontiguousarray(lengths), out)
+            self._layer.emissions(projections, tokens, lengths, out)
         except ValueError as error:
             raise InputError(str(error)) from None
         return out
@@ -134,27 +122,7 @@ class BiLSTM:
 
 def _weights(name: str, array: object, shape: tuple[int | None, ...]) -> NDArray[np.float32]:
     """`array` as C-contiguous float32, checked to have this shape and to be finite."""
-    checked = _check(name, array, _FLOAT32, shape)
-    if not np.isfinite(checked).all():
+    check(name, array, _FLOAT32, shape, contiguous=False)
+    if not np.isfinite(array).all():
         raise InputError(f"expected {name} to be finite, got NaN or infinity in it")
-    return np.ascontiguousarray(checked)
-
-
-def _check(
-    name: str, array: object, dtype: np.dtype[Any], shape: tuple[int | None, ...]
-) -> NDArray[Any]:
-    """`array`; raises InputError unless it has this dtype and shape, None being any size."""
-    wanted = "[" + ", ".join("any" if n is None else str(n) for n in shape) + "]"
-    if not isinstance(array, np.ndarray):
-        raise InputError(f"expected {name} as {dtype} {wanted}, got {type(array).__name__}")
-    if (
-        array.dtype != dtype
-        or array.ndim != len(shape)
-        or any(n is not None and n != m for n, m in zip(shape, array.shape, strict=True))
-        or not array.flags.aligned
-    ):
-        raise InputError(
-            f"expected {name} as aligned {dtype} {wanted}, "
-            f"got {array.dtype} of shape {list(array.shape)}"
-        )
-    return array
+    return np.ascontiguousarray(array)

@@ -23,13 +23,13 @@ from fastner.onnx_weights import bilstm_weights
 from fastner.posterior import Posterior
 from fastner.tags import spans_of
 from fastner.text import Token, tokenize
-from fastner.vocab import WordCache, lengths_of, scatter, tags_of
+from fastner.vocab import RowBatch, WordCache, lengths_of, tags_of
 
 EMBEDDED = Path(__file__).parent / "models" / "conll2003"
 CACHED_WORDS = 32_768  # most rows kept, and ...
 CACHED_FLOATS = 12_500_000  # ... most numbers in them: 50 MB, or 16,276 rows where H = 96
-GROUP_TOKENS = 1_024  # cells of one call of the LSTM, padding included: stays within the L2 cache
-CALL_WORDS = 1_024  # words of one call of the character GRU
+GROUP_TOKENS = 1_024  # cells of one call of the LSTM, padding included; both engines slow beyond
+CALL_WORDS = 128  # words of one call of the character GRU: of like length, so little padding
 
 # Making two sessions at once is not safe in onnxruntime; running them is.
 _session_lock = threading.Lock()
@@ -304,7 +304,7 @@ class Tagger:
         groups = _groups(order, lengths)
 
         def run(group: NDArray[np.int32]) -> None:
-            use(*self._lattice(sentences, group, int(lengths[group[-1]])), group)
+            use(*self._lattice(sentences, group), group)
 
         with self._in_use():
             if threads == 1 or len(groups) < 2:
@@ -316,31 +316,30 @@ class Tagger:
                         pass
 
     def _lattice(
-        self, sentences: Sequence[Sequence[str]], order: NDArray[np.int32], longest: int
+        self, sentences: Sequence[Sequence[str]], order: NDArray[np.int32]
     ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        """Emissions [B, T, K] and lengths [B] of sentences[order]; B = len(order), T = longest."""
-        inputs = np.empty((longest, len(order), self._cache.width), np.float32)
-        lengths = np.empty(len(order), np.int32)
-        missing = self._cache.gather(sentences, order, inputs, lengths)
-        if missing is not None:
-            rows = self._encode(missing.words)
-            scatter(rows, missing, inputs)
-            self._cache.insert(missing.words, rows)
-        return self._emissions(inputs, lengths), lengths
+        """Emissions [B, T, K] and lengths [B] of sentences[order], T the longest length."""
+        batch = self._cache.look_up(sentences, order)
+        if batch.missing:
+            rows = self._encode(batch.missing)
+            batch.rows[batch.missing_rows] = rows
+            self._cache.insert(batch.missing, rows)
+        return self._emissions(batch), batch.lengths
 
-    def _emissions(
-        self, inputs: NDArray[np.float32], lengths: NDArray[np.int32]
-    ) -> NDArray[np.float32]:
-        """Emissions [B, T, K] of rows of the word cache [T, B, width]."""
+    def _emissions(self, batch: RowBatch) -> NDArray[np.float32]:
         if self._lstm is not None:
-            return self._lstm.emissions(inputs, lengths)
+            return self._lstm.emissions(batch.rows, batch.tokens, batch.lengths)
+        features = batch.padded()
         emissions = self._sentences.run(
-            _EMISSIONS, {"features": inputs, "lengths": lengths}, _run_options(inputs)
+            _EMISSIONS, {"features": features, "lengths": batch.lengths}, _run_options(features)
         )[0]
         return emissions.transpose(1, 0, 2)  # time-major in memory
 
     def _encode(self, words: list[str]) -> NDArray[np.float32]:
-        """The cache's rows of words that it lacks: features [U, D], or their projections."""
+        """The cache's rows of words that it lacks: features [U, D], or their projections.
+
+        Fast where words of like length come together.
+        """
         parts = []
         for at in range(0, len(words), CALL_WORDS):
             encoded = self._vocabulary.encode_words(words[at : at + CALL_WORDS])

@@ -5,7 +5,7 @@ digit (Unicode's Nd, `str.isdecimal`) replaced by "0". Its vector is that of the
 has one; its category in a lexicon is the first which is not 0.
 
 Axes: B sentences, T tokens, N tokens of all sentences, U distinct words, C characters, W words of
-the vocabulary, L lexicons, D features, M missing tokens, K tags.
+the vocabulary, L lexicons, D features, M missing words, K tags.
 
 A sentence is a list or tuple of non-empty str; other sequences are copied first. Any str is a word:
 NUL, lone surrogates, ten megabytes. What is wrong raises InputError with sentence and token, both
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastner import _index
+from fastner.arrays import check
 from fastner.errors import InputError
 
 # Index = case class; the first of 1, 2, 3, 4, (5, 6), 7, 0 that holds for a word, in the words of
@@ -72,15 +73,28 @@ class EncodedBatch(NamedTuple):
     lengths: NDArray[np.int32]
 
 
-class Missing(NamedTuple):
-    """What a cache did not hold: U distinct words in order of first appearance, M tokens.
+class RowBatch(NamedTuple):
+    """B sentences as rows of their distinct words.
 
-    index: int32 [M] into `words`. cells: int64 [M], t * B + b for token t of sentence b.
+    rows: float32 [U, D], in order of first appearance of the words.
+    tokens: int32 [N], all tokens, one sentence after the other, as indices into `rows`.
+    lengths: int32 [B], tokens per sentence; 0 is allowed.
+    missing: the M words whose rows are still to be written, from short to long.
+    missing_rows: int32 [M], where: indices into `rows`.
     """
 
-    words: list[str]
-    index: NDArray[np.int32]
-    cells: NDArray[np.int64]
+    rows: NDArray[np.float32]
+    tokens: NDArray[np.int32]
+    lengths: NDArray[np.int32]
+    missing: list[str]
+    missing_rows: NDArray[np.int32]
+
+    def padded(self) -> NDArray[np.float32]:
+        """The rows of all tokens, float32 [T, B, D], T the longest length; 0 beyond a length."""
+        longest = max(self.lengths.tolist(), default=0)
+        out = np.empty((longest, len(self.lengths), self.rows.shape[1]), np.float32)
+        _index.pad(self.rows, self.tokens, self.lengths, out)
+        return out
 
 
 class Vocabulary:
@@ -122,7 +136,7 @@ class Vocabulary:
         _check_integer("vector_rows", vector_rows, 0)
         _check_integer("max_characters", max_characters, 1)
         if categories is not None:
-            _check("categories", categories, _UINT16, (None, None))
+            check("categories", categories, _UINT16, (None, None))
         self._words = words
         self._vector_rows = int(vector_rows)
         self._characters = _code_points(characters)
@@ -251,73 +265,39 @@ class WordCache:
         """D."""
         return self._width
 
-    @property
-    def hits(self) -> int:
-        """Tokens found since the cache was made or cleared."""
-        return self._cache.hits
-
-    @property
-    def misses(self) -> int:
-        """Tokens not found since the cache was made or cleared."""
-        return self._cache.misses
-
     def __len__(self) -> int:
         """Words that it keeps now."""
         return len(self._cache)
 
-    def gather(
-        self,
-        sentences: Sequence[Sequence[str]],
-        order: NDArray[np.int32] | None,
-        out: NDArray[np.float32],
-        lengths: NDArray[np.int32],
-    ) -> Missing | None:
-        """Writes the row of token t of sentence b to out[t, b]; returns what it could not write.
+    def look_up(
+        self, sentences: Sequence[Sequence[str]], order: NDArray[np.int32] | None = None
+    ) -> RowBatch:
+        """These sentences as rows; those of words that it does not keep are left unwritten.
 
         order: int32 [B], the batch as indices into `sentences`; None: all of them as they come.
-        out: float32 [T, B, D], C-contiguous. Cells beyond a sentence become 0; those of missing
-        words stay as they are until `scatter` fills them.
-        lengths: int32 [B], written.
-        Raises InputError, also for an empty sentence and for one longer than T.
+        Raises InputError.
         """
-        _check("out", out, _FLOAT32, (None, None, self._width))
-        batch = out.shape[1]
-        _check("lengths", lengths, _INT32, (batch,))
         if order is not None:
-            _check("order", order, _INT32, (batch,))
+            check("order", order, _INT32, (None,))
         try:
-            missing = self._cache.gather(sentences, order, out, lengths)
+            return RowBatch(*self._cache.look_up(sentences, order))
         except ValueError as error:
             raise InputError(str(error)) from None
-        return None if missing is None else Missing(*missing)
 
     def insert(self, words: Sequence[str], rows: NDArray[np.float32]) -> None:
         """Keeps rows float32 [U, D] of these words; one that is there already keeps its row.
 
         Raises InputError.
         """
-        _check("rows", rows, _FLOAT32, (None, self._width))
+        check("rows", rows, _FLOAT32, (None, self._width))
         try:
             self._cache.insert(words, rows)
         except ValueError as error:
             raise InputError(str(error)) from None
 
     def clear(self) -> None:
-        """Forgets all words, frees their memory and sets `hits` and `misses` to 0."""
+        """Forgets all words and frees their memory."""
         self._cache.clear()
-
-
-def scatter(rows: NDArray[np.float32], missing: Missing, out: NDArray[np.float32]) -> None:
-    """Writes rows float32 [U, D] of the missing words to their cells of out float32 [T, B, D].
-
-    Raises InputError where these are not of the gather that returned `missing`.
-    """
-    _check("out", out, _FLOAT32, (None, None, None))
-    _check("rows", rows, _FLOAT32, (len(missing.words), out.shape[2]))
-    try:
-        _index.scatter(rows, missing.index, missing.cells, out)
-    except ValueError as error:
-        raise InputError(str(error)) from None
 
 
 def lengths_of(sentences: Sequence[Sequence[str]]) -> NDArray[np.int32]:
@@ -348,10 +328,10 @@ def tags_of(
             "expected tag_names as tuple and results as list, "
             f"got {type(tag_names).__name__} and {type(results).__name__}"
         )
-    _check("tag_ids", tag_ids, _INT32, (None, None), contiguous=False)
-    _check("lengths", lengths, _INT32, (tag_ids.shape[0],))
+    check("tag_ids", tag_ids, _INT32, (None, None), contiguous=False)
+    check("lengths", lengths, _INT32, (tag_ids.shape[0],))
     if order is not None:
-        _check("order", order, _INT32, (tag_ids.shape[0],))
+        check("order", order, _INT32, (tag_ids.shape[0],))
     try:
         _index.tags_of(tag_ids, lengths, order, tag_names, results)
     except ValueError as error:
@@ -374,42 +354,3 @@ def _code_points(characters: Sequence[int]) -> tuple[int, ...]:
 def _check_integer(name: str, value: object, least: int) -> None:
     if not isinstance(value, (int, np.integer)) or not least <= value <= _MAX:
         raise InputError(f"expected {name} as an integer within {least}..{_MAX}, got {value!r}")
-
-
-def _agrees(got: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    # a loop, not all(): this runs several times for a single sentence
-    if len(got) != len(wanted):
-        return False
-    for have, want in zip(got, wanted):  # noqa: B905
-        if want is not None and have != want:
-            return False
-    return True
-
-
-def _check(
-    name: str,
-    array: object,
-    dtype: np.dtype[Any],
-    shape: tuple[int | None, ...],
-    *,
-    contiguous: bool = True,
-) -> None:
-    """Raises InputError unless array has this dtype and shape; None: any size of that axis."""
-    if (
-        isinstance(array, np.ndarray)
-        and array.dtype == dtype
-        and _agrees(array.shape, shape)
-        and array.flags.aligned
-        and (array.flags.c_contiguous or not contiguous)
-    ):
-        return
-    expected = f"{dtype} [{', '.join('any' if n is None else str(n) for n in shape)}]"
-    got = type(array).__name__
-    if isinstance(array, np.ndarray):
-        layout = "" if array.flags.c_contiguous else ", not C-contiguous"
-        got = f"{array.dtype} {list(array.shape)}{layout}"
-    layout = ", C-contiguous" if contiguous else ""
-    raise InputError(
-        f"expected {name} as an array of {expected}{layout}, got {got}; "
-        f"convert with numpy.ascontiguousarray({name}, {dtype.name!r})"
-    )

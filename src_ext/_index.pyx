@@ -97,24 +97,16 @@ cdef extern from "index.hpp" namespace "fastner" nogil:
         void encode_folded(const Word& lowered, size_t u, const Encoded& out,
                            Form& form) except +
 
-    cppclass Misses:
-        Distinct distinct
-        vector[int32_t] index
-        vector[int64_t] cells
-
     cppclass CRowCache "fastner::RowCache":
         CRowCache(int64_t capacity, int64_t width) except +
-        void gather(const vector[Word]& words, const int32_t* lengths, int64_t sentences,
-                    int64_t tokens, float* out, Misses& misses) except +
+        vector[int32_t] look_up(const vector[Word]& words, float* rows) except +
         void insert(const vector[Word]& words, const float* rows) except +
         void clear() except +
         int64_t size() except +
-        uint64_t hits() except +
-        uint64_t misses() except +
 
-    void c_scatter "fastner::scatter"(const float* rows, int64_t row_count, const int32_t* index,
-                                      const int64_t* cells, int64_t count, float* out,
-                                      int64_t cell_count, int64_t width) except +
+    void c_pad "fastner::pad"(const float* rows, int64_t row_count, const int32_t* tokens,
+                              int64_t count, const int32_t* lengths, int64_t sentences,
+                              int64_t longest, int64_t width, float* out) except + nogil
 
 
 hash_seed = <uint64_t><Py_ssize_t>hash("fastner")  # differs between processes as str hashes do
@@ -218,21 +210,37 @@ cdef int _hold(const vector[Word]& words, list owners) except -1:
     return 0
 
 
+cdef int _collect_distinct(object sentences, const int32_t[::1] order, Distinct& distinct,
+                           vector[int32_t]& tokens, vector[int32_t]& lengths,
+                           list owners) except -1:
+    """The distinct words of the sentences that order names, held by `owners`, an empty list.
+
+    tokens [N] become indices into these words, lengths [B] the number of tokens per sentence.
+    """
+    cdef vector[Word] views
+    cdef Py_ssize_t b, number
+    cdef size_t i
+    cdef PyObject* sentence
+    picked = _sentences(sentences, order)
+    cdef bint ordered = picked is sentences
+    for b in range(_count(picked, order if ordered else None)):
+        number = _number(order, b)
+        sentence = _item(picked, number if ordered else b)
+        _collect(sentence, number, views)
+        for i in range(views.size()):
+            tokens.push_back(distinct.add(views[i]))
+        views.clear()
+        lengths.push_back(<int32_t>PySequence_Fast_GET_SIZE(sentence))
+    _hold(distinct.words, owners)
+    return 0
+
+
 cdef object _int32(const vector[int32_t]& values):
     cdef int32_t[::1] out
     array = np.empty(values.size(), np.int32)
     out = array
     if values.size():
         memcpy(<void*>out._data, values.data(), values.size() * sizeof(int32_t))
-    return array
-
-
-cdef object _int64(const vector[int64_t]& values):
-    cdef int64_t[::1] out
-    array = np.empty(values.size(), np.int64)
-    out = array
-    if values.size():
-        memcpy(<void*>out._data, values.data(), values.size() * sizeof(int64_t))
     return array
 
 
@@ -283,22 +291,10 @@ cdef class Index:
 
     def encode(self, sentences):
         """The five arrays of the distinct words, then tokens [N] and lengths [B]."""
-        cdef vector[Word] views
         cdef vector[int32_t] tokens, lengths
         cdef Distinct distinct
         cdef list owners = []
-        cdef Py_ssize_t b
-        cdef size_t i
-        cdef PyObject* sentence
-        sentences = _sentences(sentences, None)
-        for b in range(PySequence_Fast_GET_SIZE(<PyObject*>sentences)):
-            sentence = _item(sentences, b)
-            _collect(sentence, b, views)
-            for i in range(views.size()):
-                tokens.push_back(distinct.add(views[i]))
-            views.clear()
-            lengths.push_back(<int32_t>PySequence_Fast_GET_SIZE(sentence))
-        _hold(distinct.words, owners)
+        _collect_distinct(sentences, None, distinct, tokens, lengths, owners)
         return *self._encode(distinct.words), _int32(tokens), _int32(lengths)
 
     cdef tuple _encode(self, const vector[Word]& words):
@@ -344,42 +340,24 @@ cdef class Index:
 
 cdef class RowCache:
     cdef unique_ptr[CRowCache] cache
+    cdef int64_t width
 
     def __cinit__(self, int64_t capacity, int64_t width):
         self.cache.reset(new CRowCache(capacity, width))
+        self.width = width
 
-    def gather(self, sentences, const int32_t[::1] order, float[:, :, ::1] out,
-               int32_t[::1] lengths):
-        """None, or what is missing: words, index [M] and cells [M]."""
-        cdef vector[Word] views
-        cdef Misses misses
-        cdef list missing = []
-        cdef Py_ssize_t b, count, length, number
-        cdef PyObject* sentence
-        picked = _sentences(sentences, order)
-        cdef bint ordered = picked is sentences
-        count = _count(picked, order if ordered else None)
-        if count != lengths.shape[0]:
-            raise ValueError(
-                f"expected out and lengths for {count} sentences, got {lengths.shape[0]}"
-            )
-        for b in range(count):
-            number = _number(order, b)
-            sentence = _item(picked, number if ordered else b)
-            length = PySequence_Fast_GET_SIZE(sentence)
-            if not 0 < length <= out.shape[0]:
-                raise ValueError(
-                    f"sentence {number}: expected 1 to {out.shape[0]} tokens (the token axis "
-                    f"of out), got {length}"
-                )
-            _collect(sentence, number, views)
-            lengths[b] = <int32_t>length
-        self.cache.get().gather(views, <const int32_t*>lengths._data, count, out.shape[0],
-                                <float*>out._data, misses)
-        if misses.cells.empty():
-            return None
-        _hold(misses.distinct.words, missing)
-        return missing, _int32(misses.index), _int64(misses.cells)
+    def look_up(self, sentences, const int32_t[::1] order):
+        """rows [U, D], tokens [N], lengths [B], and what is missing: words, and index [M]."""
+        cdef Distinct distinct
+        cdef vector[int32_t] tokens, lengths, missing
+        cdef list owners = []
+        cdef size_t i
+        _collect_distinct(sentences, order, distinct, tokens, lengths, owners)
+        rows = np.empty((distinct.words.size(), self.width), np.float32)
+        cdef float[:, ::1] out = rows
+        missing = self.cache.get().look_up(distinct.words, <float*>out._data)
+        words = [owners[missing[i]] for i in range(missing.size())]
+        return rows, _int32(tokens), _int32(lengths), words, _int32(missing)
 
     def insert(self, words, const float[:, ::1] rows):
         cdef vector[Word] views
@@ -397,20 +375,13 @@ cdef class RowCache:
     def __len__(self):
         return self.cache.get().size()
 
-    @property
-    def hits(self):
-        return self.cache.get().hits()
 
-    @property
-    def misses(self):
-        return self.cache.get().misses()
-
-
-def scatter(const float[:, ::1] rows, const int32_t[::1] index, const int64_t[::1] cells,
-            float[:, :, ::1] out):
-    c_scatter(<const float*>rows._data, rows.shape[0], <const int32_t*>index._data,
-              <const int64_t*>cells._data, index.shape[0], <float*>out._data,
-              out.shape[0] * out.shape[1], out.shape[2])
+def pad(const float[:, ::1] rows, const int32_t[::1] tokens, const int32_t[::1] lengths,
+        float[:, :, ::1] out):
+    with nogil:
+        c_pad(<const float*>rows._data, rows.shape[0], <const int32_t*>tokens._data,
+              tokens.shape[0], <const int32_t*>lengths._data, lengths.shape[0], out.shape[0],
+              out.shape[2], <float*>out._data)
 
 
 # ---- batches -------------------------------------------------------------------------------------

@@ -26,10 +26,13 @@ cdef extern from "lstm.hpp" namespace "fastner::lstm" nogil:
 
     cppclass Batch:
         const float* projections
+        const int32_t* tokens
         const int32_t* lengths
         float* emissions
-        int64_t tokens
+        int64_t words
+        int64_t count
         int64_t sentences
+        int64_t longest
 
     void c_project "fastner::lstm::project"(const Model& model, const float* features,
                                             int64_t count, float* rows) except +
@@ -79,13 +82,16 @@ cdef class Layer:
             c_project(self.model.get()[0], <const float*>features._data, count,
                       <float*>rows._data)
 
-    def emissions(self, const float[:, :, ::1] projections, const int32_t[::1] lengths,
-                  float[:, :, ::1] out):
+    def emissions(self, const float[:, ::1] projections, const int32_t[::1] tokens,
+                  const int32_t[::1] lengths, float[:, :, ::1] out):
         cdef Batch batch
         batch.projections = <const float*>projections._data
+        batch.tokens = <const int32_t*>tokens._data
         batch.lengths = <const int32_t*>lengths._data
         batch.emissions = <float*>out._data
-        batch.tokens = projections.shape[0]
-        batch.sentences = projections.shape[1]
+        batch.words = projections.shape[0]
+        batch.count = tokens.shape[0]
+        batch.sentences = lengths.shape[0]
+        batch.longest = out.shape[1]
         with nogil:
             c_emissions(self.model.get()[0], batch)

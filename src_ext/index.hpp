@@ -476,12 +476,6 @@ inline bool lower_ascii(const Word& word, Form& form) {
 
 // ---- rows ---------------------------------------------------------------------------------------
 
-struct Misses {
-    Distinct distinct;
-    std::vector<std::int32_t> index;  // [M] into distinct.words
-    std::vector<std::int64_t> cells;  // [M] t * B + b
-};
-
 // The rows [D] of at most `capacity` words; when full, the second-chance algorithm finds a victim
 // (Corbató 1968, "A paging experiment with the Multics system"). A mutex guards everything; nothing
 // waits for anything else while it is held.
@@ -498,34 +492,20 @@ class RowCache {
     RowCache(const RowCache&) = delete;
     RowCache& operator=(const RowCache&) = delete;
 
-    // words: those of B sentences one after the other; out [T, B, D], 0 beyond lengths [B].
-    void gather(const std::vector<Word>& words, const std::int32_t* lengths, std::int64_t sentences,
-                std::int64_t tokens, float* out, Misses& misses) {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        std::array<std::int32_t, kGroup> found;
-        std::size_t begin = 0, end = 0, i = 0;  // the words whose ids `found` holds; next word
-        for (std::int64_t b = 0; b < sentences; ++b) {
-            for (std::int64_t t = 0; t < lengths[b]; ++t, ++i) {
-                if (i == end) {
-                    begin = end;
-                    end = std::min(words.size(), begin + kGroup);
-                    find_group(words.data() + begin, end - begin, found.data());
-                }
-                const std::int32_t id = found[i - begin];
-                const std::int64_t cell = t * sentences + b;
-                if (id < 0) {
-                    misses.index.push_back(misses.distinct.add(words[i]));
-                    misses.cells.push_back(cell);
-                } else {
-                    entries_[at(id)].used = true;
-                    std::memcpy(out + at(cell) * width_, row(at(id)), width_ * sizeof(float));
-                }
-            }
-            for (std::int64_t t = lengths[b]; t < tokens; ++t)
-                std::memset(out + at(t * sentences + b) * width_, 0, width_ * sizeof(float));
+    // Copies the rows of those of the distinct words [U] that it keeps to rows [U, D]; returns
+    // the others as indices into words, from short to long.
+    std::vector<std::int32_t> look_up(const std::vector<Word>& words, float* rows) {
+        std::vector<std::int32_t> missing;
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            for (std::size_t begin = 0; begin < words.size(); begin += kGroup)
+                look_up_group(words.data(), begin, std::min(words.size(), begin + kGroup), rows,
+                              missing);
         }
-        misses_ += misses.cells.size();
-        hits_ += words.size() - misses.cells.size();
+        std::stable_sort(missing.begin(), missing.end(), [&](std::int32_t a, std::int32_t b) {
+            return words[at(a)].length < words[at(b)].length;
+        });
+        return missing;
     }
 
     // rows [U, D] of words [U]; a word that is there already keeps its row.
@@ -546,24 +526,15 @@ class RowCache {
         std::vector<Entry>().swap(entries_);
         std::vector<std::unique_ptr<float[]>>().swap(blocks_);
         hand_ = 0;
-        hits_ = misses_ = 0;
     }
 
     std::int64_t size() const {
         const std::lock_guard<std::mutex> lock(mutex_);
         return static_cast<std::int64_t>(entries_.size());
     }
-    std::uint64_t hits() const {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        return hits_;
-    }
-    std::uint64_t misses() const {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        return misses_;
-    }
 
    private:
-    static constexpr std::size_t kGroup = 32;  // words whose memory is fetched at the same time
+    static constexpr std::size_t kGroup = 32;
 
     struct Entry {
         std::string text;  // as bytes; short words need no memory of their own
@@ -586,16 +557,28 @@ class RowCache {
         });
     }
 
-    void find_group(const Word* words, std::size_t count, std::int32_t* found) {
-        for (std::size_t i = 0; i < count; ++i) table_.prefetch(words[i].hash);
-        for (std::size_t i = 0; i < count; ++i) {
+    // The memory of all words of a group is fetched at the same time.
+    void look_up_group(const Word* words, std::size_t begin, std::size_t end, float* rows,
+                       std::vector<std::int32_t>& missing) {
+        std::array<std::int32_t, kGroup> found;
+        for (std::size_t u = begin; u < end; ++u) table_.prefetch(words[u].hash);
+        for (std::size_t u = begin; u < end; ++u) {
             const auto any = [](std::int32_t) { return true; };
-            const std::int32_t likely = table_.find(words[i].hash, any);
+            const std::int32_t likely = table_.find(words[u].hash, any);
             if (likely >= 0) prefetch(&entries_[at(likely)]);
         }
-        for (std::size_t i = 0; i < count; ++i) {
-            found[i] = find(words[i]);
-            if (found[i] >= 0) prefetch(row(at(found[i])));
+        for (std::size_t u = begin; u < end; ++u) {
+            const std::int32_t id = found[u - begin] = find(words[u]);
+            if (id >= 0) prefetch(row(at(id)));
+        }
+        for (std::size_t u = begin; u < end; ++u) {
+            const std::int32_t id = found[u - begin];
+            if (id < 0) {
+                missing.push_back(static_cast<std::int32_t>(u));
+                continue;
+            }
+            entries_[at(id)].used = true;
+            std::memcpy(rows + u * width_, row(at(id)), width_ * sizeof(float));
         }
     }
 
@@ -629,25 +612,32 @@ class RowCache {
     std::vector<Entry> entries_;
     Table table_;
     std::size_t hand_ = 0;
-    std::uint64_t hits_ = 0, misses_ = 0;
 };
 
-// out[cells[i]] = rows[index[i]]; throws std::invalid_argument, before it writes, if out of range.
-inline void scatter(const float* rows, std::int64_t row_count, const std::int32_t* index,
-                    const std::int64_t* cells, std::int64_t count, float* out,
-                    std::int64_t cell_count, std::int64_t width) {
-    for (std::int64_t i = 0; i < count; ++i) {
-        const bool row_fits = index[i] >= 0 && index[i] < row_count;
-        if (row_fits && cells[i] >= 0 && cells[i] < cell_count) continue;
+// out [T, B, D]: the row of token t of sentence b, and 0 beyond its length. tokens [N] are rows, one
+// sentence after the other; lengths [B] are within 0..T, and N in all. Throws
+// std::invalid_argument otherwise, before it writes.
+inline void pad(const float* rows, std::int64_t row_count, const std::int32_t* tokens,
+                std::int64_t count, const std::int32_t* lengths, std::int64_t sentences,
+                std::int64_t longest, std::int64_t width, float* out) {
+    bool fits = true;
+    std::int64_t sum = 0;
+    for (std::int64_t b = 0; b < sentences; sum += lengths[b++])
+        fits = fits && lengths[b] >= 0 && lengths[b] <= longest;
+    for (std::int64_t i = 0; i < count; ++i) fits = fits && tokens[i] >= 0 && tokens[i] < row_count;
+    if (!fits || sum != count)
         throw std::invalid_argument(
-            "expected rows for all missing words and the out of the same gather, got " +
-            std::to_string(row_count) + " rows and " + std::to_string(cell_count) +
-            " cells where row " + std::to_string(index[i]) + " goes to cell " +
-            std::to_string(cells[i]));
-    }
-    for (std::int64_t i = 0; i < count; ++i)
-        std::memcpy(out + cells[i] * width, rows + index[i] * width,
-                    static_cast<std::size_t>(width) * sizeof(float));
+            "expected tokens within the " + std::to_string(row_count) +
+            " rows, and as many of them as the lengths sum up to, got " + std::to_string(count));
+    const auto size = static_cast<std::size_t>(width) * sizeof(float);
+    for (std::int64_t b = 0; b < sentences; tokens += lengths[b++])
+        for (std::int64_t t = 0; t < longest; ++t) {
+            float* cell = out + (t * sentences + b) * width;
+            if (t < lengths[b])
+                std::memcpy(cell, rows + tokens[t] * width, size);
+            else
+                std::memset(cell, 0, size);
+        }
 }
 
 }  // namespace fastner

@@ -215,18 +215,32 @@ struct Model {
 };
 
 struct Batch {
-    const float* projections;     // [T, B, projection_width]
-    const std::int32_t* lengths;  // [B], 0..T
+    const float* projections;     // [U, projection_width]
+    const std::int32_t* tokens;   // [N], one sentence after the other, as rows of projections
+    const std::int32_t* lengths;  // [B], 0..T, N in all
     float* emissions;             // [B, T, K], written
-    std::int64_t tokens, sentences;
+    std::int64_t words, count, sentences, longest;  // U, N, B, T
 
-    void check() const {  // throws unless all lengths lie in 0..T
-        for (std::int64_t b = 0; b < sentences; ++b)
-            if (lengths[b] < 0 || lengths[b] > tokens)
-                throw std::invalid_argument(
-                    "expected 0 <= lengths <= " + std::to_string(tokens) +
-                    " (the token axis of projections), got lengths[" + std::to_string(b) +
-                    "] = " + std::to_string(lengths[b]));
+    void check() const {  // throws unless lengths and tokens are in range
+        std::int64_t sum = 0;
+        for (std::int64_t b = 0; b < sentences; ++b) {
+            expect(lengths[b], longest, "lengths", b, "the token axis of emissions");
+            sum += lengths[b];
+        }
+        if (sum != count)
+            throw std::invalid_argument("expected as many tokens as the sum of lengths, " +
+                                        std::to_string(sum) + ", got " + std::to_string(count));
+        for (std::int64_t i = 0; i < count; ++i)
+            expect(tokens[i], words - 1, "tokens", i, "the rows of projections");
+    }
+
+   private:
+    static void expect(std::int64_t value, std::int64_t most, const char* name, std::int64_t at,
+                       const char* why) {
+        if (value >= 0 && value <= most) return;
+        throw std::invalid_argument(std::string("expected 0 <= ") + name +
+                                    " <= " + std::to_string(most) + " (" + why + "), got " + name +
+                                    "[" + std::to_string(at) + "] = " + std::to_string(value));
     }
 };
 

@@ -319,19 +319,26 @@ FASTNER_OP Vector activate(Vector i, Vector f, Vector g, Vector o, float* memory
 // token are the first ones.
 struct States {
     std::int64_t units;
-    std::vector<std::int64_t> order;       // row -> sentence
-    std::vector<const float*> projection;  // of this token, by row
-    std::vector<float*> emission;          // of this token, by row
-    Words memory, output;                  // [rows, units]: c and s
-    Words old_state, new_state;            // [rows, units / 2]: s as pairs of int16
+    std::vector<std::int64_t> order;           // row -> sentence
+    std::vector<const std::int32_t*> tokens;   // of its sentence, by row
+    std::vector<const float*> projection;      // of this token, by row
+    std::vector<float*> emission;              // of this token, by row
+    Words memory, output;                      // [rows, units]: c and s
+    Words old_state, new_state;                // [rows, units / 2]: s as pairs of int16
 
     States(const Model& model, const Batch& batch)
         : units(model.units()), order(static_cast<std::size_t>(batch.sentences)),
-          projection(order.size()), emission(order.size()) {
+          tokens(order.size()), projection(order.size()), emission(order.size()) {
         std::iota(order.begin(), order.end(), std::int64_t{0});
         std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
             return batch.lengths[a] > batch.lengths[b];
         });
+        std::vector<const std::int32_t*> starts;
+        const std::int32_t* start = batch.tokens;
+        for (std::int64_t b = 0; b < batch.sentences; start += batch.lengths[b++])
+            starts.push_back(start);
+        for (std::size_t row = 0; row < order.size(); ++row)
+            tokens[row] = starts[static_cast<std::size_t>(order[row])];
     }
     void reset() {
         const std::int64_t cells = static_cast<std::int64_t>(order.size()) * units;
@@ -444,12 +451,11 @@ FASTNER_TARGET static void emissions(const Model& model, const Batch& batch) {
         return static_cast<std::int64_t>(batch.lengths[s.order[static_cast<std::size_t>(row)]]);
     };
     const auto token = [&](int direction, std::int64_t t, std::int64_t active) {
-        for (std::int64_t row = 0; row < active; ++row) {
-            const std::int64_t b = s.order[static_cast<std::size_t>(row)];
-            s.projection[static_cast<std::size_t>(row)] =
-                batch.projections + (t * batch.sentences + b) * width + direction * width / 2;
-            s.emission[static_cast<std::size_t>(row)] =
-                batch.emissions + (b * batch.tokens + t) * model.tags;
+        for (std::size_t row = 0; row < static_cast<std::size_t>(active); ++row) {
+            s.projection[row] =
+                batch.projections + s.tokens[row][t] * width + direction * width / 2;
+            s.emission[row] =
+                batch.emissions + (s.order[row] * batch.longest + t) * model.tags;
         }
         step(model, direction, active, s);
     };
@@ -467,8 +473,8 @@ FASTNER_TARGET static void emissions(const Model& model, const Batch& batch) {
         token(1, t, active);
     }
     for (std::int64_t b = 0; b < batch.sentences; ++b) {
-        float* sentence = batch.emissions + b * batch.tokens * model.tags;
-        std::fill(sentence + batch.lengths[b] * model.tags, sentence + batch.tokens * model.tags,
+        float* sentence = batch.emissions + b * batch.longest * model.tags;
+        std::fill(sentence + batch.lengths[b] * model.tags, sentence + batch.longest * model.tags,
                   0.0f);
     }
 }

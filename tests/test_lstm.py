@@ -45,23 +45,23 @@ class Native:
         self.layer.project(features, rows)
         return rows
 
-    def emissions(self, projections, lengths):
-        tokens, sentences, _ = projections.shape
-        out = np.full((sentences, tokens, self.tags), np.nan, np.float32)
-        self.layer.emissions(projections, lengths, out)
+    def emissions(self, projections, tokens, lengths):
+        out = np.full((len(lengths), max(lengths), self.tags), np.nan, np.float32)
+        self.layer.emissions(projections, tokens, lengths, out)
         return out
 
 
-def batch_of(lstm, sentences, *, padding=np.nan):
-    """projections [T, B, …] and lengths [B] of sentences given as features [their length, D]."""
+def batch_of(lstm, sentences):
+    """projections, tokens and lengths of sentences given as features [their length, D].
+
+    The projections are in no order, and among them are some of no token.
+    """
     lengths = np.array([len(s) for s in sentences], np.int32)
     rows = lstm.project(np.concatenate(sentences))
-    batch = np.full((max(lengths), len(lengths), rows.shape[1]), padding, np.float32)
-    end = 0
-    for b, length in enumerate(lengths):
-        batch[:length, b] = rows[end : end + length]
-        end += length
-    return batch, lengths
+    places = np.random.default_rng(len(rows)).permutation(len(rows) + 2).astype(np.int32)
+    projections = np.full((len(places), rows.shape[1]), np.nan, np.float32)
+    projections[places[:-2]] = rows
+    return projections, places[:-2], lengths
 
 
 def expected(weights, features):
@@ -134,9 +134,7 @@ def test_gates_keep_their_accuracy_from_zero_to_saturation(isa):
         weights = cell, cell, np.array([[1], [0]], np.float32), np.zeros(1, np.float32)
         lstm = Native(weights, isa)
         words = sweep.astype(np.float32)[:, None]
-        emissions = lstm.emissions(
-            lstm.project(words)[None], np.ones(len(words), np.int32)
-        )[:, 0, 0]
+        emissions = lstm.emissions(*batch_of(lstm, list(words[:, None])))[:, 0, 0]
         with np.errstate(over="ignore"):
             wanted = [expected(weights, word[None])[0, 0] for word in words]
         np.testing.assert_allclose(emissions, wanted, rtol=0, atol=3e-7)
@@ -193,9 +191,9 @@ def test_emissions_are_those_of_onnxruntime(isa):
         features = np.zeros((max(lengths), len(lengths), 24), np.float32)
         for b, sentence in enumerate(sentences):
             features[: len(sentence), b] = sentence
-        batch, counts = batch_of(lstm, sentences)
-        (wanted,) = session.run(None, {"features": features, "lengths": counts})
-        emissions = lstm.emissions(batch, counts)
+        batch = batch_of(lstm, sentences)
+        (wanted,) = session.run(None, {"features": features, "lengths": batch[2]})
+        emissions = lstm.emissions(*batch)
         for b, length in enumerate(lengths):
             wrong = np.abs(emissions[b, :length] - wanted[:length, b]).max()
             assert wrong < TOLERANCE
@@ -263,11 +261,10 @@ def test_a_batch_is_its_sentences_alone_bit_for_bit(isa, seed, lengths, hidden):
     rng = np.random.default_rng(seed)
     lstm = Native(make(rng, 5, hidden, int(rng.integers(1, 40))), isa)
     sentences = features_of(rng, lengths, 5)
-    for padding in (np.nan, np.inf, 3e38):
-        together = lstm.emissions(*batch_of(lstm, sentences, padding=padding))
-        for b, sentence in enumerate(sentences):
-            alone = lstm.emissions(*batch_of(lstm, [sentence]))[0]
-            assert together[b, : len(sentence)].tobytes() == alone.tobytes()
+    together = lstm.emissions(*batch_of(lstm, sentences))
+    for b, sentence in enumerate(sentences):
+        alone = lstm.emissions(*batch_of(lstm, [sentence]))[0]
+        assert together[b, : len(sentence)].tobytes() == alone.tobytes()
 
 
 @pytest.mark.parametrize("isa", _lstm.ISAS)
@@ -322,56 +319,61 @@ def small():
     return BiLSTM(*make(np.random.default_rng(0), 4, 6, 3))
 
 
-def test_out_is_written_and_returned():
-    lstm = small()
-    batch, lengths = batch_of(lstm, features_of(np.random.default_rng(1), [3, 2], 4))
-    out = np.full((2, 3, 3), np.nan, np.float32)
-    assert lstm.emissions(batch, lengths, out=out) is out
-    assert out.tobytes() == lstm.emissions(batch, lengths).tobytes()
-
-
 def test_nothing_to_do():
     lstm = small()
-    width = lstm.projection_width
-    assert lstm.project(np.empty((0, 4), np.float32)).shape == (0, width)
-    for tokens, sentences in ((0, 0), (3, 0), (0, 2), (3, 2)):
-        batch = np.full((tokens, sentences, width), np.nan, np.float32)
-        emissions = lstm.emissions(batch, np.zeros(sentences, np.int32))
-        assert emissions.shape == (sentences, tokens, 3) and not emissions.any()
+    nothing = np.empty(0, np.int32)
+    rows = lstm.project(np.empty((0, 4), np.float32))
+    assert rows.shape == (0, lstm.projection_width)
+    for sentences in (0, 2):
+        emissions = lstm.emissions(rows, nothing, np.zeros(sentences, np.int32))
+        assert emissions.shape == (sentences, 0, 3)
 
 
-@pytest.mark.parametrize("lengths", [[4], [-1]])
-def test_lengths_out_of_range(lengths):
+def test_a_word_may_come_twice_and_a_sentence_be_empty():
     lstm = small()
-    batch = np.zeros((3, 1, lstm.projection_width), np.float32)
-    with pytest.raises(InputError, match=r"0 <= lengths <= 3 .* got lengths\[0\]"):
-        lstm.emissions(batch, np.array(lengths, np.int32))
+    rows = lstm.project(np.concatenate(features_of(np.random.default_rng(1), [3], 4)))
+    tokens, lengths = np.array([2, 0, 2, 1, 2], np.int32), np.array([0, 3, 0, 2], np.int32)
+    emissions = lstm.emissions(rows, tokens, lengths)
+    assert emissions.shape == (4, 3, 3) and not emissions[::2].any() and not emissions[3, 2].any()
+    apart = lstm.emissions(rows[tokens], np.arange(5, dtype=np.int32), lengths)
+    assert emissions.tobytes() == apart.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("tokens", "lengths", "message"),
+    [
+        ([0, 1, 2], [4], r"0 <= lengths <= 3 .* got lengths\[0\] = 4"),
+        ([0, 1, 2], [2, 2], "as many tokens as the sum of lengths, 4, got 3"),
+        ([0, 1, 2], [1, 1], "as many tokens as the sum of lengths, 2, got 3"),
+        ([0, 1, 2], [3, -1], r"0 <= lengths <= 3 .* got lengths\[1\] = -1"),
+        ([0, 3, 2], [3], r"0 <= tokens <= 2 .* got tokens\[1\] = 3"),
+        ([0, 1, -1], [3], r"0 <= tokens <= 2 .* got tokens\[2\] = -1"),
+    ],
+)
+def test_tokens_and_lengths_out_of_range(tokens, lengths, message):
+    lstm = small()
+    rows = np.zeros((3, lstm.projection_width), np.float32)
+    with pytest.raises(InputError, match=message):
+        lstm.emissions(rows, np.array(tokens, np.int32), np.array(lengths, np.int32))
 
 
 def test_arrays_of_another_kind():
     lstm = small()
     width = lstm.projection_width
-    batch, lengths = np.zeros((3, 2, width), np.float32), np.ones(2, np.int32)
-    read_only = np.zeros((2, 3, 3), np.float32)
-    read_only.flags.writeable = False
+    rows, tokens, lengths = np.zeros((3, width), np.float32), np.arange(3, dtype=np.int32), [3]
+    lengths = np.array(lengths, np.int32)
     for arguments, message in [
-        ((batch.astype(np.float64), lengths), "projections as aligned float32"),
-        ((batch[:, :, 1:], lengths), f"projections as aligned float32 .any, any, {width}"),
-        ((np.asfortranarray(batch), lengths), "projections to be C-contiguous"),
-        ((batch.tolist(), lengths), "projections .* got list"),
-        ((batch, lengths[:1]), "lengths as aligned int32 .2."),
-        ((batch, lengths.astype(np.int64)), "lengths as aligned int32"),
+        ((rows.astype(np.float64), tokens, lengths), "projections as an array of float32"),
+        ((rows[:, 1:], tokens, lengths), f"projections as an array of float32 .any, {width}"),
+        ((np.asfortranarray(rows), tokens, lengths), "projections as .*, C-contiguous, got .* not C-contiguous"),
+        ((rows.tolist(), tokens, lengths), "projections .* got list"),
+        ((rows, tokens.astype(np.int64), lengths), "tokens as an array of int32 .any."),
+        ((rows, tokens[None], lengths), "tokens as an array of int32 .any."),
+        ((rows, tokens, lengths.astype(np.int64)), "lengths as an array of int32"),
     ]:
         with pytest.raises(InputError, match=message):
             lstm.emissions(*arguments)
-    for out, message in [
-        (np.zeros((3, 2, 3), np.float32), "out as aligned float32 .2, 3, 3."),
-        (np.zeros((3, 2, 3), np.float32).transpose(1, 0, 2), "out to be C-contiguous"),
-        (read_only, "writeable"),
-    ]:
-        with pytest.raises(InputError, match=message):
-            lstm.emissions(batch, lengths, out=out)
-    with pytest.raises(InputError, match="features as aligned float32 .any, 4."):
+    with pytest.raises(InputError, match="features as an array of float32 .any, 4."):
         lstm.project(np.zeros((2, 5), np.float32))
 
 
@@ -382,8 +384,8 @@ def test_weights_that_disagree():
     for arguments, message in [
         (((nan, *forward[1:]), backward, kernel, bias), "forward kernel to be finite"),
         ((forward, (backward[0][:3], *backward[1:]), kernel, bias), "backward kernel .* .4, 24."),
-        ((forward, backward, kernel[1:], bias), "kernel as aligned float32 .12, any."),
-        ((forward, backward, kernel, bias[1:]), "bias as aligned float32 .3."),
+        ((forward, backward, kernel[1:], bias), "kernel as an array of float32 .12, any."),
+        ((forward, backward, kernel, bias[1:]), "bias as an array of float32 .3."),
         ((forward, backward, kernel[:, :0], bias[:0]), "one feature and one tag"),
         (((forward[0], forward[1][:0], forward[2]), backward, kernel, bias), "hidden units"),
         ((forward, backward, kernel.astype(np.float64), bias), "got float64"),

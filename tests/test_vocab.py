@@ -17,11 +17,10 @@ from fastner.errors import InputError
 from fastner.vocab import (
     CASES,
     EncodedBatch,
-    Missing,
+    RowBatch,
     Vocabulary,
     WordCache,
     lengths_of,
-    scatter,
     tags_of,
 )
 
@@ -357,7 +356,7 @@ def test_wrong_sentences(sentences, message):
     with pytest.raises(InputError, match=message):
         plain().encode(sentences)
     with pytest.raises(InputError, match=message):
-        WordCache(4, 1).gather(sentences, None, *room(3, len(sentences or ""), 1))
+        WordCache(4, 1).look_up(sentences)
     with pytest.raises(InputError, match=r"word 1: .* got the empty str"):
         plain().encode_words(["a", ""])
     with pytest.raises(InputError, match="expected a list or tuple of words, got str"):
@@ -365,14 +364,6 @@ def test_wrong_sentences(sentences, message):
 
 
 # ---- cache ---------------------------------------------------------------------------------------
-
-
-def room(tokens, sentences, width):
-    """out and lengths for a gather, holding what it must overwrite."""
-    return (
-        np.full((tokens, sentences, width), np.nan, np.float32),
-        np.full(sentences, -1, np.int32),
-    )
 
 
 def row_of(word, width):
@@ -391,30 +382,36 @@ def assert_same_bits(a, b):
     np.testing.assert_array_equal(a.view(np.uint32), b.view(np.uint32))
 
 
-def gather_all(cache, sentences, order=None, *, tokens=None):
-    """One round as a tagger does it: gather, compute, scatter, insert. Returns out, missing."""
-    picked = sentences if order is None else [sentences[i] for i in order]
-    out, lengths = room(tokens or max(map(len, picked)), len(picked), cache.width)
-    missing = cache.gather(sentences, order, out, lengths)
-    if missing is not None:
-        rows = rows_of(missing.words, cache.width)
-        scatter(rows, missing, out)
-        cache.insert(missing.words, rows)
-    assert lengths.tolist() == [len(sentence) for sentence in picked]
-    return out, missing
+def through(cache, sentences, order=None):
+    """One round as a tagger does it: look up, compute, insert. The batch and what it lacked."""
+    batch = cache.look_up(sentences, order)
+    lacking = list(batch.missing)
+    if lacking:
+        rows = rows_of(lacking, cache.width)
+        batch.rows[batch.missing_rows] = rows
+        cache.insert(lacking, rows)
+    return batch, lacking
 
 
-def laid_out(sentences, tokens, width):
-    out = np.zeros((tokens, len(sentences), width), np.float32)
+def assert_is(batch, sentences):
+    """That the batch is these sentences, distinct words in order of appearance."""
+    width = batch.rows.shape[1]
+    words = [word for sentence in sentences for word in sentence]
+    distinct = list(dict.fromkeys(words))
+    assert_same_bits(batch.rows, rows_of(distinct, width))
+    assert batch.tokens.dtype == batch.lengths.dtype == np.int32
+    assert batch.tokens.tolist() == list(map(distinct.index, words))
+    assert batch.lengths.tolist() == list(map(len, sentences))
+    padded = np.zeros((max(map(len, sentences), default=0), len(sentences), width), np.float32)
     for b, sentence in enumerate(sentences):
-        out[: len(sentence), b] = rows_of(sentence, width)
-    return out
+        padded[: len(sentence), b] = rows_of(sentence, width)
+    assert_same_bits(batch.padded(), padded)
 
 
 WORDS = [*"abcdefgh", "é", "中", "🙂", "\ud800", "\0", "a\0", "x" * 15, "y" * 16]
 WORDS += ["z" * 128, "w" * 129]
 BATCHES = st.lists(
-    st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=5), min_size=1, max_size=4),
+    st.lists(st.lists(st.sampled_from(WORDS), max_size=5), max_size=4),
     min_size=1,
     max_size=12,
 )
@@ -424,36 +421,21 @@ BATCHES = st.lists(
 @given(BATCHES, st.integers(1, 9), st.integers(1, 5))
 def test_cache_equals_a_list_with_a_hand(batches, capacity, width):
     cache, oracle = WordCache(capacity, width), reference.SecondChance(capacity)
-    hits = misses = 0
     for sentences in batches:
-        tokens = max(map(len, sentences)) + 1
-        out, missing = gather_all(cache, sentences, tokens=tokens)
-        assert_same_bits(out, laid_out(sentences, tokens, width))
-        cells = [
-            (word, t * len(sentences) + b)
-            for b, sentence in enumerate(sentences)
-            for t, word in enumerate(sentence)
-            if oracle.get(word) is None
-        ]
-        distinct = list(dict.fromkeys(word for word, _ in cells))
-        for word in distinct:
+        batch, missing = through(cache, sentences)
+        distinct = dict.fromkeys(word for sentence in sentences for word in sentence)
+        lacking = sorted((word for word in distinct if oracle.get(word) is None), key=len)
+        for word in lacking:
             oracle.insert(word, True)
-        hits += sum(map(len, sentences)) - len(cells)
-        misses += len(cells)
-        assert (cache.hits, cache.misses, len(cache)) == (hits, misses, len(oracle.entries))
-        if not cells:
-            assert missing is None
-            continue
-        assert isinstance(missing, Missing)
-        assert missing.words == distinct
-        assert missing.index.dtype == np.int32 and missing.cells.dtype == np.int64
-        got = zip([missing.words[i] for i in missing.index], missing.cells, strict=True)
-        assert list(got) == cells
+        assert missing == lacking
+        assert batch.missing_rows.tolist() == [list(distinct).index(word) for word in lacking]
+        assert_is(batch, sentences)
+        assert len(cache) == len(oracle.entries)
     cache.clear()
-    assert (cache.hits, cache.misses, len(cache)) == (0, 0, 0)
-    out, missing = gather_all(cache, batches[0])
-    assert missing is not None
-    assert_same_bits(out, laid_out(batches[0], len(out), width))
+    assert len(cache) == 0
+    batch, missing = through(cache, batches[0])
+    assert set(missing) == {word for sentence in batches[0] for word in sentence}
+    assert_is(batch, batches[0])
 
 
 @pytest.mark.parametrize("capacity", [1, 100, 1000, 5000])
@@ -461,15 +443,11 @@ def test_many_words_through_a_cache(capacity):
     rng = random.Random(2)
     cache = WordCache(capacity, 3)
     words = [f"{i}{'é中🙂'[i % 3] * (i % 2)}" for i in range(3000)]
-    table = dict(zip(words, rows_of(words, 3), strict=True))
     for _ in range(60):
-        sentences = [rng.choices(words, k=rng.randint(1, 20)) for _ in range(20)]
-        out, _ = gather_all(cache, sentences, tokens=20)
-        for b, sentence in enumerate(sentences):
-            assert_same_bits(out[: len(sentence), b], np.array([table[w] for w in sentence]))
-            assert not out[len(sentence) :, b].view(np.uint32).any()
+        sentences = [rng.choices(words, k=rng.randint(0, 20)) for _ in range(20)]
+        assert_is(through(cache, sentences)[0], sentences)
         assert len(cache) <= capacity
-    cache.insert(words, np.array([table[word] for word in words]))
+    cache.insert(words, rows_of(words, 3))
     assert len(cache) == min(capacity, 3000)
 
 
@@ -478,82 +456,69 @@ def test_order_picks_sentences():
     order = np.array([3, 1, 3], np.int32)
     for given_ in (sentences, [np.array(s) for s in sentences], tuple(sentences)):
         cache = WordCache(9, 2)
-        out, missing = gather_all(cache, given_, order)
-        assert missing.words == ["d", "e", "f", "b", "c"]
-        assert_same_bits(out, laid_out([sentences[i] for i in order], 3, 2))
-    nothing = np.array([], np.int32)
-    assert cache.gather(sentences, nothing, *room(3, 0, 2)) is None
+        batch, missing = through(cache, given_, order)
+        assert missing == ["d", "e", "f", "b", "c"]
+        assert_is(batch, [sentences[i] for i in order])
+    assert_is(through(cache, sentences, np.array([], np.int32))[0], [])
 
 
 def test_a_word_keeps_its_first_row():
     cache = WordCache(3, 1)
     cache.insert(["a", "a"], np.array([[1], [2]], np.float32))
     cache.insert(("a", "b"), np.array([[3], [4]], np.float32))
-    out, lengths = room(1, 2, 1)
-    assert cache.gather([["a"], ["b"]], None, out, lengths) is None
-    assert out.ravel().tolist() == [1, 4]
+    batch = cache.look_up([["a"], ["b"]])
+    assert batch.rows.ravel().tolist() == [1, 4] and batch.missing == []
 
 
 def test_what_was_asked_for_survives():
     cache = WordCache(3, 1)
     for word in "abc":
-        gather_all(cache, [[word]])
-    gather_all(cache, [["a"]])
-    gather_all(cache, [["d"]])
-    assert cache.gather([["a"], ["c"], ["d"]], None, *room(1, 3, 1)) is None
-    assert cache.gather([["b"]], None, *room(1, 1, 1)).words == ["b"]
+        through(cache, [[word]])
+    through(cache, [["a"]])
+    through(cache, [["d"]])
+    assert cache.look_up([["a"], ["c"], ["d"]]).missing == []
+    assert cache.look_up([["b"]]).missing == ["b"]
+
+
+def test_missing_words_come_from_short_to_long():
+    batch = WordCache(9, 1).look_up([["long", "a", "mid", "b", "a"], ["é中🙂", "c"]])
+    assert batch.missing == ["a", "b", "c", "mid", "é中🙂", "long"]
+    assert batch.missing_rows.tolist() == [1, 3, 5, 2, 4, 0]
 
 
 @pytest.mark.parametrize(
-    ("sentences", "order", "shape", "message"),
+    ("sentences", "order", "message"),
     [
-        ([["a"], []], None, (2, 2, 2), "sentence 1: expected 1 to 2 tokens .* got 0"),
-        ([["a"], ["b"] * 3], None, (2, 2, 2), "sentence 1: expected 1 to 2 tokens .* got 3"),
-        ([["a"], ["b"] * 3], [1, 0], (2, 2, 2), "sentence 1: expected 1 to 2"),
-        ([["a"], [3]], [1], (2, 1, 2), "sentence 1, token 0: .* got int"),
-        ([["a"], ["b"]], None, (2, 3, 2), "for 2 sentences, got 3"),
-        ([["a"], ["b"]], [0, 2], (2, 2, 2), "order within 0..1 .* got 2 at 1"),
-        ([["a"], ["b"]], [-1], (2, 1, 2), "order within 0..1 .* got -1 at 0"),
-        ([["a"], ["b"]], [0], (2, 2, 2), r"order as an array of int32 \[2\]"),
-        ([["a"]], None, (2, 1, 3), r"out as an array of float32 \[any, any, 2\]"),
+        ([["a"], [3]], [1], "sentence 1, token 0: .* got int"),
+        ([["a"], ["b"]], [0, 2], "order within 0..1 .* got 2 at 1"),
+        ([["a"], ["b"]], [-1], "order within 0..1 .* got -1 at 0"),
+        ([["a"]], [[0]], r"order as an array of int32 \[any\]"),
     ],
 )
-def test_wrong_batches(sentences, order, shape, message):
-    out, lengths = room(*shape)
-    if order is not None:
-        order = np.array(order, np.int32)
+def test_wrong_order(sentences, order, message):
     with pytest.raises(InputError, match=message):
-        WordCache(4, 2).gather(sentences, order, out, lengths)
+        WordCache(4, 2).look_up(sentences, np.array(order, np.int32))
+    with pytest.raises(InputError, match="order as an array of int32"):
+        WordCache(4, 2).look_up(sentences, np.array([0]))
 
 
 def test_wrong_arrays():
     cache = WordCache(4, 2)
-    out, lengths = room(2, 1, 2)
-    frozen = out.copy()
-    frozen.flags.writeable = False
-    for wrong in (out.astype(float), out[:, :, ::-1], out[0], None, frozen):
-        with pytest.raises(InputError):
-            cache.gather([["a"]], None, wrong, lengths)
-    with pytest.raises(InputError, match="lengths"):
-        cache.gather([["a"]], None, out, lengths.astype(np.int64))
     with pytest.raises(InputError, match="one row for each of 2 words, got 1"):
         cache.insert(["a", "b"], np.zeros((1, 2), np.float32))
     with pytest.raises(InputError, match="rows"):
         cache.insert(["a"], np.zeros((1, 3), np.float32))
     with pytest.raises(InputError, match="word 0"):
         cache.insert([""], np.zeros((1, 2), np.float32))
-    missing = cache.gather([["a", "b"]], None, out, lengths)
-    for rows, where in (
-        (np.zeros((1, 2), np.float32), out),
-        (np.zeros((2, 3), np.float32), out),
-        (np.zeros((2, 2), np.float32), out[:1]),
+    batch = cache.look_up([["a", "b"], ["c"]])
+    for wrong in (
+        {"tokens": np.array([0, 1, 3], np.int32)},
+        {"tokens": np.array([0, -1, 2], np.int32)},
+        {"lengths": np.array([2, 2], np.int32)},
+        {"lengths": np.array([4, -1], np.int32)},
     ):
-        with pytest.raises(InputError):
-            scatter(rows, missing, where)
-    for index, cells in (([0, 2], [0, 1]), ([-1, 0], [0, 1]), ([0, 1], [0, -1])):
-        with pytest.raises(InputError, match="expected rows for all"):
-            wrong = Missing(missing.words, np.array(index, np.int32), np.array(cells, np.int64))
-            scatter(np.zeros((2, 2), np.float32), wrong, out)
+        with pytest.raises(ValueError, match="expected tokens within the 3 rows"):
+            RowBatch(**batch._asdict() | wrong).padded()
     for arguments in ((0, 1), (1, 0), (2.0, 1), (1 << 40, 1)):
         with pytest.raises(InputError, match="expected (capacity|width) as an integer"):
             WordCache(*arguments)
@@ -571,16 +536,13 @@ def test_threads_share_a_cache(capacity):
         try:
             for turn in range(250):
                 sentences = [rng.choices(words, k=rng.randint(1, 12)) for _ in range(6)]
-                out, lengths = room(12, 6, 5)
-                missing = cache.gather(sentences, None, out, lengths)
-                if missing is not None:
-                    rows = np.array([table[word] for word in missing.words])
-                    scatter(rows, missing, out)
-                    cache.insert(missing.words, rows)
-                for b, sentence in enumerate(sentences):
-                    assert_same_bits(
-                        out[: len(sentence), b], np.array([table[word] for word in sentence])
-                    )
+                batch = cache.look_up(sentences)
+                if batch.missing:
+                    rows = np.array([table[word] for word in batch.missing])
+                    batch.rows[batch.missing_rows] = rows
+                    cache.insert(batch.missing, rows)
+                wanted = [table[word] for sentence in sentences for word in sentence]
+                assert_same_bits(batch.rows[batch.tokens], np.array(wanted))
                 if seed == 0 and turn % 50 == 0:
                     cache.clear()
                 assert len(cache) <= capacity
@@ -619,8 +581,7 @@ for i in range(40):
     full.insert([f"{i} {j} {'x' * 100}" for j in range(500)], rows)
 print(resident() - before)
 for i in range(4000):
-    WordCache(10, 10).gather([["a"] * 50], None, np.empty((50, 1, 10), np.float32),
-                             np.empty(1, np.int32))
+    WordCache(10, 10).look_up([["a"] * 50])
 print(resident() - before)
 """
     root = Path(__file__).resolve().parents[1]
