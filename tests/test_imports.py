@@ -22,7 +22,7 @@ TABLE = {
     "errors": "",
     "strict": "errors numpy",
     "tags": "errors numpy",
-    "text": "errors",
+    "text": "_text errors",
     "doc": "errors text",
     "scoring": "errors tags",
     "corpus": "errors tags",

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from fastner import _text
 from fastner.errors import InputError
-from fastner.text import Token, tokenize
+from fastner.text import _KINDS, _LAST, _PIECE, Token, tokenize
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates too
 # Text made of what the rules look at, so that hypothesis reaches their corners.
@@ -64,6 +65,35 @@ def test_every_code_point_either_separates_or_is_kept():
     for begin in range(0, sys.maxunicode + 1, 4096):
         chars = [chr(code) for code in range(begin, begin + 4096)]
         check_invariants("a".join(chars))
+
+
+def check_pieces(text: str) -> None:
+    pieces, ends = _text.cut(text, _KINDS, _PIECE.match)
+    assert pieces == _PIECE.findall(text)
+    assert ends == [i for i, piece in enumerate(pieces) if piece[-1] in _LAST]
+
+
+@given(st.one_of(ANY_TEXT, RULE_TEXT))
+@example("")
+@example("word,")
+def test_compiled_code_finds_the_pieces_of_the_pattern(text):
+    check_pieces(text)
+
+
+def test_a_subclass_of_str_is_text():
+    class Text(str):
+        def __getitem__(self, key):
+            raise AssertionError("a subclass may not change what a text is")
+
+    (tokens,) = tokenize(Text("Ada's U.S. visit"))
+    assert [token.text for token in tokens] == ["Ada", "'s", "U.S.", "visit"]
+    assert all(type(token.text) is str for token in tokens)
+
+
+def test_compiled_code_knows_every_code_point():
+    for begin in range(0, sys.maxunicode + 1, 4096):
+        chars = map(chr, range(begin, begin + 4096, 1 if begin < 0x10000 else 61))
+        check_pieces(" ".join(f"a{c} {c}, b{c}1 {c} {c}." for c in chars))
 
 
 @pytest.mark.parametrize(
