@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import InputError
 from .text import Token
@@ -16,8 +16,7 @@ Span = tuple[int, int, str]
 """(start, end, label): a half-open range of token indices within one sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entity:
+class Entity(NamedTuple):
     """One entity. `doc.text[e.start:e.end] == e.text`.
 
     start, end: half-open range of characters, from the first token's start to the last one's end.

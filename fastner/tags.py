@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from . import _tags
 from .errors import InputError
 
 
@@ -137,28 +138,15 @@ def spans_of(tags: Sequence[str]) -> list[Span]:
     gives malformed sequences the same entities as conlleval (Tjong Kim Sang & De Meulder 2003).
     Raises InputError with the position (from 0) of what is not a tag.
     """
-    spans = []
-    start = -1  # of the open entity, -1 outside
-    label = before = ""
-    for position, tag in enumerate(tags):
-        if tag == "O":
-            if start >= 0:
-                spans.append(Span(start, position, label))
-                start = -1
-            continue
-        try:
-            prefix, current = split_tag(tag)
-        except InputError as error:
-            raise InputError(f"token {position}: {error}") from None
-        if start < 0:
-            start = position
-        elif prefix in "BS" or before in "ES" or current != label:
-            spans.append(Span(start, position, label))
-            start = position
-        label, before = current, prefix
-    if start >= 0:
-        spans.append(Span(start, len(tags), label))
-    return spans
+    try:
+        return _tags.spans(tags, split_tag, Span)
+    except InputError:
+        for position, tag in enumerate(tags):
+            try:
+                split_tag(tag)
+            except InputError as error:
+                raise InputError(f"token {position}: {error}") from None
+        raise
 
 
 def convert(tags: Sequence[str], source: TagScheme, target: TagScheme) -> list[str]:

@@ -1,6 +1,5 @@
 """Documents: offsets, checks and writers, hostile text included."""
 
-import dataclasses
 import json
 import pickle
 
@@ -137,7 +136,7 @@ def test_html_is_escaped():
 def test_results_are_immutable_comparable_and_picklable():
     doc = paris()
     for thing in (doc, doc.entities[0]):
-        with pytest.raises(dataclasses.FrozenInstanceError):
+        with pytest.raises(AttributeError):
             thing.text = "x"
         assert pickle.loads(pickle.dumps(thing)) == thing and hash(thing) == hash(thing)
     assert doc == paris()

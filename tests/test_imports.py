@@ -21,7 +21,7 @@ TABLE = {
     "version": "",
     "errors": "",
     "strict": "errors numpy",
-    "tags": "errors numpy",
+    "tags": "_tags errors numpy",
     "text": "_text errors",
     "doc": "errors text",
     "scoring": "errors tags",
