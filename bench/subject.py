@@ -78,10 +78,7 @@ def tag_in_batches(tagger: Any, sentences: Sentences, size: int) -> Sentences:
 
 def _groups(sentences: Sentences) -> list[np.ndarray]:
     """The groups that the tagger makes of one call, as indices into sentences."""
-    lengths = internals.lengths_of(sentences)
-    order = np.argsort(lengths, kind="stable").astype(np.int32)
-    order = order[np.searchsorted(lengths[order], 1) :]
-    return internals._groups(order, lengths)
+    return internals._groups(internals.lengths_of(sentences))
 
 
 def staged(tagger: Any, sentences: Sentences) -> tuple[dict[str, float], Sentences]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
@@ -36,6 +38,7 @@ _session_lock = threading.Lock()
 
 Result = TypeVar("Result")
 Tokenizer = Callable[[str], Sequence[Sequence[Token]]]
+Tokenized = tuple[str, Sequence[Sequence[Token]]]
 # called with emissions [B, T, K], lengths [B], and which sentences they are, [B]
 Use = Callable[[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]], None]
 Engine = Literal["auto", "native", "onnxruntime"]
@@ -56,10 +59,10 @@ def load(
     times as fast on the CPU, for a model of one bidirectional LSTM and one linear layer. "auto" is
     native where the model and the processor (AVX2 or AVX-512) allow it and training found no dev
     tag on which the two disagree, else onnxruntime.
-    device: "cpu", or "cuda" with onnxruntime-gpu, in full float32 precision. threads: how many calls of the LSTM may run
-    side by side in `tag_batch` and `pipe`; default: the processors this process may use. sha256:
-    pins the model, see `read_bundle`. tokenizer: splits a text into sentences of tokens that must
-    lie in it in order.
+    device: "cpu", or "cuda" with onnxruntime-gpu, in full float32 precision. threads: how many
+    groups of sentences may be tagged side by side within one call; default: the processors this
+    process may use. sha256: pins the model, see `read_bundle`. tokenizer: splits a text into
+    sentences of tokens that must lie in it in order.
 
     Raises BundleError for a model that is damaged or unsafe, DeviceError where the device is not
     available, InputError for other arguments, also for "native" where the model does not allow it.
@@ -95,11 +98,9 @@ class Tagger:
         threads: int | None = None,
         tokenizer: Tokenizer = tokenize,
     ) -> None:
-        if threads is not None and threads < 1:
-            raise InputError(f"expected threads of at least 1, got {threads}")
         manifest = bundle.manifest
         self.manifest: Manifest = manifest
-        self._threads = threads or available_processors()
+        self._threads = available_processors() if threads is None else _checked("threads", threads)
         self._tokenizer = tokenizer
         self._lstm = _native(bundle, engine, device)
         self._engine = "onnxruntime" if self._lstm is None else "native"
@@ -141,7 +142,7 @@ class Tagger:
 
         Offsets are characters of `text`, half-open. scores: give each entity its probability.
         """
-        return next(self.pipe([text], scores=scores))
+        return self._documents([self._tokenized(text)], scores, self._threads)[0]
 
     def tag(self, words: Sequence[str]) -> list[str]:
         """The IOB2 tag of every word of one sentence: ["B-PER", "I-PER", "O"]."""
@@ -152,23 +153,34 @@ class Tagger:
         return self._tag(sentences, self._threads)
 
     def pipe(
-        self, texts: Iterable[str], *, batch_tokens: int = 8192, scores: bool = False
+        self,
+        texts: Iterable[str],
+        *,
+        batch_tokens: int = 8192,
+        n_threads: int | None = None,
+        scores: bool = False,
     ) -> Iterator[Doc]:
-        """The documents of any stream of texts, in order, reading ahead about `batch_tokens`."""
+        """The documents of any stream of texts, in order.
+
+        Texts are tagged in batches of about `batch_tokens`, n_threads batches side by side, and it
+        reads no further ahead than these and one more. n_threads: default: `load`'s threads.
+        """
         if batch_tokens < 1:
             raise InputError(f"expected batch_tokens of at least 1, got {batch_tokens}")
-        waiting: list[tuple[str, Sequence[Sequence[Token]]]] = []
-        tokens = 0
-        for text in texts:
-            if not isinstance(text, str):
-                raise InputError(f"expected a text of type str, got {type(text).__name__}")
-            sentences = self._tokenizer(text)
-            waiting.append((text, sentences))
-            tokens += sum(map(len, sentences)) + 1
-            if tokens >= batch_tokens:
-                yield from self._documents(waiting, scores)
-                waiting, tokens = [], 0
-        yield from self._documents(waiting, scores)
+        threads = self._threads if n_threads is None else _checked("n_threads", n_threads)
+        batches = self._batches(texts, batch_tokens)
+        if threads == 1:
+            for batch in batches:
+                yield from self._documents(batch, scores, threads)
+            return
+        with ThreadPoolExecutor(threads) as pool:
+            under_way: deque[Future[list[Doc]]] = deque()
+            for batch in batches:
+                under_way.append(pool.submit(self._documents, batch, scores, threads=1))
+                if len(under_way) > threads:
+                    yield from under_way.popleft().result()
+            while under_way:
+                yield from under_way.popleft().result()
 
     def entity_scores(
         self, sentences: Sequence[Sequence[str]], *, temperature: float | None = None
@@ -179,7 +191,7 @@ class Tagger:
         of the sentence. temperature: what the CRF's scores are divided by; default: the model's.
         """
         posterior = self._posterior if temperature is None else self._posterior.at(temperature)
-        pairs = self._per_sentence(sentences, posterior.tagged)
+        pairs = self._per_sentence(sentences, posterior.tagged, self._threads)
         return [tags for tags, _ in pairs], [scores for _, scores in pairs]
 
     def marginals(self, sentences: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
@@ -188,7 +200,7 @@ class Tagger:
         Column k is that of `self.tags[k]`, over all tags of the rest of the sentence; a row sums
         to 1.
         """
-        return self._per_sentence(sentences, self._posterior.marginals)
+        return self._per_sentence(sentences, self._posterior.marginals, self._threads)
 
     def nbest(
         self, sentences: Sequence[Sequence[str]], n: int
@@ -198,7 +210,7 @@ class Tagger:
         The first has the tags of `tag_batch`. No two of a sentence are equal, and a sentence that
         has fewer legal ones gives fewer: an empty one gives [([], 1.0)].
         """
-        return self._per_sentence(sentences, partial(self._posterior.nbest, n=n))
+        return self._per_sentence(sentences, partial(self._posterior.nbest, n=n), self._threads)
 
     def close(self) -> None:
         """Frees the model once the calls under way have ended; later ones raise FastnerError."""
@@ -235,25 +247,46 @@ class Tagger:
     def __repr__(self) -> str:
         return f"Tagger({', '.join(self.labels)})"
 
-    def _documents(
-        self, texts: list[tuple[str, Sequence[Sequence[Token]]]], scores: bool
-    ) -> Iterator[Doc]:
-        sentences = [[token.text for token in s] for _, tokens in texts for s in tokens]
+    def _tokenized(self, text: str) -> Tokenized:
+        if not isinstance(text, str):
+            raise InputError(f"expected a text of type str, got {type(text).__name__}")
+        return text, self._tokenizer(text)
+
+    def _batches(self, texts: Iterable[str], batch_tokens: int) -> Iterator[list[Tokenized]]:
+        batch: list[Tokenized] = []
+        tokens = 0
+        for text in texts:
+            batch.append(self._tokenized(text))
+            tokens += sum(map(len, batch[-1][1])) + 1
+            if tokens >= batch_tokens:
+                yield batch
+                batch, tokens = [], 0
+        if batch:
+            yield batch
+
+    def _documents(self, texts: list[Tokenized], scores: bool, threads: int) -> list[Doc]:
+        sentences = [list(map(_text_of, tokens)) for _, split in texts for tokens in split]
+        probabilities: list[list[float]] | None = None
         if scores:
-            tags, probabilities = self.entity_scores(sentences)
+            pairs = self._per_sentence(sentences, self._posterior.tagged, threads)
+            tags, probabilities = [tags for tags, _ in pairs], [chances for _, chances in pairs]
         else:
-            tags, probabilities = self.tag_batch(sentences), None
+            tags = self._tag(sentences, threads)
+        documents = []
         at = 0
-        for text, tokens in texts:
-            part = slice(at, at + len(tokens))
+        for text, split in texts:
+            part = slice(at, at + len(split))
             at = part.stop
-            yield build_doc(
-                text,
-                tokens,
-                tags[part],
-                [spans_of(sentence) for sentence in tags[part]],
-                scores=None if probabilities is None else probabilities[part],
+            documents.append(
+                build_doc(
+                    text,
+                    split,
+                    tags[part],
+                    list(map(spans_of, tags[part])),
+                    scores=None if probabilities is None else probabilities[part],
+                )
             )
+        return documents
 
     def _tag(self, sentences: Sequence[Sequence[str]], threads: int) -> list[list[str]]:
         lengths = lengths_of(sentences)
@@ -272,6 +305,7 @@ class Tagger:
         self,
         sentences: Sequence[Sequence[str]],
         rows: Callable[[NDArray[np.float32], NDArray[np.int32]], list[Result]],
+        threads: int,
     ) -> list[Result]:
         """What `rows` gives for the emissions and lengths of every sentence, in order."""
         lengths = lengths_of(sentences)
@@ -285,7 +319,7 @@ class Tagger:
             for i, row in zip(order, rows(emissions, lengths), strict=True):
                 results[i] = row
 
-        self._by_group(sentences, lengths, self._threads, use)
+        self._by_group(sentences, lengths, threads, use)
         return results
 
     def _by_group(
@@ -299,9 +333,7 @@ class Tagger:
 
         Empty sentences are in no group.
         """
-        order = np.argsort(lengths, kind="stable").astype(np.int32)
-        order = order[np.searchsorted(lengths[order], 1) :]
-        groups = _groups(order, lengths)
+        groups = _groups(lengths)
 
         def run(group: NDArray[np.int32]) -> None:
             use(*self._lattice(sentences, group), group)
@@ -348,12 +380,18 @@ class Tagger:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
+_text_of = attrgetter("text")
+_FIRST = np.zeros(1, np.int32)
 _EMISSIONS = ["emissions"]
 _FEATURES = ["features"]
 
 
-def _groups(order: NDArray[np.int32], lengths: NDArray[np.int32]) -> list[NDArray[np.int32]]:
-    """Cuts sentences in ascending order of length into groups of about GROUP_TOKENS cells."""
+def _groups(lengths: NDArray[np.int32]) -> list[NDArray[np.int32]]:
+    """Sentences that are not empty, from short to long, in groups of about GROUP_TOKENS cells."""
+    if len(lengths) == 1:
+        return [_FIRST] if lengths[0] else []
+    order = np.argsort(lengths, kind="stable").astype(np.int32)
+    order = order[np.searchsorted(lengths[order], 1) :]
     groups = []
     end = len(order)
     while end > 0:
@@ -370,6 +408,12 @@ _shrink.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 def _run_options(features: NDArray[np.float32]) -> ort.RunOptions | None:
     """Gives the memory of an unusually long sentence back after its call."""
     return _shrink if features.shape[0] * features.shape[1] > 2 * GROUP_TOKENS else None
+
+
+def _checked(name: str, threads: int) -> int:
+    if threads < 1:
+        raise InputError(f"expected {name} of at least 1, got {threads}")
+    return threads
 
 
 def _native(bundle: Bundle, engine: Engine, device: str) -> BiLSTM | None:

@@ -275,6 +275,37 @@ class TestPipe:
         assert first.text == texts[0] and read < 20
         assert [first.text, *(doc.text for doc in docs)] == texts
 
+    def test_threads(self, tagger):
+        texts = [f"Anna {i} met {i % 7} friends in Oslo." for i in range(300)]
+        wanted = list(tagger.pipe(texts, n_threads=1, scores=True))
+        assert [doc.text for doc in wanted] == texts
+        for batch_tokens in (1, 50, 8192):
+            docs = tagger.pipe(texts, batch_tokens=batch_tokens, n_threads=3, scores=True)
+            assert list(docs) == wanted
+        for count in (0, -1):
+            with pytest.raises(fastner.InputError, match=f"n_threads of at least 1, got {count}"):
+                next(tagger.pipe(texts, n_threads=count))
+
+    def test_threads_read_no_further_than_their_batches(self, tagger):
+        read = 0
+
+        def stream():
+            nonlocal read
+            while True:
+                read += 1
+                yield "Anna lives in Oslo."
+
+        docs = tagger.pipe(stream(), batch_tokens=60, n_threads=2)
+        for number in range(1, 100):
+            next(docs)
+            assert read <= number + 40  # 10 texts a batch: two under way, one done, one being read
+        docs.close()
+
+    def test_an_error_ends_a_threaded_stream(self, tagger):
+        docs = tagger.pipe(["Oslo."] * 50 + [None], batch_tokens=6, n_threads=2)
+        with pytest.raises(fastner.InputError, match="type str, got NoneType"):
+            list(docs)
+
     def test_equals_one_by_one(self, tagger):
         texts = ["Tim Cook.", "", "He met Ada in Paris.\n\nThen he left Rome.", "x"]
         for doc, text in zip(tagger.pipe(texts, scores=True), texts, strict=True):
