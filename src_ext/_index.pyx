@@ -71,12 +71,11 @@ cdef extern from "index.hpp" namespace "fastner" nogil:
 
     cppclass Distinct:
         vector[Word] words
+        void reserve(size_t count) except +
         int32_t add(const Word& word) except +
 
     cppclass Form:
-        Word narrow() except +
-
-    cbool lower_ascii(const Word& word, Form& form) except +
+        cbool lower_ascii(const Word& word, Word& lowered) except +
 
     cppclass Encoded:
         int32_t* vector_rows
@@ -93,6 +92,7 @@ cdef extern from "index.hpp" namespace "fastner" nogil:
         int64_t words()
         void set_vector_rows(int64_t rows)
         int64_t width(const vector[Word]& words)
+        void prefetch(const Word& word)
         cbool encode(const Word& word, size_t u, const Encoded& out)
         void encode_folded(const Word& lowered, size_t u, const Encoded& out,
                            Form& form) except +
@@ -227,10 +227,11 @@ cdef int _collect_distinct(object sentences, const int32_t[::1] order, Distinct&
         number = _number(order, b)
         sentence = _item(picked, number if ordered else b)
         _collect(sentence, number, views)
-        for i in range(views.size()):
-            tokens.push_back(distinct.add(views[i]))
-        views.clear()
         lengths.push_back(<int32_t>PySequence_Fast_GET_SIZE(sentence))
+    distinct.reserve(views.size())
+    tokens.reserve(views.size())
+    for i in range(views.size()):
+        tokens.push_back(distinct.add(views[i]))
     _hold(distinct.words, owners)
     return 0
 
@@ -324,14 +325,13 @@ cdef class Index:
         out.cases = <int32_t*>cases._data
         out.categories = <int32_t*>categories._data
         for u in range(words.size()):
+            vocabulary.prefetch(words[min(u + 8, words.size() - 1)])
             if not vocabulary.encode(words[u], u, out):
                 continue
-            if lower_ascii(words[u], form):
-                vocabulary.encode_folded(form.narrow(), u, out, form)
-            else:
+            if not form.lower_ascii(words[u], lowered_word):
                 lowered = _lower(<object><PyObject*>words[u].owner)
                 _view(<PyObject*>lowered, &lowered_word)
-                vocabulary.encode_folded(lowered_word, u, out, form)
+            vocabulary.encode_folded(lowered_word, u, out, form)
         return arrays
 
 

@@ -86,6 +86,22 @@ inline std::uint64_t hash_bytes(const void* data, std::size_t size, std::uint64_
     return mix(mix(a ^ p1, b ^ state) ^ p0, state);
 }
 
+// Whether these bytes are the same; without a call for most words.
+inline bool equal_bytes(const void* a, const void* b, std::size_t size) {
+    const auto* x = static_cast<const unsigned char*>(a);
+    const auto* y = static_cast<const unsigned char*>(b);
+    if (size > 16 || size == 0) return std::memcmp(x, y, size) == 0;
+    const auto same = [&](auto integer) {  // two loads that overlap
+        using Integer = decltype(integer);
+        const std::size_t last = size - sizeof integer;
+        return load<Integer>(x) == load<Integer>(y) &&
+               load<Integer>(x + last) == load<Integer>(y + last);
+    };
+    if (size >= 8) return same(std::uint64_t{});
+    if (size >= 4) return same(std::uint32_t{});
+    return size == 1 ? *x == *y : same(std::uint16_t{});
+}
+
 struct Word {  // a view
     const void* text;
     std::size_t length;   // in code points
@@ -95,7 +111,7 @@ struct Word {  // a view
 
     std::size_t size() const { return length * static_cast<std::size_t>(kind); }
     bool equals(const void* text_, std::size_t size_, int kind_) const {
-        return kind == kind_ && size() == size_ && std::memcmp(text, text_, size_) == 0;
+        return kind == kind_ && size() == size_ && equal_bytes(text, text_, size_);
     }
 };
 
@@ -181,6 +197,9 @@ class Distinct {
    public:
     std::vector<Word> words;
 
+    // Makes room for so many words.
+    void reserve(std::size_t count) { table_.reserve(count); }
+
     std::int32_t add(const Word& word) {
         const std::int32_t known = table_.find(word.hash, [&](std::int32_t id) {
             const Word& other = words[static_cast<std::size_t>(id)];
@@ -238,6 +257,21 @@ class Form {
         return make_word(bytes_.data(), points.size(), kind);
     }
 
+    // Makes `lowered` the lower case of a word that is all ASCII, as narrow() does; false for
+    // other words.
+    bool lower_ascii(const Word& word, Word& lowered) {
+        if (word.kind != 1) return false;
+        const auto* text = static_cast<const unsigned char*>(word.text);
+        if (std::any_of(text, text + word.length, [](unsigned char c) { return c >= 0x80; }))
+            return false;
+        bytes_.resize(word.length);
+        std::transform(text, text + word.length, bytes_.begin(), [](unsigned char c) {
+            return static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+        });
+        lowered = make_word(bytes_.data(), word.length, 1);
+        return true;
+    }
+
    private:
     template <class Integer>
     void copy() {
@@ -267,6 +301,8 @@ class Vocabulary {
                const std::uint16_t* categories, std::int64_t lexicons, Classify classify)
         : max_characters_(max_characters), categories_(categories), lexicons_(lexicons),
           classify_(classify) {
+        for (std::uint32_t point = 0; point < 0x80; ++point)
+            ascii_classes_[point] = static_cast<std::uint8_t>(classify_(point));
         read(lines, size);
         pages_.emplace_back().fill(kUnknown);
         for (std::size_t i = 0; i < character_count; ++i) {
@@ -291,6 +327,9 @@ class Vocabulary {
         return std::min(static_cast<std::int64_t>(longest), max_characters_);
     }
 
+    // Fetches the memory where encode will look this word up.
+    void prefetch(const Word& word) const { table_.prefetch(word.hash); }
+
     // Writes row u but for what other forms of the word may give; returns whether that is anything.
     bool encode(const Word& word, std::size_t u, const Encoded& out) const {
         out.cases[u] = case_of(word);
@@ -305,18 +344,16 @@ class Vocabulary {
     // Goes on with the word's lower case, then with its decimal digits replaced by 0.
     void encode_folded(const Word& lowered, std::size_t u, const Encoded& out, Form& form) const {
         if (!look_up(lowered, u, out)) return;
-        form.points.clear();
-        bool changed = false;
-        visit(lowered, [&](const auto* text) {
+        const auto folds = [this](std::uint32_t c) { return c != '0' && classify(c) & kDecimal; };
+        const bool changes = visit(lowered, [&](const auto* text) {
+            if (std::none_of(text, text + lowered.length, folds)) return false;
             form.points.assign(text, text + lowered.length);
-            for (std::uint32_t& point : form.points) {
-                if (!(classify(point) & kDecimal)) continue;
-                changed |= point != '0';
-                point = '0';
-            }
-            return 0;
+            return true;
         });
-        if (changed) look_up(form.narrow(), u, out);
+        if (!changes) return;
+        for (std::uint32_t& point : form.points)
+            if (folds(point)) point = '0';
+        look_up(form.narrow(), u, out);
     }
 
    private:
@@ -422,10 +459,7 @@ class Vocabulary {
     }
 
     unsigned classify(std::uint32_t point) const {
-        if (point >= 0x80) return classify_(point);
-        if (point - '0' < 10) return kDecimal;
-        if (point - 'a' < 26) return kLower;
-        return point - 'A' < 26 ? kUpper : 0u;
+        return point < 0x80 ? ascii_classes_[point] : classify_(point);
     }
 
     // The classes of fastner.vocab.CASES. Like str.islower and str.isupper, a word is of one case
@@ -454,6 +488,7 @@ class Vocabulary {
     const std::uint16_t* categories_;  // [W, L]
     std::int64_t lexicons_;            // L
     Classify classify_;
+    std::array<std::uint8_t, 0x80> ascii_classes_;
     std::int64_t vector_rows_ = 0;
     std::vector<Key> keys_;  // [W]
     std::vector<std::unique_ptr<char[]>> decoded_;
@@ -461,18 +496,6 @@ class Vocabulary {
     std::array<std::uint16_t, 0x1100> page_of_{};  // code point / 256 → page, 0 = all unknown
     std::vector<std::array<std::int32_t, 256>> pages_;
 };
-
-// Lower case of a word that is all ASCII, which the form then holds; false for other words.
-inline bool lower_ascii(const Word& word, Form& form) {
-    if (word.kind != 1) return false;
-    const auto* text = static_cast<const std::uint8_t*>(word.text);
-    if (std::any_of(text, text + word.length, [](std::uint8_t c) { return c >= 0x80; }))
-        return false;
-    form.points.assign(text, text + word.length);
-    for (std::uint32_t& point : form.points)
-        if (point - 'A' < 26) point += 'a' - 'A';
-    return true;
-}
 
 // ---- rows ---------------------------------------------------------------------------------------
 
