@@ -11,6 +11,7 @@ from bench import (
     comparison,
     deployment,
     floor,
+    goals,
     growth,
     latency,
     memory,
@@ -68,8 +69,9 @@ def main() -> None:
     if options.quick:
         quick.run(session)
     else:
-        for name in options.questions or QUESTIONS:
+        for name in dict.fromkeys(options.questions or QUESTIONS):
             QUESTIONS[name].run(session)
+        goals.show(session.recorder.records)
     print(f"\n{output}")
     if not options.quick:
         for path in plots.draw(session.recorder.records, output):
@@ -79,7 +81,8 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("questions", nargs="*", metavar="question",
-                        help=f"{', '.join(QUESTIONS)}; default: all")  # fmt: skip
+                        help=f"{', '.join(QUESTIONS)}; goals: those that the goals "
+                        "are about; default: all")  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="one table in about a minute")
     parser.add_argument("--model", type=Path, help="a model directory; default: the embedded one")
     parser.add_argument("--engine", action="append", choices=subject.ENGINES,
@@ -90,6 +93,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--no-pin", action="store_true", help="let the system choose cores")
     parser.add_argument("--output", type=Path, help="JSON lines; default: bench/results/<date>")
     options = parser.parse_args()
+    if "goals" in options.questions:
+        options.questions += goals.QUESTIONS
+        options.questions.remove("goals")
     if unknown := [name for name in options.questions if name not in QUESTIONS]:
         parser.error(f"expected questions out of {', '.join(QUESTIONS)}, got {unknown[0]!r}")
     if options.quick and options.questions:

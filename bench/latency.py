@@ -1,17 +1,19 @@
-"""How long does one sentence take: p50, p95, p99 over the sentences?"""
+"""How long does one sentence take: p50, p95, p99 over sentences of all lengths, and of one?"""
 
 from __future__ import annotations
 
 import gc
 import time
+from collections import Counter
 from collections.abc import Callable
-from itertools import count
+from itertools import count, cycle, islice
 from statistics import median
 
 from bench.harness import Repeat, alternate, duration, print_table, quantile
 from bench.session import Session
 
 SENTENCES = 1000
+ONE_LENGTH = "tag(words), sentences of one length"
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
@@ -28,12 +30,16 @@ def run(session: Session) -> None:
             sentence[middle] = f"{sentence[middle]}x{seed}q{number}"
         return sentences
 
+    usual, _ = Counter(map(len, session.words.sentences)).most_common(1)[0]
+    of_one_length = [s for s in session.words.sentences if len(s) == usual]
+    of_one_length = list(islice(cycle(of_one_length), SENTENCES))
     cases: dict[str, Repeat] = {}
     spread: dict[str, dict[str, list[float]]] = {}
     for engine in session.engines:
         tagger, _ = session.checked(engine, (1,))
         for case, function, inputs in (
             ("tag(words), words seen before", tagger.tag, lambda: words.sentences),
+            (f"{ONE_LENGTH}, {usual} words each", tagger.tag, lambda: of_one_length),
             ("tag(words), one word never seen", tagger.tag, one_new),
             ("tagger(text), words seen before", tagger, lambda: texts),
         ):

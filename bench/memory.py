@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import median
+
 from bench.harness import Timing, duration, print_table
 from bench.rivals.client import Missing, rival
 from bench.session import Session
@@ -30,13 +32,15 @@ def run(session: Session) -> None:
         cells = []
         for step in STEPS:
             timing = Timing(tuple(answer[f"{step}_seconds"] for answer in answers))
-            held = sorted(answer[f"{step}_rss"] for answer in answers)[len(answers) // 2]
+            held, in_all = (
+                median(answer[f"{step}_{size}"] for answer in answers) for size in ("growth", "rss")
+            )
             session.recorder.add(
-                "memory", f"{shown}: {step}", timing,
-                engine=engine, rss_growth_bytes=held, versions=answers[0]["versions"],
+                "memory", f"{shown}: {step}", timing, engine=engine,
+                rss_growth_bytes=held, rss_bytes=in_all, versions=answers[0]["versions"],
             )  # fmt: skip
             cells += [duration(timing.median), f"{held / MIB:.0f}"]
-        middle = sorted(answer["used_rss"] for answer in answers)[len(answers) // 2]
+        middle = median(answer["used_rss"] for answer in answers)
         session.recorder.add("memory", f"{shown}: after 300 sentences", rss_bytes=middle)
         rows.append([shown, *cells, f"{middle / MIB:.0f}"])
     print_table(

@@ -48,14 +48,14 @@ def _stages(axes: Any, records: list[Record]) -> None:
     parts = [record for record in records if "stage" in record]
     plans = list(dict.fromkeys(record["plan"] for record in parts))
     left = dict.fromkeys(plans, 0.0)
-    for stage in dict.fromkeys(record["stage"] for record in parts):
+    stages = dict.fromkeys(record["stage"] for record in parts)
+    for stage in sorted(stages, key="left over".__eq__):  # that one last
         shares = {record["plan"]: record["share"] for record in parts if record["stage"] == stage}
-        axes.barh(
-            plans, [100 * shares[plan] for plan in plans], left=list(left.values()), label=stage
-        )
-        left = {plan: left[plan] + 100 * shares[plan] for plan in plans}
+        widths = [100 * max(0.0, shares.get(plan, 0.0)) for plan in plans]
+        axes.barh(plans, widths, left=list(left.values()), label=stage)
+        left = {plan: left[plan] + width for plan, width in zip(plans, widths, strict=True)}
     axes.set_xlabel("percent of the whole call")
-    axes.legend()
+    axes.figure.legend(loc="outside lower center", ncols=5)
 
 
 def _growth(axes: Any, records: list[Record]) -> None:

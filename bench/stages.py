@@ -1,4 +1,4 @@
-"""Where does the time go: tokenise, gather, character GRU, LSTM, Viterbi, tags, and the rest?"""
+"""Where does the time go: tokenise, look-up, character GRU, LSTM, Viterbi, spans, and the rest?"""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from bench import subject
 from bench.harness import Repeat, Timing, alternate, duration, print_table, timed
 from bench.session import EVERYTHING, Session
 from bench.words import Sentences
-from fastner import tokenize
 
 SINGLE = 500  # sentences of the case one by one
+RAW_TEXT = "raw text through pipe"
 
 
 def run(session: Session) -> None:
@@ -24,7 +24,7 @@ def run(session: Session) -> None:
         "all at once, cache empty": ([words.sentences], True),
         f"{len(few)} sentences one by one": ([[sentence] for sentence in few], False),
     }
-    cases: dict[str, Repeat] = {"tokenise": timed(lambda: [tokenize(text) for text in texts])}
+    cases: dict[str, Repeat] = {}
     stages: dict[tuple[str, str], list[dict[str, float]]] = {}
     for engine in session.engines:
         tagger, _ = session.checked(engine, (EVERYTHING,))
@@ -34,12 +34,14 @@ def run(session: Session) -> None:
             cases[f"{plan} [{engine}], staged"] = staged_repeat(
                 tagger, calls, cold=cold, notes=notes
             )
+        notes = stages[RAW_TEXT, engine] = []
+        cases[f"{RAW_TEXT} [{engine}]"] = timed(lambda tagger=tagger: list(tagger.pipe(texts)))
+        cases[f"{RAW_TEXT} [{engine}], staged"] = staged_texts_repeat(tagger, texts, notes)
     timings = alternate(cases, session.repeats)
-    tokens = sum(len(sentence) for text in texts for sentence in tokenize(text))
-    session.recorder.add("stages", "tokenise", timings["tokenise"], tokens=tokens)
-    rows = [["tokenise raw text", duration(timings["tokenise"].median / tokens), ""]]
+    rows = []
     for (plan, engine), notes in stages.items():
-        tokens = sum(len(sentence) for call in plans[plan][0] for sentence in call)
+        calls, _ = plans.get(plan, ([words.sentences], False))
+        tokens = sum(len(sentence) for call in calls for sentence in call)
         whole = timings[f"{plan} [{engine}]"]
         rows += shares(session, plan, engine, whole, notes[1:], tokens)
     print_table(
@@ -59,7 +61,7 @@ def shares(
     session.recorder.add("stages", plan, whole, engine=engine, tokens=tokens)
     rows = [[f"{plan} [{engine}]", duration(whole.median / tokens), "100 %"]]
     rest = [all_of_it - sum(s.values()) for all_of_it, s in zip(whole.samples, stages, strict=True)]
-    parts = {stage: [s[stage] for s in stages] for stage in subject.STAGES} | {"left over": rest}
+    parts = {stage: [s[stage] for s in stages] for stage in stages[0]} | {"left over": rest}
     for stage, seconds in parts.items():
         share = median(a / b for a, b in zip(seconds, whole.samples, strict=True))
         timing = Timing(tuple(seconds))
@@ -100,5 +102,22 @@ def staged_repeat(
                 total[stage] += value
         notes.append(total)
         return sum(total.values())
+
+    return repeat
+
+
+def staged_texts_repeat(
+    tagger: Any, texts: list[str], notes: list[dict[str, float]]
+) -> Repeat:
+    """A repeat over the texts by stages; appends the seconds of each stage to notes."""
+    expected = list(tagger.pipe(texts))
+
+    def repeat() -> float:
+        gc.collect()
+        seconds, got = subject.staged_texts(tagger, texts)
+        if not notes and got != expected:
+            raise SystemExit("bench: the staged calls gave other documents than pipe")
+        notes.append(seconds)
+        return sum(seconds.values())
 
     return repeat

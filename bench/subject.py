@@ -6,6 +6,7 @@ takes engines as a dimension; the stages and the floor below follow the tagger's
 
 from __future__ import annotations
 
+import operator
 import time
 from pathlib import Path
 from typing import Any, get_args
@@ -114,6 +115,28 @@ def _staged_group(
     internals.tags_of(tag_ids, batch.lengths, order, tagger._tag_names, results)
     marks.append(clock())
     return marks
+
+
+TEXT_STAGES = ("tokenise", "tag", "spans", "documents")
+
+
+def staged_texts(tagger: Any, texts: list[str]) -> tuple[dict[str, float], list[Any]]:
+    """Seconds of each of TEXT_STAGES over all texts, and the documents, as `Tagger.pipe` does."""
+    clock = time.perf_counter
+    marks = [clock()]
+    split = [internals.tokenize(text) for text in texts]
+    marks.append(clock())
+    tags = tagger.tag_batch([[token.text for token in s] for tokens in split for s in tokens])
+    marks.append(clock())
+    spans = list(map(internals.spans_of, tags))
+    marks.append(clock())
+    documents, at = [], 0
+    for text, tokens in zip(texts, split, strict=True):
+        part = slice(at, at + len(tokens))
+        at = part.stop
+        documents.append(internals.build_doc(text, tokens, tags[part], spans[part]))
+    marks.append(clock())
+    return dict(zip(TEXT_STAGES, map(operator.sub, marks[1:], marks), strict=True)), documents
 
 
 def _fill(tagger: Any, batch: Any) -> None:

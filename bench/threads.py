@@ -11,7 +11,7 @@ from bench.session import EVERYTHING, Session
 
 def run(session: Session) -> None:
     words = session.words
-    sentences = words.sentences
+    sentences, texts = words.sentences, words.texts()
     halves = [sentences[::2], sentences[1::2]]
     cases: dict[str, Repeat] = {}
     if hasattr(os, "sched_setaffinity"):
@@ -29,6 +29,12 @@ def run(session: Session) -> None:
                     f"{engine}: two Python threads, half each": timed(
                         lambda one=one: list(pool.map(one.tag_batch, halves))
                     ),
+                    f"{engine}: pipe(n_threads=1)": timed(
+                        lambda one=one: list(one.pipe(texts, n_threads=1))
+                    ),
+                    f"{engine}: pipe(n_threads=2)": timed(
+                        lambda one=one: list(one.pipe(texts, n_threads=2))
+                    ),
                 }
             timings = alternate(cases, session.repeats)
     finally:
@@ -37,7 +43,8 @@ def run(session: Session) -> None:
     rows = []
     for name, timing in timings.items():
         engine = name.partition(":")[0]
-        speedup = timings[f"{engine}: one thread"].over(timing)
+        alone = "pipe(n_threads=1)" if "pipe" in name else "one thread"
+        speedup = timings[f"{engine}: {alone}"].over(timing)
         session.recorder.add(
             "threads", name.partition(": ")[2], timing,
             engine=engine, tokens=words.tokens, speedup=speedup, usable_cores=len(session.cores),

@@ -15,7 +15,7 @@ if not (ROOT / "bench" / "harness.py").is_file():
     pytest.skip("bench/ is not beside tests/", allow_module_level=True)
 sys.path.insert(0, str(ROOT))
 
-from bench import ablations, deployment, harness, micro, stages, words  # noqa: E402
+from bench import ablations, deployment, goals, harness, micro, stages, words  # noqa: E402
 from bench.harness import Recorder, Timing, alternate, quantile  # noqa: E402
 from bench.rivals.client import Missing, Process  # noqa: E402
 from fastner.corpus import Corpus  # noqa: E402
@@ -267,3 +267,25 @@ def test_f1_of_entities_that_training_did_not_hold():
     # of Quito, Ada and Noor one is found, beside the wrong "Ada Noor"; OSLO is known, in any case
     assert ablations.unseen_f1(known, dev, predicted) == 2 * 1 / (3 + 2)
     assert ablations.unseen_f1(dev, dev, dev.tags) == 0.0
+
+
+def test_goals_are_held_against_the_records_that_are_there(capsys):
+    def timed(question, case, samples, **values):
+        return {"question": question, "case": case, "samples": samples, **values}
+
+    goals.show([timed("growth", "one sentence", [1.0], engine="native")])
+    assert capsys.readouterr().out == ""
+    goals.show(
+        [
+            timed("rivals", "fastner [native]", [1.0, 2.0, 9.0], p50=3.0),
+            timed("rivals", "fastner [native], cache empty", [9.0, 9.0, 9.0]),
+            timed("rivals", "crfsuite", [4.0, 8.0, 9.0], p50=4.0),
+            {"question": "micro", "case": "NumPy, batched, 256 × 113, 9 tags", "ratio": 9.5},
+        ]
+    )
+    rows = capsys.readouterr().out.splitlines()[4:]
+    assert [row.split()[-3:] for row in rows] == [
+        ["3.5", "4", "yes"],  # the median of 4, 4 and 1
+        ["0.6", "0.75", "no"],
+        ["10", "9.5", "no"],
+    ]

@@ -9,18 +9,18 @@ from bench.rivals.worker import serve
 
 class Fastner:
     def imports(self, options: dict[str, Any]) -> None:
-        import fastner.tagger
+        import fastner
 
-        self._version, self._load = fastner.__version__, fastner.tagger.load
+        self._fastner = fastner
 
     def load(self, options: dict[str, Any]) -> None:
-        # not through bench.subject: it imports what a user does not
-        self._tagger = self._load(options["model"], engine=options["engine"], threads=1)
+        # not through bench.subject: it imports what a user does not; onnxruntime comes with this
+        self._tagger = self._fastner.load(options["model"], engine=options["engine"], threads=1)
 
     def describe(self) -> dict[str, Any]:
         from bench.harness import version_of
 
-        versions = {"fastner": self._version} | version_of("onnxruntime", "numpy")
+        versions = {"fastner": self._fastner.__version__} | version_of("onnxruntime", "numpy")
         return {"versions": versions, "note": ""}
 
     def tag(self, sentences: list[list[str]], batch: int) -> list[list[str]]:

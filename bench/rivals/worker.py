@@ -56,10 +56,11 @@ def serve(adapter: Any) -> None:
         adapter.tag([["Ada", "spoke", "."]], 1)
         marks.append((time.perf_counter(), resident()))
         names = ("import", "load", "first")
-        answer: Answer = {"rss_start": marks[0][1], "rss": marks[-1][1]}
+        answer: Answer = {}
         for name, before, after in zip(names, marks, marks[1:]):
             answer[f"{name}_seconds"] = after[0] - before[0]
-            answer[f"{name}_rss"] = after[1] - before[1]
+            answer[f"{name}_rss"] = after[1]
+            answer[f"{name}_growth"] = after[1] - before[1]
         return answer | adapter.describe()
 
     def take(request: Answer) -> Answer:

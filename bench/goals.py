@@ -1,0 +1,138 @@
+"""Which of the project's goals does this run reach? Printed after the questions that tell."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from bench.harness import Timing, print_table
+from bench.latency import ONE_LENGTH
+
+Record = dict[str, Any]
+
+_REACHED = {"≥": operator.ge, "≤": operator.le}
+BOTH = ("onnxruntime", "native")
+# what a run must have answered to tell about all goals
+QUESTIONS = "throughput latency floor micro memory threads growth rivals".split()
+
+
+class Goal(NamedTuple):
+    figure: str
+    sign: str  # ≥ or ≤
+    wanted: tuple[float, ...]  # one, or one per engine as in BOTH
+    found: Callable[[Run, str | None], float]  # of an engine, None where there is one for all
+
+
+class NotMeasuredError(Exception):
+    """The run holds no such record."""
+
+
+class Run:
+    """The records of one run."""
+
+    def __init__(self, records: list[Record]) -> None:
+        self._records = records
+
+    def all(self, question: str, case: str, engine: str | None = None) -> list[Record]:
+        """Those of a question whose case is matched by a pattern, at least one."""
+        found = [
+            record
+            for record in self._records
+            if record["question"] == question
+            and re.fullmatch(case, record["case"])
+            and engine in (None, record.get("engine"))
+        ]
+        if not found:
+            raise NotMeasuredError
+        return found
+
+    def one(self, question: str, case: str, engine: str | None = None) -> Record:
+        return self.all(question, case, engine)[0]
+
+
+def over(record: Record, other: Record) -> float:
+    """How many times as long as `other`, which was timed in turn with it."""
+    return Timing(tuple(record["samples"])).over(Timing(tuple(other["samples"])))
+
+
+def show(records: list[Record]) -> None:
+    """Prints the goals that these records tell about, if any."""
+    run = Run(records)
+    rows = []
+    for goal in GOALS:
+        engines = BOTH if len(goal.wanted) == len(BOTH) else (None,)
+        for engine, wanted in zip(engines, goal.wanted, strict=True):
+            try:
+                value = goal.found(run, engine)
+            except NotMeasuredError:
+                continue
+            reached = "yes" if _REACHED[goal.sign](value, wanted) else "no"
+            rows.append(
+                [goal.figure, engine or "", f"{goal.sign} {wanted:g}", f"{value:.3g}", reached]
+            )
+    if rows:
+        print_table("Goals", ["figure", "engine", "goal", "this run", "reached"], rows)
+
+
+def _rival(run: Run, name: str) -> Record:
+    return run.one("rivals", re.escape(name))
+
+
+def _faster_than(name: str) -> Callable[[Run, str | None], float]:
+    return lambda run, engine: over(_rival(run, name), _rival(run, f"fastner [{engine}]"))
+
+
+def _latency(run: Run, engine: str | None) -> float:
+    return _rival(run, f"fastner [{engine}]")["p50"] / _rival(run, "crfsuite")["p50"]
+
+
+def _cold(run: Run, engine: str | None) -> float:
+    warm = run.one("throughput", "tag_batch, all at a time", engine)
+    return over(warm, run.one("throughput", "tag_batch, all, cache empty", engine))
+
+
+def _spread(run: Run, engine: str | None) -> float:
+    record = run.one("latency", re.escape(ONE_LENGTH) + ".*", engine)
+    return record["p99"] / record["p50"]
+
+
+def _growth(run: Run, engine: str | None) -> float:
+    records = run.all("growth", "sentences, words seen", engine)
+    costs = [record["seconds_median"] / record["tokens"] for record in records]
+    return costs[-1] / costs[0]
+
+
+def _viterbi(name: str) -> Callable[[Run, str | None], float]:
+    case = re.escape(f"{name}, 256 × 113, 9 tags")
+    return lambda run, engine: run.one("micro", case)["ratio"]
+
+
+def _start(step: str, field: str, unit: float = 1.0) -> Callable[[Run, str | None], float]:
+    return lambda run, engine: run.one("memory", rf"fastner.*: {step}", engine)[field] / unit
+
+
+GOALS = (
+    Goal("tag_batch, × python-crfsuite with its features", "≥", (2.3, 3.5),
+         _faster_than("crfsuite")),
+    Goal("tag_batch, × spaCy sm NER", "≥", (20, 30), _faster_than("spacy_sm")),
+    Goal("tag_batch, × the notebook's pipeline", "≥", (110, 180), _faster_than("notebook")),
+    Goal("tag_batch, time over the bare onnxruntime call", "≤", (1.15, 0.67),
+         lambda run, engine: run.one("floor", "tag_batch, all", engine)["over_floor"]),
+    Goal("cache empty, × warm", "≥", (0.5, 0.5), _cold),
+    Goal("tag of one sentence, p50 over python-crfsuite's", "≤", (1.0, 0.6), _latency),
+    Goal("tag of sentences of one length, p99 over p50", "≤", (2, 2), _spread),
+    Goal("two threads, × one", "≥", (1.8, 1.8),
+         lambda run, engine: run.one("threads", r"load\(threads=2\)", engine)["speedup"]),
+    Goal("indexing, × dict loop", "≥", (15,),
+         lambda run, engine: run.one("micro", "index: dict loop.*, 256 sentences")["ratio"]),
+    Goal("Viterbi, × tensorflow-addons eager", "≥", (100,), _viterbi("tensorflow-addons, eager")),
+    Goal("Viterbi, × tensorflow-addons in tf.function", "≥", (10,),
+         _viterbi("tensorflow-addons, tf.function")),
+    Goal("Viterbi, × batched NumPy", "≥", (10,), _viterbi("NumPy, batched")),
+    Goal("load(), s", "≤", (0.3, 0.3), _start("load", "seconds_median")),
+    Goal("import fastner, s", "≤", (0.2, 0.2), _start("import", "seconds_median")),
+    Goal("memory after load, MB", "≤", (130, 130), _start("load", "rss_bytes", 1e6)),
+    Goal("a token of 1,000,000 over one of 1,000", "≤", (1.1, 1.1), _growth),
+)  # fmt: skip
