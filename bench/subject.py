@@ -142,8 +142,8 @@ def staged_texts(tagger: Any, texts: list[str]) -> tuple[dict[str, float], list[
 def _fill(tagger: Any, batch: Any) -> None:
     """Writes what is missing, as `Tagger._tag_group` does."""
     if batch.missing:
-        rows = tagger._encode(batch.missing)
-        batch.rows[batch.missing_rows] = rows
+        rows = batch.rows[-len(batch.missing) :]
+        tagger._encode(batch.missing, rows)
         tagger._cache.insert(batch.missing, rows)
 
 

@@ -84,16 +84,19 @@ class BiLSTM:
         """Floats of a word's projection: 8H, H rounded up to this machine's vectors."""
         return self._layer.projection_width
 
-    def project(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The projections of words with these feature rows, float32 [U, projection_width].
+    def project(self, features: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        """Writes the projections of words with these feature rows.
 
-        features: float32 [U, D]. A row's bits depend on its feature row alone. Their layout is that
-        of this machine's vectors: keep them in memory, never in a file.
+        features: float32 [U, D]. out: float32 [U, projection_width]. A row's bits depend on its
+        feature row alone. Their layout is that of this machine's vectors: keep them in memory,
+        never in a file.
         """
         check("features", features, _FLOAT32, (None, self._inputs))
-        rows = np.empty((features.shape[0], self.projection_width), _FLOAT32)
-        self._layer.project(features, rows)
-        return rows
+        check("out", out, _FLOAT32, (features.shape[0], self.projection_width))
+        try:
+            self._layer.project(features, out)
+        except ValueError as error:  # read-only
+            raise InputError(str(error)) from None
 
     def emissions(
         self,

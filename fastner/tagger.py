@@ -353,8 +353,8 @@ class Tagger:
         """Emissions [B, T, K] and lengths [B] of sentences[order], T the longest length."""
         batch = self._cache.look_up(sentences, order)
         if batch.missing:
-            rows = self._encode(batch.missing)
-            batch.rows[batch.missing_rows] = rows
+            rows = batch.rows[-len(batch.missing) :]
+            self._encode(batch.missing, rows)
             self._cache.insert(batch.missing, rows)
         return self._emissions(batch), batch.lengths
 
@@ -367,17 +367,19 @@ class Tagger:
         )[0]
         return emissions.transpose(1, 0, 2)  # time-major in memory
 
-    def _encode(self, words: list[str]) -> NDArray[np.float32]:
-        """The cache's rows of words that it lacks: features [U, D], or their projections.
+    def _encode(self, words: list[str], rows: NDArray[np.float32]) -> None:
+        """Writes the cache's rows of these words: features [U, D], or their projections.
 
         Fast where words of like length come together.
         """
-        parts = []
         for at in range(0, len(words), CALL_WORDS):
-            encoded = self._vocabulary.encode_words(words[at : at + CALL_WORDS])
+            part = slice(at, at + CALL_WORDS)
+            encoded = self._vocabulary.encode_words(words[part])
             features = self._words.run(_FEATURES, word_inputs(encoded, self._arrays))[0]
-            parts.append(features if self._lstm is None else self._lstm.project(features))
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+            if self._lstm is None:
+                rows[part] = features
+            else:
+                self._lstm.project(features, rows[part])
 
 
 _text_of = attrgetter("text")

@@ -76,18 +76,16 @@ class EncodedBatch(NamedTuple):
 class RowBatch(NamedTuple):
     """B sentences as rows of their distinct words.
 
-    rows: float32 [U, D], in order of first appearance of the words.
+    rows: float32 [U, D]; the last M are still to be written.
     tokens: int32 [N], all tokens, one sentence after the other, as indices into `rows`.
     lengths: int32 [B], tokens per sentence; 0 is allowed.
-    missing: the M words whose rows are still to be written, from short to long.
-    missing_rows: int32 [M], where: indices into `rows`.
+    missing: the words of the last M rows, from short to long.
     """
 
     rows: NDArray[np.float32]
     tokens: NDArray[np.int32]
     lengths: NDArray[np.int32]
     missing: list[str]
-    missing_rows: NDArray[np.int32]
 
     def padded(self) -> NDArray[np.float32]:
         """The rows of all tokens, float32 [T, B, D], T the longest length; 0 beyond a length."""
@@ -272,7 +270,7 @@ class WordCache:
     def look_up(
         self, sentences: Sequence[Sequence[str]], order: NDArray[np.int32] | None = None
     ) -> RowBatch:
-        """These sentences as rows; those of words that it does not keep are left unwritten.
+        """These sentences as rows; those of words that it lacks come last and unwritten.
 
         order: int32 [B], the batch as indices into `sentences`; None: all of them as they come.
         Raises InputError.

@@ -99,7 +99,8 @@ cdef extern from "index.hpp" namespace "fastner" nogil:
 
     cppclass CRowCache "fastner::RowCache":
         CRowCache(int64_t capacity, int64_t width) except +
-        vector[int32_t] look_up(const vector[Word]& words, float* rows) except +
+        vector[int32_t] look_up(const vector[Word]& words, float* rows,
+                                int32_t* numbers) except +
         void insert(const vector[Word]& words, const float* rows) except +
         void clear() except +
         int64_t size() except +
@@ -347,17 +348,21 @@ cdef class RowCache:
         self.width = width
 
     def look_up(self, sentences, const int32_t[::1] order):
-        """rows [U, D], tokens [N], lengths [B], and what is missing: words, and index [M]."""
+        """rows [U, D], tokens [N], lengths [B], and the words whose rows, the last, are missing."""
         cdef Distinct distinct
-        cdef vector[int32_t] tokens, lengths, missing
+        cdef vector[int32_t] tokens, lengths, missing, numbers
         cdef list owners = []
         cdef size_t i
         _collect_distinct(sentences, order, distinct, tokens, lengths, owners)
         rows = np.empty((distinct.words.size(), self.width), np.float32)
         cdef float[:, ::1] out = rows
-        missing = self.cache.get().look_up(distinct.words, <float*>out._data)
+        numbers.resize(distinct.words.size())
+        missing = self.cache.get().look_up(distinct.words, <float*>out._data, numbers.data())
+        if not missing.empty():
+            for i in range(tokens.size()):
+                tokens[i] = numbers[tokens[i]]
         words = [owners[missing[i]] for i in range(missing.size())]
-        return rows, _int32(tokens), _int32(lengths), words, _int32(missing)
+        return rows, _int32(tokens), _int32(lengths), words
 
     def insert(self, words, const float[:, ::1] rows):
         cdef vector[Word] views

@@ -515,19 +515,22 @@ class RowCache {
     RowCache(const RowCache&) = delete;
     RowCache& operator=(const RowCache&) = delete;
 
-    // Copies the rows of those of the distinct words [U] that it keeps to rows [U, D]; returns
-    // the others as indices into words, from short to long.
-    std::vector<std::int32_t> look_up(const std::vector<Word>& words, float* rows) {
+    // Numbers distinct words [U]: those that it keeps in the order given, and their rows are copied
+    // to rows [U, D]; then the others, from short to long, which it returns as indices into words.
+    std::vector<std::int32_t> look_up(const std::vector<Word>& words, float* rows,
+                                      std::int32_t* numbers) {
         std::vector<std::int32_t> missing;
         {
             const std::lock_guard<std::mutex> lock(mutex_);
             for (std::size_t begin = 0; begin < words.size(); begin += kGroup)
                 look_up_group(words.data(), begin, std::min(words.size(), begin + kGroup), rows,
-                              missing);
+                              numbers, missing);
         }
         std::stable_sort(missing.begin(), missing.end(), [&](std::int32_t a, std::int32_t b) {
             return words[at(a)].length < words[at(b)].length;
         });
+        auto number = static_cast<std::int32_t>(words.size() - missing.size());
+        for (const std::int32_t u : missing) numbers[at(u)] = number++;
         return missing;
     }
 
@@ -582,7 +585,7 @@ class RowCache {
 
     // The memory of all words of a group is fetched at the same time.
     void look_up_group(const Word* words, std::size_t begin, std::size_t end, float* rows,
-                       std::vector<std::int32_t>& missing) {
+                       std::int32_t* numbers, std::vector<std::int32_t>& missing) {
         std::array<std::int32_t, kGroup> found;
         for (std::size_t u = begin; u < end; ++u) table_.prefetch(words[u].hash);
         for (std::size_t u = begin; u < end; ++u) {
@@ -600,8 +603,10 @@ class RowCache {
                 missing.push_back(static_cast<std::int32_t>(u));
                 continue;
             }
+            const std::size_t number = u - missing.size();
+            numbers[u] = static_cast<std::int32_t>(number);
             entries_[at(id)].used = true;
-            std::memcpy(rows + u * width_, row(at(id)), width_ * sizeof(float));
+            std::memcpy(rows + number * width_, row(at(id)), width_ * sizeof(float));
         }
     }
 

@@ -40,15 +40,23 @@ class Native:
         self.layer = _lstm.Layer(*weights, isa=isa)
         self.tags = len(weights[3])
 
-    def project(self, features):
-        rows = np.full((len(features), self.layer.projection_width), np.nan, np.float32)
-        self.layer.project(features, rows)
-        return rows
+    @property
+    def projection_width(self):
+        return self.layer.projection_width
+
+    def project(self, features, out):
+        self.layer.project(features, out)
 
     def emissions(self, projections, tokens, lengths):
         out = np.full((len(lengths), max(lengths), self.tags), np.nan, np.float32)
         self.layer.emissions(projections, tokens, lengths, out)
         return out
+
+
+def projections(lstm, features):
+    rows = np.full((len(features), lstm.projection_width), np.nan, np.float32)
+    lstm.project(features, rows)
+    return rows
 
 
 def batch_of(lstm, sentences):
@@ -57,11 +65,11 @@ def batch_of(lstm, sentences):
     The projections are in no order, and among them are some of no token.
     """
     lengths = np.array([len(s) for s in sentences], np.int32)
-    rows = lstm.project(np.concatenate(sentences))
+    rows = projections(lstm, np.concatenate(sentences))
     places = np.random.default_rng(len(rows)).permutation(len(rows) + 2).astype(np.int32)
-    projections = np.full((len(places), rows.shape[1]), np.nan, np.float32)
-    projections[places[:-2]] = rows
-    return projections, places[:-2], lengths
+    shuffled = np.full((len(places), rows.shape[1]), np.nan, np.float32)
+    shuffled[places[:-2]] = rows
+    return shuffled, places[:-2], lengths
 
 
 def expected(weights, features):
@@ -274,9 +282,9 @@ def test_a_projection_is_that_of_its_word_alone(isa, seed, words, hidden):
     rng = np.random.default_rng(seed)
     lstm = Native(make(rng, 13, hidden, 3), isa)
     features = rng.normal(0, 1, (words, 13)).astype(np.float32)
-    together = lstm.project(features)
+    together = projections(lstm, features)
     for u in range(words):
-        assert lstm.project(features[u : u + 1]).tobytes() == together[u].tobytes()
+        assert projections(lstm, features[u : u + 1]).tobytes() == together[u].tobytes()
 
 
 def test_every_token_sees_the_whole_sentence():
@@ -322,7 +330,7 @@ def small():
 def test_nothing_to_do():
     lstm = small()
     nothing = np.empty(0, np.int32)
-    rows = lstm.project(np.empty((0, 4), np.float32))
+    rows = projections(lstm, np.empty((0, 4), np.float32))
     assert rows.shape == (0, lstm.projection_width)
     for sentences in (0, 2):
         emissions = lstm.emissions(rows, nothing, np.zeros(sentences, np.int32))
@@ -331,7 +339,7 @@ def test_nothing_to_do():
 
 def test_a_word_may_come_twice_and_a_sentence_be_empty():
     lstm = small()
-    rows = lstm.project(np.concatenate(features_of(np.random.default_rng(1), [3], 4)))
+    rows = projections(lstm, np.concatenate(features_of(np.random.default_rng(1), [3], 4)))
     tokens, lengths = np.array([2, 0, 2, 1, 2], np.int32), np.array([0, 3, 0, 2], np.int32)
     emissions = lstm.emissions(rows, tokens, lengths)
     assert emissions.shape == (4, 3, 3) and not emissions[::2].any() and not emissions[3, 2].any()
@@ -365,7 +373,7 @@ def test_arrays_of_another_kind():
     for arguments, message in [
         ((rows.astype(np.float64), tokens, lengths), "projections as an array of float32"),
         ((rows[:, 1:], tokens, lengths), f"projections as an array of float32 .any, {width}"),
-        ((np.asfortranarray(rows), tokens, lengths), "projections as .*, C-contiguous, got .* not C-contiguous"),
+        ((np.asfortranarray(rows), tokens, lengths), "projections as .*, not C-contiguous"),
         ((rows.tolist(), tokens, lengths), "projections .* got list"),
         ((rows, tokens.astype(np.int64), lengths), "tokens as an array of int32 .any."),
         ((rows, tokens[None], lengths), "tokens as an array of int32 .any."),
@@ -373,8 +381,15 @@ def test_arrays_of_another_kind():
     ]:
         with pytest.raises(InputError, match=message):
             lstm.emissions(*arguments)
-    with pytest.raises(InputError, match="features as an array of float32 .any, 4."):
-        lstm.project(np.zeros((2, 5), np.float32))
+    features, read_only = np.zeros((3, 4), np.float32), rows.copy()
+    read_only.flags.writeable = False
+    for arguments, message in [
+        ((features[:, 1:].copy(), rows), "features as an array of float32 .any, 4."),
+        ((features, rows[1:]), f"out as an array of float32 .3, {width}."),
+        ((features, read_only), "read-only"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            lstm.project(*arguments)
 
 
 def test_weights_that_disagree():

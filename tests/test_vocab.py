@@ -383,21 +383,21 @@ def assert_same_bits(a, b):
 
 
 def through(cache, sentences, order=None):
-    """One round as a tagger does it: look up, compute, insert. The batch and what it lacked."""
+    """One round as a tagger does it: look up, compute, insert."""
     batch = cache.look_up(sentences, order)
-    lacking = list(batch.missing)
-    if lacking:
-        rows = rows_of(lacking, cache.width)
-        batch.rows[batch.missing_rows] = rows
-        cache.insert(lacking, rows)
-    return batch, lacking
+    if batch.missing:
+        rows = batch.rows[-len(batch.missing) :]
+        rows[:] = rows_of(batch.missing, cache.width)
+        cache.insert(batch.missing, rows)
+    return batch
 
 
 def assert_is(batch, sentences):
-    """That the batch is these sentences, distinct words in order of appearance."""
+    """That the batch is these sentences: distinct words in order of appearance, missing ones last."""
     width = batch.rows.shape[1]
     words = [word for sentence in sentences for word in sentence]
-    distinct = list(dict.fromkeys(words))
+    distinct = [word for word in dict.fromkeys(words) if word not in batch.missing]
+    distinct += batch.missing
     assert_same_bits(batch.rows, rows_of(distinct, width))
     assert batch.tokens.dtype == batch.lengths.dtype == np.int32
     assert batch.tokens.tolist() == list(map(distinct.index, words))
@@ -422,19 +422,18 @@ BATCHES = st.lists(
 def test_cache_equals_a_list_with_a_hand(batches, capacity, width):
     cache, oracle = WordCache(capacity, width), reference.SecondChance(capacity)
     for sentences in batches:
-        batch, missing = through(cache, sentences)
+        batch = through(cache, sentences)
         distinct = dict.fromkeys(word for sentence in sentences for word in sentence)
         lacking = sorted((word for word in distinct if oracle.get(word) is None), key=len)
         for word in lacking:
             oracle.insert(word, True)
-        assert missing == lacking
-        assert batch.missing_rows.tolist() == [list(distinct).index(word) for word in lacking]
+        assert batch.missing == lacking
         assert_is(batch, sentences)
         assert len(cache) == len(oracle.entries)
     cache.clear()
     assert len(cache) == 0
-    batch, missing = through(cache, batches[0])
-    assert set(missing) == {word for sentence in batches[0] for word in sentence}
+    batch = through(cache, batches[0])
+    assert set(batch.missing) == {word for sentence in batches[0] for word in sentence}
     assert_is(batch, batches[0])
 
 
@@ -445,7 +444,7 @@ def test_many_words_through_a_cache(capacity):
     words = [f"{i}{'é中🙂'[i % 3] * (i % 2)}" for i in range(3000)]
     for _ in range(60):
         sentences = [rng.choices(words, k=rng.randint(0, 20)) for _ in range(20)]
-        assert_is(through(cache, sentences)[0], sentences)
+        assert_is(through(cache, sentences), sentences)
         assert len(cache) <= capacity
     cache.insert(words, rows_of(words, 3))
     assert len(cache) == min(capacity, 3000)
@@ -456,10 +455,10 @@ def test_order_picks_sentences():
     order = np.array([3, 1, 3], np.int32)
     for given_ in (sentences, [np.array(s) for s in sentences], tuple(sentences)):
         cache = WordCache(9, 2)
-        batch, missing = through(cache, given_, order)
-        assert missing == ["d", "e", "f", "b", "c"]
+        batch = through(cache, given_, order)
+        assert batch.missing == ["d", "e", "f", "b", "c"]
         assert_is(batch, [sentences[i] for i in order])
-    assert_is(through(cache, sentences, np.array([], np.int32))[0], [])
+    assert_is(through(cache, sentences, np.array([], np.int32)), [])
 
 
 def test_a_word_keeps_its_first_row():
@@ -481,9 +480,11 @@ def test_what_was_asked_for_survives():
 
 
 def test_missing_words_come_from_short_to_long():
-    batch = WordCache(9, 1).look_up([["long", "a", "mid", "b", "a"], ["é中🙂", "c"]])
-    assert batch.missing == ["a", "b", "c", "mid", "é中🙂", "long"]
-    assert batch.missing_rows.tolist() == [1, 3, 5, 2, 4, 0]
+    cache = WordCache(9, 1)
+    cache.insert(["b"], np.ones((1, 1), np.float32))
+    batch = cache.look_up([["long", "a", "mid", "b", "a"], ["é中🙂", "c"]])
+    assert batch.missing == ["a", "c", "mid", "é中🙂", "long"]
+    assert batch.tokens.tolist() == [5, 1, 3, 0, 1, 4, 2] and batch.rows[0] == 1
 
 
 @pytest.mark.parametrize(
@@ -538,8 +539,8 @@ def test_threads_share_a_cache(capacity):
                 sentences = [rng.choices(words, k=rng.randint(1, 12)) for _ in range(6)]
                 batch = cache.look_up(sentences)
                 if batch.missing:
-                    rows = np.array([table[word] for word in batch.missing])
-                    batch.rows[batch.missing_rows] = rows
+                    rows = batch.rows[-len(batch.missing) :]
+                    rows[:] = [table[word] for word in batch.missing]
                     cache.insert(batch.missing, rows)
                 wanted = [table[word] for sentence in sentences for word in sentence]
                 assert_same_bits(batch.rows[batch.tokens], np.array(wanted))
