@@ -642,8 +642,8 @@ class RowCache {
     std::size_t hand_ = 0;
 };
 
-// out [T, B, D]: the row of token t of sentence b, and 0 beyond its length. tokens [N] are rows, one
-// sentence after the other; lengths [B] are within 0..T, and N in all. Throws
+// out [T, B, D]: the row of token t of sentence b, and 0 beyond its length. tokens [N] are rows,
+// one sentence after the other; lengths [B] are within 0..T, and N in all. Throws
 // std::invalid_argument otherwise, before it writes.
 inline void pad(const float* rows, std::int64_t row_count, const std::int32_t* tokens,
                 std::int64_t count, const std::int32_t* lengths, std::int64_t sentences,

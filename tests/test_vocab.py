@@ -393,7 +393,7 @@ def through(cache, sentences, order=None):
 
 
 def assert_is(batch, sentences):
-    """That the batch is these sentences: distinct words in order of appearance, missing ones last."""
+    """That the batch is these sentences: words in order of appearance, missing ones last."""
     width = batch.rows.shape[1]
     words = [word for sentence in sentences for word in sentence]
     distinct = [word for word in dict.fromkeys(words) if word not in batch.missing]
