@@ -22,10 +22,11 @@ from bench import (
     subject,
     threads,
     throughput,
+    training,
 )
 from bench.harness import REPEATS, RESULTS, Recorder, environment, load_average, pin
 from bench.session import Session
-from bench.words import read_words
+from bench.words import CORPUS, read_words
 from fastner import FastnerError
 from fastner.tagger import EMBEDDED
 
@@ -40,6 +41,7 @@ QUESTIONS = {
     "growth": growth,
     "rivals": comparison,
     "deployment": deployment,
+    "training": training,
 }
 
 
@@ -49,12 +51,13 @@ def main() -> None:
     cores = frozenset(getattr(os, "sched_getaffinity", lambda _: {0})(0))
     core = None if options.no_pin else pin(options.core)
     output = options.output or RESULTS / time.strftime("%Y-%m-%d-%H%M%S.jsonl")
-    words = read_words()
+    words = read_words(corpus=options.corpus)
     about = environment(core=core, threads=1, model=str(options.model or "embedded"))
     session = Session(
         model=options.model,
         engines=engines,
         words=words if options.sentences is None else words.first(options.sentences),
+        corpus=options.corpus,
         repeats=options.repeats,
         core=core,
         cores=cores,
@@ -87,6 +90,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, help="a model directory; default: the embedded one")
     parser.add_argument("--engine", action="append", choices=subject.ENGINES,
                         help="default: all that run the model")  # fmt: skip
+    parser.add_argument("--corpus", type=Path, default=CORPUS,
+                        help="a folder with train.txt and valid.txt in CoNLL columns; default: "
+                        "CoNLL-2003 where it is there, else made-up sentences")  # fmt: skip
     parser.add_argument("--repeats", type=int, default=REPEATS, help=f"default: {REPEATS}")
     parser.add_argument("--sentences", type=int, help="use about so many of the sentences")
     parser.add_argument("--core", type=int, help="stay on this core; default: the last one")
@@ -100,6 +106,9 @@ def _options() -> argparse.Namespace:
         parser.error(f"expected questions out of {', '.join(QUESTIONS)}, got {unknown[0]!r}")
     if options.quick and options.questions:
         parser.error("expected --quick or questions, got both")
+    for split in ("train", "valid") if options.corpus != CORPUS else ():
+        if not (options.corpus / f"{split}.txt").is_file():
+            parser.error(f"expected --corpus with train.txt and valid.txt, found no {split}.txt")
     if options.repeats < 1:
         parser.error(f"expected --repeats of at least 1, got {options.repeats}")
     if options.model is None and not (EMBEDDED / "manifest.json").is_file():

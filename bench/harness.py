@@ -240,7 +240,9 @@ def print_table(title: str, header: list[str], rows: Iterable[list[str]]) -> Non
 
 
 def duration(seconds: float) -> str:
-    """A time with three digits: 12.3 µs, 4.56 ms, 7.89 s."""
+    """A time with three digits: 12.3 µs, 4.56 ms, -7.89 s."""
+    if seconds < 0:
+        return "-" + duration(-seconds)
     for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
         if seconds * factor >= 1 or unit == "µs":
             value = seconds * factor

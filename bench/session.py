@@ -18,6 +18,7 @@ class Session:
     model: Path | None  # None: the embedded model
     engines: tuple[str, ...]
     words: Words
+    corpus: Path  # the folder that they come from, if it is there
     repeats: int
     core: int | None  # the core that all processes stay on, if any
     cores: frozenset[int]  # those that may be used where a question needs several

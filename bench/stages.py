@@ -69,9 +69,7 @@ def shares(
             "stages", f"{plan}: {stage}", timing,
             engine=engine, plan=f"{plan} [{engine}]", stage=stage, share=share,
         )  # fmt: skip
-        token = timing.median / tokens
-        shown = duration(token) if token >= 0 else "-" + duration(-token)
-        rows.append([f"  {stage}", shown, f"{100 * share:.1f} %"])
+        rows.append([f"  {stage}", duration(timing.median / tokens), f"{100 * share:.1f} %"])
     return rows
 
 

@@ -12,6 +12,7 @@ from bench.harness import ROOT
 CORPUS = ROOT.parent / "shared" / "data" / "conll2003"
 MADE_UP_SENTENCES = 3_000
 TEXT_SENTENCES = 12  # sentences of a text: a short news item
+LABELS = ("PER", "LOC", "ORG", "MISC")
 
 Sentences = list[list[str]]
 
@@ -43,6 +44,16 @@ class Words:
             for at in range(0, len(lines), TEXT_SENTENCES)
         ]
 
+    def tagged(self) -> Sentences:
+        """Tags to learn in IOB2: the gold ones, or without these a name for each title-case word.
+
+        The names are of four labels, as in CoNLL-2003.
+        """
+        return self.gold or [
+            [f"B-{LABELS[len(word) % len(LABELS)]}" if word.istitle() else "O" for word in sentence]
+            for sentence in self.sentences
+        ]
+
     def f1(self, tags: Sentences) -> float | None:
         """Entity F1 in percent, or None without gold tags."""
         if self.gold is None:
@@ -53,14 +64,14 @@ class Words:
 
 
 def read_words(split: str = "valid", *, corpus: Path = CORPUS, seed: int = 2003) -> Words:
-    """A split of CoNLL-2003, or made-up sentences without gold tags where it is absent."""
+    """A split of the corpus, or made-up sentences without gold tags where it is absent."""
     path = corpus / f"{split}.txt"
     if path.is_file():
         from fastner.corpus import read_conll
         from fastner.tags import TagScheme
 
         read = read_conll(path).converted(TagScheme.IOB2)
-        return Words(read.sentences, read.tags, f"CoNLL-2003 {split}")
+        return Words(read.sentences, read.tags, f"{corpus.name} {split}")
     return Words(made_up(MADE_UP_SENTENCES, seed=seed), None, f"made-up sentences, seed {seed}")
 
 

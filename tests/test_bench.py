@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,9 +16,19 @@ if not (ROOT / "bench" / "harness.py").is_file():
     pytest.skip("bench/ is not beside tests/", allow_module_level=True)
 sys.path.insert(0, str(ROOT))
 
-from bench import ablations, deployment, goals, harness, micro, stages, words  # noqa: E402
+from bench import (  # noqa: E402
+    ablations,
+    deployment,
+    goals,
+    harness,
+    micro,
+    stages,
+    training,
+    words,
+)
 from bench.harness import Recorder, Timing, alternate, quantile  # noqa: E402
-from bench.rivals.client import Missing, Process  # noqa: E402
+from bench.rivals import trainer  # noqa: E402
+from bench.rivals.client import Missing, Process, rival  # noqa: E402
 from fastner.corpus import Corpus  # noqa: E402
 from fastner.tags import TagScheme  # noqa: E402
 from small import needs, write_corpus  # noqa: E402
@@ -93,8 +104,8 @@ def test_a_measurement_is_one_line_of_json_that_says_all(tmp_path):
 
 
 def test_durations_are_shown_with_three_digits():
-    shown = [harness.duration(s) for s in (12.34, 0.5, 0.00456, 0.0000123, 0.0000000123)]
-    assert shown == ["12.3 s", "500 ms", "4.56 ms", "12.3 µs", "0.01 µs"]
+    shown = [harness.duration(s) for s in (12.34, 0.5, -0.00456, 0.0000123, 0.0000000123)]
+    assert shown == ["12.3 s", "500 ms", "-4.56 ms", "12.3 µs", "0.01 µs"]
 
 
 def test_made_up_sentences_are_the_same_for_the_same_seed():
@@ -141,6 +152,114 @@ def test_shares_of_stages_and_what_is_left_over_make_up_the_whole(tmp_path):
     assert shares["LSTM"] == pytest.approx(0.1)
     assert shares["left over"] == pytest.approx(0.5)
     assert sum(shares.values()) == pytest.approx(1.0)
+
+
+def test_sentences_without_gold_tags_get_some_to_learn():
+    gold = words.Words([["a"]], [["B-X"]], "made")
+    assert gold.tagged() == [["B-X"]]
+    some = words.Words(words.made_up(50, seed=1), None, "made")
+    pairs = {
+        (word.istitle(), tag)
+        for sentence, tags in zip(some.sentences, some.tagged(), strict=True)
+        for word, tag in zip(sentence, tags, strict=True)
+    }
+    assert pairs == {(False, "O"), *((True, f"B-{label}") for label in words.LABELS)}
+
+
+def test_the_parts_of_an_epoch_make_up_the_whole(capsys):
+    class Session:
+        recorder = Recorder(None, {})
+
+    case = training.Case(None, steps=10, shapes=3, first=0.0)
+    timings = {
+        training.STEPS: Timing((0.8, 1.6)),
+        "character GRU": Timing((0.6, 1.2)),
+        "LSTM": Timing((0.5, 1.0)),
+        "CRF": Timing((0.9, 1.8)),  # noise: without it takes longer
+        training.BATCHES: Timing((0.5, 1.0)),
+        training.AVERAGING: Timing((0.5, 1.0)),
+        training.DEV: Timing((1.0, 2.0)),
+    }
+    whole = {"seconds": 20.0, "steps_by_sample": 16.0}
+    training._report_epoch(Session, words.Words([["a"]], None, "made"), case, timings, whole)
+    shares = {r["case"]: r["share"] for r in Session.recorder.records if "share" in r}
+    assert shares.pop("an epoch of the default recipe") == 1.0
+    assert shares[training.STEPS] == pytest.approx(0.8)
+    assert shares["LSTM"] == pytest.approx(0.3)
+    assert shares["CRF"] == pytest.approx(-0.1)
+    assert sum(shares.values()) - shares[training.STEPS] == pytest.approx(1.0)
+    assert "between its steps: 95 % of that" in capsys.readouterr().out  # 16 + 0.75 + 0.75 + 1.5
+
+
+def test_a_sample_of_batches_spreads_over_their_lengths():
+    batches = [SimpleNamespace(tag_ids=np.zeros((2, t))) for t in (7, 1, 9, 3, 5, 2, 8, 4)]
+    assert [batch.tag_ids.shape[1] for batch in trainer.spread(batches, 2)] == [3, 8]
+    assert [batch.tag_ids.shape[1] for batch in trainer.spread(batches, 1)] == [5]
+    assert len(trainer.spread(batches, 9)) == 8
+
+
+def test_training_in_a_process_of_its_own():
+    needs("keras", extra="train")
+    corpus = words.Words(words.made_up(40, seed=1), None, "made")
+    tagged = {"sentences": corpus.sentences, "tags": corpus.tagged()}
+    choices = {"clusters": False, "hidden": [4], "character_hidden": [3], "batch_sentences": 16}
+    options = {"cores": [None], "backend": "tensorflow", "threads": 1}
+    with rival("trainer", **options) as (process, said):
+        assert {"keras", "tensorflow"} == set(said["versions"])
+        process.ask("take", preset="default", choices=choices, train=tagged, dev=tagged)
+        for order in ("bucketed", "random", "padded"):
+            case = process.ask("open", case=order, order=order, sample=2)
+            assert (case["steps"], case["sample"]) == (3, 2)
+            assert case["first_seconds"] > 0
+        process.ask("parts")
+        for case in ("bucketed", training.BATCHES, training.AVERAGING, training.DEV):
+            assert process.repeat(case=case)() >= 0
+        whole = process.ask("epoch", sample=2)
+        assert whole["seconds"] > whole["steps_by_sample"] / 10 > 0
+    needs("tensorflow_addons", extra="tfa")
+    with rival("notebook_trainer", cores=[None]) as (process, _):
+        assert process.ask("take", **tagged)["first_seconds"] > process.repeat()() > 0
+
+
+@pytest.mark.filterwarnings("ignore:`build\\(\\)` was called")  # what is left out is not built
+@pytest.mark.parametrize("part", training.PARTS)
+def test_a_network_without_a_part_has_fewer_weights_and_a_loss_that_ignores_padding(part):
+    needs("keras", extra="train")
+    from fastner.training.network import Network
+    from fastner.training.recipe import preset
+
+    rng = np.random.default_rng(0)
+    inputs = {
+        "vectors": rng.standard_normal((5, 2), np.float32),
+        "tuned": np.arange(5, dtype=np.int32),
+        "characters": rng.integers(0, 9, (5, 4), np.int32),
+        "character_lengths": np.array([4, 1, 2, 3, 4], np.int32),
+        "cases": np.zeros(5, np.int32),
+        "categories": np.zeros((5, 0), np.int32),
+        "tokens": np.array([[0, 1, 2], [3, 4, 4]], np.int32),
+        "lengths": np.array([3, 2], np.int32),
+    }
+    tag_ids = np.array([[1, 0, 2], [3, 0, 0]], np.int32)
+    wider = inputs | {"tokens": np.pad(inputs["tokens"], ((0, 0), (0, 2)))}
+
+    def build():
+        widths = {"hidden": (4,), "character_hidden": (3,), "character_width": 3}
+        recipe = preset("default").updated(**widths)
+        return Network(recipe, characters=9, vector_width=2, tuned_rows=5, tags=4)
+
+    whole, network = build(), trainer.without(part, build())
+    whole(inputs)
+    emissions = np.asarray(network(inputs))
+    loss = float(network.compute_loss(inputs, tag_ids, emissions))
+    padded = network.compute_loss(wider, np.pad(tag_ids, ((0, 0), (0, 2))), network(wider))
+    assert float(padded) == pytest.approx(loss, rel=1e-5)
+    if part != "CRF":
+        assert network.count_params() < whole.count_params()
+    else:
+        exponentials = np.exp(emissions)
+        chosen = np.take_along_axis(exponentials, tag_ids[:, :, None], 2)[:, :, 0]
+        surprise = -np.log(chosen / exponentials.sum(2))
+        assert loss == pytest.approx((surprise[0].sum() + surprise[1, :2].sum()) / 2, rel=1e-5)
 
 
 def test_the_numpy_decoders_agree_with_the_crf():

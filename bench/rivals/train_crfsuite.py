@@ -27,11 +27,8 @@ def main() -> None:
     import pycrfsuite
 
     words = read_words("train")
-    gold = words.gold or [
-        ["B-PER" if word.istitle() else "O" for word in sentence] for sentence in words.sentences
-    ]
     trainer = pycrfsuite.Trainer(algorithm="lbfgs", params=PARAMETERS, verbose=False)
-    for sentence, tags in zip(words.sentences, gold, strict=True):
+    for sentence, tags in zip(words.sentences, words.tagged(), strict=True):
         trainer.append(features_of(sentence), tags)
     MODEL.parent.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()

@@ -5,20 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from bench.harness import version_of
+from bench.rivals.frameworks import import_tfa
 from bench.rivals.viterbi import Decode, serve_decoder
 
 
 def imports() -> dict[str, str]:
-    import tensorflow
-
-    tensorflow.config.threading.set_intra_op_parallelism_threads(1)
-    tensorflow.config.threading.set_inter_op_parallelism_threads(1)
-    from fastner.errors import DependencyError
-
-    try:
-        import fastner.training.tfa  # noqa: F401
-    except DependencyError as error:
-        raise ImportError(str(error)) from None
+    import_tfa()
     return version_of("tensorflow-addons", "tensorflow", "tensorflow-cpu")
 
 

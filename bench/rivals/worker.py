@@ -93,11 +93,11 @@ def serve(adapter: Any) -> None:
     answer_requests(handlers)
 
 
-def pin(core: int | None) -> None:
-    """Keeps this process on one core; None: leaves it as it is."""
-    if core is not None:
+def pin(*cores: int | None) -> None:
+    """Keeps this process on these cores; None: leaves it as it is."""
+    if None not in cores:
         with contextlib.suppress(AttributeError, OSError):
-            os.sched_setaffinity(0, {core})
+            os.sched_setaffinity(0, cores)
 
 
 def resident() -> int:
