@@ -27,7 +27,7 @@ OURS, NOTEBOOK = "preset notebook", "notebook"
 
 
 class Case(NamedTuple):
-    """Training steps over a sample of an epoch's batches; `repeat` gives the mean step's seconds."""
+    """Training steps over a sample of an epoch's batches; `repeat` gives the mean of a step."""
 
     repeat: Repeat
     steps: int  # of an epoch

@@ -6,8 +6,6 @@ before the first epoch, as there; so that is in no step.
 
 from __future__ import annotations
 
-import time
-from importlib import import_module
 from typing import Any
 
 from bench.harness import timed, version_of
