@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 VARIANTS = {
     "default": {},
-    "no-recurrent-dropout": {"recurrent_dropout": 0.0},
     "no-variants": {"variant_rate": 0.0},
     "constant-rate": {"schedule": "constant", "learning_rate": 1e-3},
     "no-average": {"average": 0.0},

@@ -54,10 +54,7 @@ class Network(keras.Model):
             layers.Embedding(len(CASES), recipe.case_width) if recipe.case_width else None
         )
         self.lexicon_embeddings = [LexiconEmbedding(lexicon) for lexicon in lexicons]
-        self.lstms = [
-            _directions(layers.LSTM, units, True, recurrent_dropout=recipe.recurrent_dropout)
-            for units in recipe.hidden
-        ]
+        self.lstms = [_directions(layers.LSTM, units, True) for units in recipe.hidden]
         self.dropout = layers.Dropout(recipe.dropout)
         self.dense = [layers.Dense(units, activation="tanh") for units in recipe.dense]
         self.dense.append(layers.Dense(tags))
@@ -160,15 +157,11 @@ class LexiconEmbedding(layers.Layer):
         )
 
 
-def _directions(
-    layer: type, units: int, bidirectional: bool, *, recurrent_dropout: float = 0.0
-) -> tuple[Any, Any]:
+def _directions(layer: type, units: int, bidirectional: bool) -> tuple[Any, Any]:
     """Forward and backward layer over sequences; None where there is no backward one."""
-
-    def direction() -> Any:
-        return layer(units, return_sequences=True, recurrent_dropout=recurrent_dropout)
-
-    return direction(), direction() if bidirectional else None
+    return layer(units, return_sequences=True), (
+        layer(units, return_sequences=True) if bidirectional else None
+    )
 
 
 def _reversal(lengths: Any, steps: Any) -> Any:

@@ -15,15 +15,14 @@ SCHEDULES = ("constant", "cosine")
 class Recipe:
     """The network and how it is trained; `preset` gives the two that are kept.
 
-    Widths count units per direction. `dropout` is of what the LSTMs and the dense layers read,
-    token by token; `recurrent_dropout` of the LSTMs' states on their way to the next token, the
-    same units for a whole sentence (Gal & Ghahramani 2016). `unknown_rate` is the share of the
-    words seen at most twice in training whose vector is replaced by the unknown word's, so that it
-    is learnt (Lample et al. 2016). `variant_rate` is the share of the sentences that an epoch shows
-    in lower case, in upper case or with typographic noise (`augment`). `schedule` is "constant", or
-    "cosine" for a learning rate that falls to 0 over `epochs` (Loshchilov & Hutter 2017). `average`
-    is the decay per step of the moving average of the weights that is evaluated and exported
-    (Polyak & Juditsky 1992), 0 for none. `patience` counts epochs without a better dev F1.
+    Widths count units per direction. `dropout` is of what the LSTMs and the first dense layer read,
+    token by token. `unknown_rate` is the share of the words seen at most twice in training whose
+    vector is replaced by the unknown word's, so that it is learnt (Lample et al. 2016).
+    `variant_rate` is the share of the sentences that an epoch shows in lower case, in upper case or
+    with typographic noise (`augment`). `schedule` is "constant", or "cosine" for a learning rate
+    that falls to 0 over `epochs` (Loshchilov & Hutter 2017). `average` is the decay per step of the
+    moving average of the weights that is evaluated and exported (Polyak & Juditsky 1992), 0 for
+    none. `patience` counts epochs without a better dev F1.
     """
 
     scheme: TagScheme = TagScheme.BIOES
@@ -36,7 +35,6 @@ class Recipe:
     hidden: tuple[int, ...] = (96,)
     dense: tuple[int, ...] = ()
     dropout: float = 0.5
-    recurrent_dropout: float = 0.25
     tune_vectors: bool = True
     unknown_rate: float = 0.2
     variant_rate: float = 0.15
@@ -71,8 +69,7 @@ class Recipe:
                 raise InputError(f"expected {name} of at least 1, got {getattr(self, name)!r}")
         if self.schedule not in SCHEDULES:
             raise InputError(f"expected schedule out of {SCHEDULES}, got {self.schedule!r}")
-        rates = ("dropout", "recurrent_dropout", "unknown_rate", "variant_rate", "average")
-        for name in rates:
+        for name in ("dropout", "unknown_rate", "variant_rate", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"expected 0 <= {name} < 1, got {getattr(self, name)!r}")
 
@@ -106,7 +103,6 @@ PRESETS = {
         hidden=(20, 20, 20, 20, 20),
         dense=(40, 40, 40, 40),
         dropout=0.0,
-        recurrent_dropout=0.0,
         tune_vectors=False,
         unknown_rate=0.0,
         variant_rate=0.0,
