@@ -168,12 +168,12 @@ def test_lengths_that_differ():
 
 
 def test_embedded_model_is_calibrated(conll2003):
-    """At a temperature of its dev corpus, and of either half on the other half."""
+    """At its own temperature on its dev corpus, and at that of either half on the other half."""
     dev = read_conll(conll2003 / "valid.txt")
     half = len(dev) // 2
     halves = [slice(0, half), slice(half, None)]
     with fastner.load() as tagger:
-        assert measure_confidence(tagger, dev.sentences, dev.tags).fitted_calibration_error <= 0.02
+        assert measure_confidence(tagger, dev.sentences, dev.tags).calibration_error <= 0.02
         for fitted, held_out in (halves, halves[::-1]):
             temperature = measure_confidence(
                 tagger, dev.sentences[fitted], dev.tags[fitted]

@@ -4,7 +4,7 @@
 set -euo pipefail
 corpus=${1:-../shared/data/conll2003}
 output=${2:-fastner/models/conll2003}
-seed=${3:-2}
+seed=${3:-1}
 exec fastner train \
     --train "$corpus/train.txt" --dev "$corpus/valid.txt" --vectors glove-6b-50d \
     --max-words 145000 --vector-dtype int8 --seed "$seed" --output "$output" \
