@@ -1,7 +1,8 @@
-"""The weights in an ONNX graph, where it is one bidirectional LSTM and one linear layer."""
+"""The weights in a bundle's ONNX graphs, where these are of the forms that fastner runs itself."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,10 +12,9 @@ from fastner.onnx_screen import Fields, Walker
 
 Array = NDArray[np.float32]
 
-_OPERATORS = "Add Add LSTM MatMul MatMul Slice Slice Squeeze Squeeze".split()
-_CELL = ["Sigmoid", "Tanh", "Tanh"]
-# [start, end, axis] of a slice of the LSTM's states [T, 2, B, H] -> its direction
-_DIRECTIONS = {(0, 1, 1): 0, (1, 2, 1): 1}
+_BILSTM = "Add Add LSTM MatMul MatMul Slice Slice Squeeze Squeeze".split()
+_CELLS = {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"]}
+_END = 2**31 - 1  # of a slice to the end
 
 
 class BiLSTMWeights(NamedTuple):
@@ -31,6 +31,21 @@ class BiLSTMWeights(NamedTuple):
         return self.forward[1].shape[0]
 
 
+class WordWeights(NamedTuple):
+    """What `fastner.words.WordEncoder` takes, all float32; arrays of cells in Keras' layout.
+
+    parts: what a feature row is made of, in order: "vectors", "forward" and "backward" (the GRU's
+    last states), "cases", and the number of a lexicon.
+    """
+
+    characters: Array  # [A, E], the embedding of every character id
+    forward: tuple[Array, Array, Array]  # W [E, 3H], U [H, 3H], b [2, 3H]; gates z, r, n
+    backward: tuple[Array, Array, Array]
+    cases: Array  # [cases, width]
+    lexicons: tuple[Array, ...]  # [categories, width]
+    parts: tuple[str | int, ...]
+
+
 class _AnotherGraphError(Exception):
     """The graph is not of the one form that is read here."""
 
@@ -43,72 +58,120 @@ def bilstm_weights(graph: bytes) -> BiLSTMWeights | None:
     direction a Slice and a Squeeze of the LSTM's states and a MatMul, which are added with the
     bias. The arrays are copies.
     """
-    walker = Walker(graph, "sentences.onnx")
-    fields = walker.fields(walker.root()["graph"][0], "Graph")
-    try:
-        return _read(walker, fields)
-    except _AnotherGraphError:
-        return None
+    with suppress(_AnotherGraphError):
+        return _bilstm(_Graph(graph, "sentences.onnx", "emissions"))
+    return None
 
 
-def _read(walker: Walker, graph: Fields) -> BiLSTMWeights:
-    outputs = [_text(walker.fields(span, "Value")["name"]) for span in graph["output"]]
-    nodes = [walker.fields(span, "Node") for span in graph["node"]]
-    constants = dict(_constant(walker.fields(span, "Tensor")) for span in graph["initializer"])
-    _require(outputs == ["emissions"])
-    _require(sorted(_text(node["op_type"]) for node in nodes) == _OPERATORS)
-    made = {node["output"][0]: node for node in nodes if len(node["output"]) == 1}
-    _require(len(made) == len(nodes) and not made.keys() & constants.keys())
+def word_weights(graph: bytes) -> WordWeights | None:
+    """The weights of a graph, screened by `screen_onnx`; None where it computes anything else.
 
-    def maker(name: str, operator: str, count: int) -> Fields:
+    What is read is the graph from `vectors`, `characters`, `character_lengths`, `cases` and
+    `categories` to `features` that `fastner.training.export.words_graph` writes for one
+    bidirectional GRU and no projection. The arrays are copies.
+    """
+    with suppress(_AnotherGraphError):
+        return _words(_Graph(graph, "words.onnx", "features"))
+    return None
+
+
+class _Graph:
+    """Nodes and constants of a graph with one output, by the name of what they make."""
+
+    def __init__(self, graph: bytes, where: str, output: str) -> None:
+        self._walker = Walker(graph, where)
+        fields = self._walker.fields(self._walker.root()["graph"][0], "Graph")
+        outputs = [_text(self._walker.fields(span, "Value")["name"]) for span in fields["output"]]
+        nodes = [self._walker.fields(span, "Node") for span in fields["node"]]
+        self.operators = sorted(_text(node["op_type"]) for node in nodes)
+        self.constants = dict(
+            _constant(self._walker.fields(span, "Tensor")) for span in fields["initializer"]
+        )
+        # an output that is not used has no name
+        self.made = {name: node for node in nodes for name in node["output"] if name}
+        _require(outputs == [output] and len(self.made) == len(nodes))
+        _require(not self.made.keys() & self.constants.keys())
+
+    def maker(self, name: str, operator: str, count: int) -> Fields:
         """The node of this operator and number of inputs that makes the value `name`."""
-        node = made.get(name)
+        node = self.made.get(name)
         if node is None or _text(node["op_type"]) != operator or len(node["input"]) != count:
             raise _AnotherGraphError
         return node
 
-    def inputs(name: str, operator: str, count: int) -> list[str]:
-        node = maker(name, operator, count)
-        _require(not node["attribute"])
+    def inputs(self, name: str, operator: str, count: int, **attributes: int) -> list[str]:
+        """The inputs of that node, which has these attributes and no others."""
+        node = self.maker(name, operator, count)
+        got = {key: value["i"] for key, value in self.attributes(node).items()}
+        _require(got == {key: [value] for key, value in attributes.items()})
         return node["input"]
 
-    def constant(name: str, dtype: str, dimensions: int) -> NDArray[Any]:
-        array = constants.get(name)
+    def attributes(self, node: Fields) -> dict[str, Fields]:
+        fields = [self._walker.fields(span, "Attribute") for span in node["attribute"]]
+        return {_text(attribute["name"]): attribute for attribute in fields}
+
+    def constant(self, name: str, dtype: str, dimensions: int) -> NDArray[Any]:
+        array = self.constants.get(name)
         if array is None or array.dtype != dtype or array.ndim != dimensions:
             raise _AnotherGraphError
         return array
 
+    def sliced(self, name: str, axis: int) -> tuple[str, tuple[int, ...]]:
+        """What `name` is a slice of, squeezed along axis; the slice's starts, ends and axes."""
+        source, squeezed = self.inputs(name, "Squeeze", 2)
+        _require(self.constant(squeezed, "int64", 1).tolist() == [axis])
+        source, *bounds = self.inputs(source, "Slice", 4)
+        return source, tuple(n for b in bounds for n in self.constant(b, "int64", 1).tolist())
+
+    def recurrent(self, name: str, operator: str, gates: int) -> tuple[list[str], list[Array]]:
+        """Inputs and weights W [2, gH, D], R [2, gH, H], B [2, 2gH] of a bidirectional layer."""
+        node = self.maker(name, operator, 5)
+        # all states of an LSTM, the last ones of a GRU
+        _require(node["output"] == ([name] if operator == "LSTM" else ["", name]))
+        source, *arrays, lengths = node["input"]
+        w, r, b = (
+            self.constant(array, "float32", n) for array, n in zip(arrays, (3, 3, 2), strict=True)
+        )
+        hidden = r.shape[2]
+        _require(w.shape[:2] == (2, gates * hidden) and r.shape[:2] == (2, gates * hidden))
+        _require(b.shape == (2, 2 * gates * hidden) and min(hidden, w.shape[2]) >= 1)
+        attributes = self.attributes(node)
+        activations = attributes.pop("activations", {"strings": []})["strings"]
+        _require(activations in ([], 2 * _CELLS[operator]))
+        values = {key: value["s"] or value["i"] for key, value in attributes.items()}
+        wanted = {"direction": ["bidirectional"], "hidden_size": [hidden]}
+        _require(values == wanted | ({"linear_before_reset": [1]} if operator == "GRU" else {}))
+        return [source, lengths], [w, r, b]
+
+
+def _bilstm(graph: _Graph) -> BiLSTMWeights:
+    _require(graph.operators == _BILSTM)
     # emissions = a + (b + c) or (a + b) + c: of a, b, c, one is the bias, two are products
-    terms = inputs("emissions", "Add", 2)
-    inner = [name for name in terms if name in made and _text(made[name]["op_type"]) == "Add"]
+    terms = graph.inputs("emissions", "Add", 2)
+    inner = [
+        name for name in terms if name in graph.made and "Add" == _text(graph.made[name]["op_type"])
+    ]
     _require(len(inner) == 1)
-    terms = [name for name in terms if name not in inner] + inputs(inner[0], "Add", 2)
-    biases = [name for name in terms if name in constants]
-    products = [name for name in terms if name not in constants]
+    terms = [name for name in terms if name not in inner] + graph.inputs(inner[0], "Add", 2)
+    biases = [name for name in terms if name in graph.constants]
+    products = [name for name in terms if name not in graph.constants]
     _require(len(biases) == 1 and len(products) == 2)
     kernels: dict[int, Array] = {}
     lstms: set[str] = set()
     for name in products:
-        states, kernel = inputs(name, "MatMul", 2)
-        sliced, axis = inputs(states, "Squeeze", 2)
-        _require(constant(axis, "int64", 1).tolist() == [1])
-        lstm, *bounds = inputs(sliced, "Slice", 4)
-        where = tuple(n for bound in bounds for n in constant(bound, "int64", 1).tolist())
-        _require(where in _DIRECTIONS)
-        kernels[_DIRECTIONS[where]] = constant(kernel, "float32", 2)
+        states, kernel = graph.inputs(name, "MatMul", 2)
+        lstm, bounds = graph.sliced(states, 1)  # of the states [T, 2, B, H]
+        _require(bounds in ((0, 1, 1), (1, 2, 1)))
+        kernels[bounds[0]] = graph.constant(kernel, "float32", 2)
         lstms.add(lstm)
     _require(len(kernels) == 2 and len(lstms) == 1)
 
-    node = maker(lstms.pop(), "LSTM", 5)
-    features, *arrays, lengths = node["input"]
-    _require((features, lengths) == ("features", "lengths"))
-    w, r, b = (constant(name, "float32", n) for name, n in zip(arrays, (3, 3, 2), strict=True))
+    inputs, (w, r, b) = graph.recurrent(lstms.pop(), "LSTM", 4)
+    _require(inputs == ["features", "lengths"])
     hidden, tags = kernels[0].shape
-    bias = constant(biases[0], "float32", 1)
+    bias = graph.constant(biases[0], "float32", 1)
     _require(kernels[1].shape == (hidden, tags) and bias.shape == (tags,))
-    _require(w.shape[:2] == (2, 4 * hidden) and r.shape == (2, 4 * hidden, hidden))
-    _require(b.shape == (2, 8 * hidden) and min(hidden, tags, w.shape[2]) >= 1)
-    _check_attributes([walker.fields(span, "Attribute") for span in node["attribute"]], hidden)
+    _require(hidden == r.shape[2] and tags >= 1)
     forward, backward = (
         (_gates(w[d].T), _gates(r[d].T), _gates(b[d, : 4 * hidden] + b[d, 4 * hidden :]))
         for d in (0, 1)
@@ -116,12 +179,46 @@ def _read(walker: Walker, graph: Fields) -> BiLSTMWeights:
     return BiLSTMWeights(forward, backward, np.concatenate([kernels[0], kernels[1]]), bias.copy())
 
 
-def _check_attributes(attributes: list[Fields], hidden: int) -> None:
-    found = {_text(attribute["name"]): attribute for attribute in attributes}
-    _require(found.keys() <= {"activations", "direction", "hidden_size"})
-    _require("direction" in found and found["direction"]["s"] == ["bidirectional"])
-    _require("hidden_size" in found and found["hidden_size"]["i"] == [hidden])
-    _require("activations" not in found or found["activations"]["strings"] == 2 * _CELL)
+def _words(graph: _Graph) -> WordWeights:
+    parts: list[str | int] = []
+    tables: dict[str | int, Array] = {}
+    grus: set[str] = set()
+    pieces = graph.maker("features", "Concat", graph.operators.count("Gather") + 2)["input"]
+    _require(graph.inputs("features", "Concat", len(pieces), axis=1) == pieces)
+    for piece in pieces:
+        if piece == "vectors":
+            parts.append(piece)
+        elif piece in graph.made and _text(graph.made[piece]["op_type"]) == "Squeeze":
+            gru, bounds = graph.sliced(piece, 0)  # of the last states [2, U, H]
+            _require(bounds in ((0, 1, 0), (1, 2, 0)))
+            parts.append(("forward", "backward")[bounds[0]])
+            grus.add(gru)
+        else:
+            table, ids = graph.inputs(piece, "Gather", 2, axis=0)
+            part: str | int = ids
+            if ids != "cases":
+                source, bounds = graph.sliced(ids, 1)
+                part = bounds[1] if len(bounds) == 6 else -1
+                _require(source == "categories" and bounds == (0, part, _END, part + 1, 0, 1))
+            parts.append(part)
+            tables[part] = graph.constant(table, "float32", 2)
+    lexicons = range(len(tables) - 1)
+    _require(tables.keys() == {"cases", *lexicons} and len(grus) == 1)
+    _require(len(parts) == len(set(parts)) and {"vectors", "forward", "backward"} <= set(parts))
+    (states, lengths), (w, r, b) = graph.recurrent(grus.pop(), "GRU", 3)
+    table, ids = graph.inputs(states, "Gather", 2, axis=0)
+    transpose = graph.maker(ids, "Transpose", 1)
+    turned = {key: value["ints"] for key, value in graph.attributes(transpose).items()}
+    _require((transpose["input"], lengths) == (["characters"], "character_lengths"))
+    _require(turned == {"perm": [1, 0]})
+    characters = graph.constant(table, "float32", 2)
+    _require(characters.shape[1] == w.shape[2])
+    forward, backward = (
+        (np.array(w[d].T, order="C"), np.array(r[d].T, order="C"), b[d].reshape(2, -1).copy())
+        for d in (0, 1)
+    )
+    cases, *others = (tables[part].copy() for part in ("cases", *lexicons))
+    return WordWeights(characters.copy(), forward, backward, cases, tuple(others), tuple(parts))
 
 
 def _gates(array: Array) -> Array:

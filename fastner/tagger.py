@@ -21,17 +21,19 @@ from fastner.bundle import Bundle, Manifest, read_bundle, word_inputs
 from fastner.doc import Doc, build_doc
 from fastner.errors import BundleError, DeviceError, FastnerError, InputError
 from fastner.lstm import MAX_HIDDEN, VECTORIZED, BiLSTM
-from fastner.onnx_weights import bilstm_weights
+from fastner.onnx_weights import bilstm_weights, word_weights
 from fastner.posterior import Posterior
 from fastner.tags import spans_of
 from fastner.text import Token, tokenize
-from fastner.vocab import RowBatch, WordCache, lengths_of, tags_of
+from fastner.vocab import CASES, RowBatch, WordCache, lengths_of, tags_of
+from fastner.words import WordEncoder
 
 EMBEDDED = Path(__file__).parent / "models" / "conll2003"
 CACHED_WORDS = 32_768  # most rows kept, and ...
 CACHED_FLOATS = 12_500_000  # ... most numbers in them: 50 MB, or 16,276 rows where H = 96
 GROUP_TOKENS = 1_024  # cells of one call of the LSTM, padding included; both engines slow beyond
 CALL_WORDS = 128  # words of one call of the character GRU: of like length, so little padding
+MAX_CHARACTER_STATES = 1_000_000  # characters times units of a native GRU: 32 MB of tables
 
 # Making two sessions at once is not safe in onnxruntime; running them is.
 _session_lock = threading.Lock()
@@ -55,8 +57,9 @@ def load(
 ) -> Tagger:
     """Opens a model directory, or the embedded English model where no path is given.
 
-    engine: what runs the LSTM. "onnxruntime" runs any model. "native" is `fastner.lstm`, several
-    times as fast on the CPU, for a model of one bidirectional LSTM and one linear layer. "auto" is
+    engine: what runs the networks. "onnxruntime" runs any model. "native" is `fastner.lstm`,
+    several times as fast on the CPU, for a model of one bidirectional LSTM and one linear layer,
+    and `fastner.words` for words never seen before, where these have the usual features. "auto" is
     native where the model and the processor (AVX2 or AVX-512) allow it and training found no dev
     tag on which the two disagree, else onnxruntime.
     device: "cpu", or "cuda" with onnxruntime-gpu, in full float32 precision. threads: how many
@@ -105,8 +108,10 @@ class Tagger:
         self._lstm = _native(bundle, engine, device)
         self._engine = "onnxruntime" if self._lstm is None else "native"
         self._words, self._sentences = sessions(bundle, device)  # checks the graphs in any case
+        self._encoder = None
         if self._lstm is not None:
             self._sentences = None
+            self._encoder = _word_encoder(bundle)
         self._arrays = bundle.arrays
         self._crf = bundle.crf()
         # legal BIOES and IOB2 sequences become IOB2 tag by tag
@@ -220,7 +225,8 @@ class Tagger:
                 self._free()
 
     def _free(self) -> None:
-        self._words = self._sentences = self._lstm = self._arrays = self._vocabulary = None
+        self._words = self._sentences = self._encoder = self._lstm = None
+        self._arrays = self._vocabulary = None
         self._cache.clear()
 
     @contextmanager
@@ -375,7 +381,11 @@ class Tagger:
         for at in range(0, len(words), CALL_WORDS):
             part = slice(at, at + CALL_WORDS)
             encoded = self._vocabulary.encode_words(words[part])
-            features = self._words.run(_FEATURES, word_inputs(encoded, self._arrays))[0]
+            inputs = word_inputs(encoded, self._arrays)
+            if self._encoder is not None:
+                features = self._encoder.features(inputs)
+            else:
+                features = self._words.run(_FEATURES, inputs)[0]
             if self._lstm is None:
                 rows[part] = features
             else:
@@ -440,6 +450,22 @@ def _native(bundle: Bundle, engine: Engine, device: str) -> BiLSTM | None:
         f"{bundle.path}/sentences.onnx: engine 'native' expected one bidirectional LSTM of at most "
         f"{MAX_HIDDEN} units and one linear layer, got another graph; {instead}"
     )
+
+
+def _word_encoder(bundle: Bundle) -> WordEncoder | None:
+    """The native encoder with the weights of words.onnx; None where onnxruntime is to run it."""
+    manifest = bundle.manifest
+    weights = word_weights(bundle.words_onnx)
+    if weights is None:
+        return None
+    rows = [len(table) for table in (weights.characters, weights.cases, *weights.lexicons)]
+    categories = [lexicon.categories for lexicon in manifest.lexicons]
+    if rows != [len(manifest.characters) + 2, len(CASES), *categories]:
+        return None
+    if len(weights.characters) * weights.forward[1].shape[0] > MAX_CHARACTER_STATES:
+        return None
+    encoder = WordEncoder(weights, bundle.arrays["unknown"].shape[0])
+    return encoder if encoder.width == manifest.features else None
 
 
 def sessions(bundle: Bundle, device: str) -> tuple[ort.InferenceSession, ort.InferenceSession]:

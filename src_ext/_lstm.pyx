@@ -5,7 +5,7 @@ from libcpp cimport bool as cbool
 from libcpp.memory cimport unique_ptr
 
 
-cdef extern from "lstm.hpp" namespace "fastner::lstm" nogil:
+cdef extern from "lstm.hpp" namespace "fastner::recurrent" nogil:
     cdef enum class Isa(int):
         portable
         avx2
@@ -34,9 +34,10 @@ cdef extern from "lstm.hpp" namespace "fastner::lstm" nogil:
         int64_t sentences
         int64_t longest
 
-    void c_project "fastner::lstm::project"(const Model& model, const float* features,
+    void c_project "fastner::recurrent::project"(const Model& model, const float* features,
                                             int64_t count, float* rows) except +
-    void c_emissions "fastner::lstm::emissions"(const Model& model, const Batch& batch) except +
+    void c_emissions "fastner::recurrent::emissions"(const Model& model,
+                                                     const Batch& batch) except +
 
 
 ISAS = tuple(

@@ -47,7 +47,7 @@
 #endif
 
 namespace fastner {
-namespace lstm {
+namespace recurrent {
 
 enum class Isa { portable = 0, avx2 = 1, avx512 = 2 };
 
@@ -150,6 +150,24 @@ Packed pack(std::int64_t depth, std::int64_t columns, int lanes, const Matrix& m
     return packed;
 }
 
+// Rows -> the sequences of these lengths, in descending order of length: those that reach a step
+// are the first ones.
+inline std::vector<std::int64_t> longest_first(const std::int32_t* lengths, std::int64_t count) {
+    std::vector<std::int64_t> order(static_cast<std::size_t>(count));
+    std::iota(order.begin(), order.end(), std::int64_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
+        return lengths[a] > lengths[b];
+    });
+    return order;
+}
+
+// -log2(e) times what a sigmoid takes, twice that for a tanh, kept finite: what exp2 takes.
+inline float scaled(double weight, bool is_tanh) {
+    const double log2e = 1.4426950408889634, top = std::numeric_limits<float>::max();
+    const double product = (is_tanh ? -2 : -1) * log2e * weight;
+    return static_cast<float>(std::min(std::max(-top, product), top));
+}
+
 struct Cell {  // one direction in Keras' layout: kernel [D, 4H], recurrent [H, 4H], bias [4H]
     const float* kernel;
     const float* recurrent;
@@ -157,7 +175,7 @@ struct Cell {  // one direction in Keras' layout: kernel [D, 4H], recurrent [H, 
 };
 
 // One direction. Columns stand by blocks of `lanes` hidden units, in each the gates i, f, g, o.
-// Everything is multiplied by -log2(e), g by twice that: the cell needs 2^that.
+// All weights are `scaled`: the cell needs 2^that.
 struct Direction {
     Packed kernel, recurrent;
     Packed top;  // [H, K]: this direction's half of the linear layer
@@ -196,10 +214,7 @@ struct Model {
                 const std::int64_t gate = j / lanes % 4;
                 const std::int64_t unit = j / (4 * lanes) * lanes + j % lanes;
                 if (unit >= hidden) return 0.0f;
-                const double log2e = 1.4426950408889634, top = std::numeric_limits<float>::max();
-                const double weight = (gate == 2 ? -2 * log2e : -log2e) *
-                                      matrix[(k * 4 + gate) * hidden + unit];
-                return static_cast<float>(std::min(std::max(-top, weight), top));  // stays finite
+                return scaled(matrix[(k * 4 + gate) * hidden + unit], gate == 2);
             };
         };
         const auto tag = [this, top](std::int64_t k, std::int64_t j) {
@@ -244,48 +259,15 @@ struct Batch {
     }
 };
 
-}  // namespace lstm
+}  // namespace recurrent
 }  // namespace fastner
 
-#define FASTNER_ISA portable
-#define FASTNER_LANES 4
-#if defined(__aarch64__)
-#define FASTNER_ROWS 4
-#else
-#define FASTNER_ROWS 2
-#endif
-#define FASTNER_TARGET
-#include "lstm_cell.hpp"
-#undef FASTNER_ISA
-#undef FASTNER_LANES
-#undef FASTNER_ROWS
-#undef FASTNER_TARGET
-
-#if FASTNER_X86_DISPATCH
-#define FASTNER_ISA avx2
-#define FASTNER_LANES 8
-#define FASTNER_ROWS 3
-#define FASTNER_TARGET __attribute__((target("avx2,fma")))
-#include "lstm_cell.hpp"
-#undef FASTNER_ISA
-#undef FASTNER_LANES
-#undef FASTNER_ROWS
-#undef FASTNER_TARGET
-
-#define FASTNER_ISA avx512
-#define FASTNER_LANES 16
-#define FASTNER_ROWS 6
-#define FASTNER_TARGET \
-    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
-#include "lstm_cell.hpp"
-#undef FASTNER_ISA
-#undef FASTNER_LANES
-#undef FASTNER_ROWS
-#undef FASTNER_TARGET
-#endif
+#define FASTNER_CELL "lstm_cell.hpp"
+#include "each_isa.hpp"
+#undef FASTNER_CELL
 
 namespace fastner {
-namespace lstm {
+namespace recurrent {
 
 // Rows [count, projection_width] of features [count, D]; a row's bits depend on that row alone.
 inline void project(const Model& model, const float* features, std::int64_t count, float* rows) {
@@ -306,5 +288,5 @@ inline void emissions(const Model& model, const Batch& batch) {
     portable::emissions(model, batch);
 }
 
-}  // namespace lstm
+}  // namespace recurrent
 }  // namespace fastner

@@ -1,27 +1,14 @@
-// The LSTM's loops; lstm.hpp includes this once per instruction set, so it has no include guard.
-//
-// Expects FASTNER_ISA (a namespace), FASTNER_LANES (floats per vector), FASTNER_ROWS (sentences
-// multiplied at once: FASTNER_ROWS * 4 sums fill the registers) and FASTNER_TARGET (the function
-// attribute that turns the instruction set on; see crf_viterbi.hpp for why all carry it).
+// The LSTM's loops, and the vectors, products and activations they are made of; see each_isa.hpp.
 //
 // A sentence's bits must not depend on its neighbours. So every sum has one chain of additions, in
 // the order of k, whatever the number of rows; and a product that is added goes through fma(),
 // never through mul() and add(), which the compiler may or may not contract.
 
 namespace fastner {
-namespace lstm {
+namespace recurrent {
 namespace FASTNER_ISA {
 
 constexpr int kLanes = FASTNER_LANES;
-
-#define FASTNER_OP static FASTNER_INLINE FASTNER_TARGET
-#if defined(__GNUC__) && !defined(__clang__)
-#define FASTNER_UNROLL _Pragma("GCC unroll 8")
-#elif defined(__clang__)
-#define FASTNER_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define FASTNER_UNROLL
-#endif
 
 // ---- vectors ------------------------------------------------------------------------------------
 // dot(a, b, c): c + a.low * b.low + a.high * b.high per lane, of int16 pairs.
@@ -315,8 +302,7 @@ FASTNER_OP Vector activate(Vector i, Vector f, Vector g, Vector o, float* memory
 
 // ---- the layer ----------------------------------------------------------------------------------
 
-// Memory and states of the sentences in descending order of length, so that those that reach a
-// token are the first ones.
+// Memory and states of the sentences, longest first.
 struct States {
     std::int64_t units;
     std::vector<std::int64_t> order;           // row -> sentence
@@ -327,12 +313,8 @@ struct States {
     Words old_state, new_state;                // [rows, units / 2]: s as pairs of int16
 
     States(const Model& model, const Batch& batch)
-        : units(model.units()), order(static_cast<std::size_t>(batch.sentences)),
+        : units(model.units()), order(longest_first(batch.lengths, batch.sentences)),
           tokens(order.size()), projection(order.size()), emission(order.size()) {
-        std::iota(order.begin(), order.end(), std::int64_t{0});
-        std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
-            return batch.lengths[a] > batch.lengths[b];
-        });
         std::vector<const std::int32_t*> starts;
         const std::int32_t* start = batch.tokens;
         for (std::int64_t b = 0; b < batch.sentences; start += batch.lengths[b++])
@@ -507,9 +489,6 @@ FASTNER_TARGET static void project(const Model& model, const float* features, st
             each_row(count, Project{model, direction, block, features, out});
 }
 
-#undef FASTNER_OP
-#undef FASTNER_UNROLL
-
 }  // namespace FASTNER_ISA
-}  // namespace lstm
+}  // namespace recurrent
 }  // namespace fastner

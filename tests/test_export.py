@@ -21,7 +21,7 @@ with warnings.catch_warnings():
     import keras
 
 from fastner.errors import DependencyError, TrainingError
-from fastner.onnx_weights import bilstm_weights
+from fastner.onnx_weights import bilstm_weights, word_weights
 from fastner.training import export
 from fastner.training.export import ParityBatch, check_parity, sentences_graph, words_graph
 from fastner.training.weights import DenseWeights, GRUWeights, LSTMWeights, NetworkWeights
@@ -618,3 +618,86 @@ def test_no_weights_are_read_from_a_graph_that_computes_more(default, change):
     changed = model.SerializeToString()
     assert changed != default.graphs[1]
     assert bilstm_weights(changed) is None
+
+
+def test_word_weights_are_read_back_from_the_graph(default):
+    read = word_weights(default.graphs[0])
+    weights = default.weights
+    assert read.parts == ("vectors", "forward", "backward", "cases", 0, 1)
+    ((forward, backward),) = weights.character_grus
+    for cell, got in ((forward, read.forward), (backward, read.backward)):
+        for wanted, array in zip((cell.kernel, cell.recurrent, cell.bias), got, strict=True):
+            np.testing.assert_array_equal(array, wanted, strict=True)
+    wanted = (weights.character_embedding, weights.case_embedding, *weights.lexicon_embeddings)
+    for table, array in zip(wanted, (read.characters, read.cases, *read.lexicons), strict=True):
+        np.testing.assert_array_equal(array, table, strict=True)
+
+
+def test_word_weights_without_a_lexicon(default):
+    weights = replace(default.weights, lexicon_embeddings=())
+    read = word_weights(words_graph(weights, weights.vector_width).SerializeToString())
+    assert read.parts == ("vectors", "forward", "backward", "cases") and read.lexicons == ()
+
+
+def test_no_word_weights_are_read_from_another_network(default, notebook):
+    maker, one = Maker(6), default.weights
+    deeper = replace(one, character_grus=(*one.character_grus, (maker.gru(50, 25),) * 2))
+    forward = replace(one, character_grus=((maker.gru(25, 25), None),))
+    width = one.feature_width
+    projection = replace(one, projection=maker.dense(width, width, "tanh"))
+    for weights in (deeper, forward, projection):
+        graph = words_graph(weights, weights.vector_width).SerializeToString()
+        assert word_weights(graph) is None
+    assert word_weights(notebook.graphs[0]) is None
+    assert word_weights(default.graphs[1]) is None
+
+
+def _all_states(graph):
+    """Reads states of all characters where the last ones were."""
+    gru = _node(graph, "GRU")
+    gru.output[0], gru.output[1] = gru.output[1], "last"
+
+
+def _twice_forward(graph):
+    first, second = [node for node in graph.node if node.op_type == "Slice"][:2]
+    second.input[:] = first.input
+
+
+def _other_lexicon(graph):
+    slices = [node for node in graph.node if node.op_type == "Slice"]
+    slices[-1].input[:] = slices[-2].input
+
+
+def _repeated(graph):
+    concat = _node(graph, "Concat")
+    concat.input[1] = concat.input[2]
+
+
+def _along_words(graph):
+    _node(graph, "Concat").attribute[0].i = 0
+
+
+def _reset_first(graph):
+    for attribute in _node(graph, "GRU").attribute:
+        if attribute.name == "linear_before_reset":
+            attribute.i = 0
+
+
+def _other_lengths(graph):
+    _node(graph, "GRU").input[4] = "cases"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _all_states, _twice_forward, _other_lexicon, _repeated, _along_words, _reset_first,
+        _other_lengths,
+    ],
+    ids=lambda change: change.__name__[1:],
+)  # fmt: skip
+def test_no_word_weights_are_read_from_a_graph_that_computes_more(default, change):
+    model = type(default.words).FromString(default.graphs[0])
+    change(model.graph)
+    changed = model.SerializeToString()
+    assert changed != default.graphs[0]
+    assert word_weights(changed) is None

@@ -36,7 +36,9 @@ TABLE = {
     "crf": "_crf errors numpy",
     "onnx_weights": "onnx_screen numpy",
     "posterior": "crf errors manifest tags numpy",
-    "tagger": "bundle doc errors lstm onnx_weights posterior tags text vocab numpy onnxruntime",
+    "tagger": "bundle doc errors lstm onnx_weights posterior tags text vocab words numpy "
+    "onnxruntime",
+    "words": "_gru arrays errors onnx_weights numpy",
     "calibration": "scoring tags numpy",
     "lstm": "_lstm arrays errors numpy",
     "onnx_graph": "bundle crf errors numpy onnx",

@@ -1,0 +1,78 @@
+"""Hands arrays that fastner.words has checked to gru.hpp, without the GIL; checks nothing."""
+
+from libc.stdint cimport int32_t, int64_t
+from libcpp cimport bool as cbool
+from libcpp.memory cimport unique_ptr
+
+
+cdef extern from "gru.hpp" namespace "fastner::recurrent" nogil:
+    cdef enum class Isa(int):
+        portable
+        avx2
+        avx512
+
+    cbool isa_supported(Isa isa)
+    Isa best_isa()
+
+    cppclass GruCell:
+        const float* kernel
+        const float* recurrent
+        const float* bias
+
+    cppclass CGru "fastner::recurrent::Gru":
+        CGru(const GruCell& forward, const GruCell& backward, const float* embedding,
+             int64_t characters, int64_t width, int64_t hidden, Isa isa) except +
+
+    cppclass WordBatch:
+        const int32_t* characters
+        const int32_t* lengths
+        float* states
+        int64_t words
+        int64_t width
+
+    void c_last_states "fastner::recurrent::last_states"(const CGru& gru,
+                                                         const WordBatch& batch) except +
+
+
+ISAS = tuple(
+    name
+    for name, isa in (("portable", 0), ("avx2", 1), ("avx512", 2))
+    if isa_supported(<Isa><int>isa)
+)
+
+
+cdef inline GruCell _cell(const float[:, ::1] kernel, const float[:, ::1] recurrent,
+                          const float[:, ::1] bias) noexcept:
+    cdef GruCell cell
+    cell.kernel = <const float*>kernel._data
+    cell.recurrent = <const float*>recurrent._data
+    cell.bias = <const float*>bias._data
+    return cell
+
+
+cdef class Gru:
+    cdef unique_ptr[CGru] gru
+
+    def __cinit__(self, const float[:, ::1] embedding, forward, backward, isa=None):
+        cdef Isa chosen = best_isa()
+        if isa is not None:
+            if isa not in ISAS:
+                raise ValueError(f"expected one of {ISAS}, got {isa!r}")
+            chosen = <Isa><int>("portable", "avx2", "avx512").index(isa)
+        cdef GruCell cells[2]
+        cells[0] = _cell(forward[0], forward[1], forward[2])
+        cells[1] = _cell(backward[0], backward[1], backward[2])
+        self.gru.reset(new CGru(cells[0], cells[1], <const float*>embedding._data,
+                                embedding.shape[0], embedding.shape[1], forward[1].shape[0],
+                                chosen))
+
+    def last_states(self, const int32_t[:, ::1] characters, const int32_t[::1] lengths,
+                    float[:, ::1] out):
+        cdef WordBatch batch
+        batch.characters = <const int32_t*>characters._data
+        batch.lengths = <const int32_t*>lengths._data
+        batch.states = <float*>out._data
+        batch.words = lengths.shape[0]
+        batch.width = characters.shape[1]
+        with nogil:
+            c_last_states(self.gru.get()[0], batch)

@@ -1,0 +1,191 @@
+"""fastner.words against a float64 reference and onnxruntime, on every instruction set here."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fastner
+from fastner import _gru
+from fastner.bundle import read_bundle, word_inputs
+from fastner.errors import InputError
+from fastner.onnx_weights import WordWeights, word_weights
+from fastner.tagger import EMBEDDED
+from fastner.words import WordEncoder
+
+SEEDS = st.integers(0, 2**32 - 1)
+VECTOR_WIDTH = 3
+CHARACTERS, CASES, CATEGORIES = 11, 8, (6, 4)
+PARTS = ("vectors", "forward", "backward", "cases", 0, 1)
+
+
+def make(rng, *, width=4, hidden=5, parts=PARTS):
+    """Weights of about a trained network's size."""
+
+    def cell():
+        return (
+            rng.normal(0, 1.5 / np.sqrt(width), (width, 3 * hidden)).astype(np.float32),
+            rng.normal(0, 1.5 / np.sqrt(hidden), (hidden, 3 * hidden)).astype(np.float32),
+            rng.normal(0, 0.5, (2, 3 * hidden)).astype(np.float32),
+        )
+
+    def table(rows, columns):
+        return rng.normal(0, 0.5, (rows, columns)).astype(np.float32)
+
+    lexicons = tuple(table(rows, 2) for rows in CATEGORIES)
+    return WordWeights(table(CHARACTERS, width), cell(), cell(), table(CASES, 3), lexicons, parts)
+
+
+def inputs_of(rng, lengths, *, padding=0):
+    """What words.onnx takes, for words of these lengths."""
+    count = len(lengths)
+    characters = rng.integers(0, CHARACTERS, (count, max(lengths, default=1)), np.int32)
+    for row, length in zip(characters, lengths, strict=True):
+        row[length:] = padding
+    return {
+        "vectors": rng.normal(0, 1, (count, VECTOR_WIDTH)).astype(np.float32),
+        "characters": characters,
+        "character_lengths": np.array(lengths, np.int32),
+        "cases": rng.integers(0, CASES, count, np.int32),
+        "categories": np.stack([rng.integers(0, n, count, np.int32) for n in CATEGORIES], 1),
+    }
+
+
+def expected(weights, inputs):
+    """Feature rows in the order of PARTS, in float64."""
+    directions = tuple(
+        SimpleNamespace(kernel=w, recurrent=u, bias=b)
+        for w, u, b in (weights.forward, weights.backward)
+    )
+    network = SimpleNamespace(
+        character_embedding=weights.characters,
+        character_grus=(directions,),
+        case_embedding=weights.cases,
+        lexicon_embeddings=weights.lexicons,
+        projection=None,
+    )
+    return reference.network_features(network, inputs)
+
+
+def last_states(weights, isa, inputs):
+    gru = _gru.Gru(weights.characters, weights.forward, weights.backward, isa=isa)
+    count, hidden = len(inputs["cases"]), weights.forward[1].shape[0]
+    states = np.full((count, 2 * hidden), np.nan, np.float32)
+    gru.last_states(inputs["characters"], inputs["character_lengths"], states)
+    return states
+
+
+LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=20)
+
+
+@pytest.mark.parametrize("isa", _gru.ISAS)
+@settings(deadline=None, max_examples=60)
+@given(SEEDS, LENGTHS, st.integers(1, 6), st.integers(1, 37))
+def test_last_states_are_the_reference(isa, seed, lengths, width, hidden):
+    rng = np.random.default_rng(seed)
+    weights, inputs = make(rng, width=width, hidden=hidden), inputs_of(rng, lengths)
+    wanted = expected(weights, inputs)[:, VECTOR_WIDTH : VECTOR_WIDTH + 2 * hidden]
+    np.testing.assert_allclose(last_states(weights, isa, inputs), wanted, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("isa", _gru.ISAS)
+@settings(deadline=None, max_examples=30)
+@given(SEEDS, LENGTHS, st.integers(1, 37))
+def test_a_word_has_the_same_bits_in_any_company(isa, seed, lengths, hidden):
+    weights = make(np.random.default_rng(seed), hidden=hidden)
+    together, other = (
+        inputs_of(np.random.default_rng(seed), lengths, padding=id_) for id_ in (0, -(2**31))
+    )
+    states = last_states(weights, isa, together)
+    assert states.tobytes() == last_states(weights, isa, other).tobytes()
+    for u, length in enumerate(lengths):
+        alone = {name: array[u : u + 1] for name, array in together.items()}
+        alone["characters"] = alone["characters"][:, :length].copy()
+        assert last_states(weights, isa, alone).tobytes() == states[u].tobytes()
+
+
+@pytest.mark.parametrize("isa", _gru.ISAS)
+@pytest.mark.parametrize("size", [3e38, 1e-42])
+def test_weights_of_any_finite_size(isa, size):
+    rng = np.random.default_rng(8)
+    weights = make(rng)
+    forward, backward = (
+        tuple((np.sign(a) * size).astype(np.float32) for a in cell)
+        for cell in (weights.forward, weights.backward)
+    )
+    weights = weights._replace(forward=forward, backward=backward)
+    assert np.isfinite(last_states(weights, isa, inputs_of(rng, [4, 7]))).all()
+
+
+@pytest.mark.parametrize("parts", [PARTS, (1, "backward", "vectors", 0, "cases", "forward")])
+def test_a_row_is_its_parts_in_order(parts):
+    rng = np.random.default_rng(3)
+    weights, inputs = make(rng, parts=parts), inputs_of(rng, [3, 1, 8])
+    encoder = WordEncoder(weights, VECTOR_WIDTH)
+    widths = dict(zip(PARTS, (VECTOR_WIDTH, 5, 5, 3, 2, 2), strict=True))
+    ends = dict(zip(PARTS, np.cumsum(list(widths.values())), strict=True))
+    columns = np.concatenate([np.arange(ends[p] - widths[p], ends[p]) for p in parts])
+    assert encoder.width == len(columns) == 20
+    features = encoder.features(inputs)
+    assert features.dtype == np.float32
+    np.testing.assert_allclose(features, expected(weights, inputs)[:, columns], rtol=0, atol=2e-6)
+
+
+def test_no_words():
+    encoder = WordEncoder(make(np.random.default_rng(0)), VECTOR_WIDTH)
+    assert encoder.features(inputs_of(np.random.default_rng(0), [])).shape == (0, 20)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"character_lengths": [3, 0]}, "1 <= character_lengths <= 3, got 0 at 1"),
+        ({"character_lengths": [4, 1]}, "1 <= character_lengths <= 3, got 4 at 0"),
+        ({"characters": [[0, 1, 2], [11, 0, 0]]}, r"0 <= characters < 11, got 11 at \[1, 0\]"),
+        ({"characters": [[0, -1, 2], [1, 0, 0]]}, r"0 <= characters < 11, got -1 at \[0, 1\]"),
+        ({"character_lengths": [3]}, r"character_lengths as an array of int32 \[2\]"),
+        ({"characters": [0, 1]}, r"characters as an array of int32 \[any, any\]"),
+    ],
+)
+def test_what_is_out_of_range_is_refused(change, message):
+    rng = np.random.default_rng(0)
+    encoder, inputs = WordEncoder(make(rng), VECTOR_WIDTH), inputs_of(rng, [3, 1])
+    changed = {name: np.array(value, np.int32) for name, value in change.items()}
+    with pytest.raises(InputError, match=message):
+        encoder.features(inputs | changed)
+
+
+WORDS = st.lists(st.text(st.characters(), min_size=1, max_size=30), min_size=1, max_size=40)
+
+
+@pytest.fixture(scope="module")
+def embedded():
+    with fastner.load(engine="onnxruntime") as tagger:
+        bundle = read_bundle(EMBEDDED)
+        weights = word_weights(bundle.words_onnx)
+        yield tagger, bundle, WordEncoder(weights, bundle.arrays["unknown"].shape[0])
+
+
+@settings(deadline=None, max_examples=60)
+@given(WORDS)
+def test_features_are_those_of_onnxruntime(embedded, words):
+    tagger, bundle, encoder = embedded
+    inputs = word_inputs(bundle.vocabulary().encode_words(words), bundle.arrays)
+    (wanted,) = tagger._words.run(["features"], inputs)
+    np.testing.assert_allclose(encoder.features(inputs), wanted, rtol=0, atol=5e-6)
+
+
+def test_the_native_engine_encodes_words_itself(monkeypatch):
+    sentence = ["Unheardof", "Quixotica", "visited", "Xyzzyville", "."]
+    with fastner.load(engine="native") as native:
+        assert isinstance(native._encoder, WordEncoder)
+        tags = native.tag(sentence)
+    for name, value in (("word_weights", lambda graph: None), ("MAX_CHARACTER_STATES", 100)):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"fastner.tagger.{name}", value)
+            with fastner.load(engine="native") as other:
+                assert other.engine == "native" and other._encoder is None
+                assert other.tag(sentence) == tags
