@@ -63,8 +63,8 @@ class Examples:
             ) from None
         rows = self.words.vector_rows
         self.word_vectors = np.where((rows >= 0)[:, None], vectors[rows], unknown)
-        clean = encoded.tokens[: self._ends[-1]] if len(self) else encoded.tokens
-        self.word_counts = np.bincount(clean, minlength=len(rows))
+        as_given = encoded.tokens[: self.lengths.sum()]  # the other variants repeat the same words
+        self.word_counts = np.bincount(as_given, minlength=len(rows))
         self.offset_rows = np.where(rows >= 0, NO_OFFSET, UNKNOWN_OFFSET).astype(np.int32)
 
     def __len__(self) -> int:
