@@ -5,7 +5,7 @@ import pytest
 
 from fastner.corpus import Corpus
 from fastner.tags import TagScheme
-from fastner.training.batches import UNKNOWN_OFFSET, Examples
+from fastner.training.batches import NO_OFFSET, UNKNOWN_OFFSET, Examples
 from fastner.vocab import CASES, Vocabulary
 
 WORDS = ["the", "rain", "oslo", "12"]
@@ -29,9 +29,9 @@ def examples(varied: bool = False) -> Examples:
     return Examples(CORPUS, vocabulary, vectors, vectors.mean(0), TAGS, varied=varied)
 
 
-def epoch(made: Examples, *, unknown_rate: float = 0.0, variant_rate: float = 0.0, seed: int = 0):
+def epoch(made: Examples, *, seed: int = 0, **rates: float):
     rng = np.random.default_rng(seed)
-    rates = {"unknown_rate": unknown_rate, "variant_rate": variant_rate}
+    rates = {"unknown_rate": 0.0, **rates}
     return list(made.epoch(2, rng, unknown=np.full(2, -1, np.float32), **rates))
 
 
@@ -82,3 +82,24 @@ def test_rare_words_become_unknown():
         hidden = batch.inputs["tuned"] == UNKNOWN_OFFSET
         known = (batch.inputs["vectors"] >= 0).all(1)
         assert (known[~hidden]).all()
+
+
+@pytest.mark.parametrize("offset_rate", [0.0, 0.5, 0.99])
+def test_tuned_words_come_without_their_offset_at_times(offset_rate):
+    """At the given rate, one word like the next; the vector itself and unknown words stay."""
+    made = examples()
+    made.tune(np.arange(len(WORDS), dtype=np.int32))
+    full = {i: made.offset_rows[i] for i in range(len(made.offset_rows))}
+    found = []
+    for seed in range(100):
+        for batch in epoch(made, offset_rate=offset_rate, seed=seed):
+            for word, row, vector in zip(
+                batch.words, batch.inputs["tuned"], batch.inputs["vectors"], strict=True
+            ):
+                np.testing.assert_array_equal(vector, made.word_vectors[word])
+                if full[word] == UNKNOWN_OFFSET:
+                    assert row == UNKNOWN_OFFSET
+                else:
+                    assert row in (NO_OFFSET, full[word])
+                    found.append(row == NO_OFFSET)
+    assert np.mean(found) == pytest.approx(offset_rate, abs=0.05)

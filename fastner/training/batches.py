@@ -85,11 +85,13 @@ class Examples:
         *,
         unknown_rate: float,
         unknown: NDArray,
+        offset_rate: float = 0.0,
         variant_rate: float = 0.0,
     ) -> Iterator[Batch]:
         """All sentences once in random batches of like length, rare words at times unknown.
 
-        variant_rate: the share of the sentences that come as one of their variants.
+        offset_rate: the share of the words that come without their tuned offset. variant_rate: the
+        share of the sentences that come as one of their variants.
         """
         jitter = rng.uniform(-2.0, 2.0, len(self))  # so that batches differ between epochs
         cuts = self._cut(np.argsort(self.lengths + jitter, kind="stable"), size)
@@ -104,6 +106,10 @@ class Examples:
                 rare &= rng.random(len(rare)) < unknown_rate
                 batch.inputs["vectors"][rare] = unknown
                 batch.inputs["tuned"][rare] = UNKNOWN_OFFSET
+            if offset_rate:
+                tuned = batch.inputs["tuned"] > UNKNOWN_OFFSET
+                bare = tuned & (rng.random(len(tuned)) < offset_rate)
+                batch.inputs["tuned"][bare] = NO_OFFSET
             yield batch
 
     def in_order_of_length(self, size: int) -> Iterator[Batch]:

@@ -18,6 +18,8 @@ class Recipe:
     Widths count units per direction. `dropout` is of what the LSTMs and the first dense layer read,
     token by token. `unknown_rate` is the share of the words seen at most twice in training whose
     vector is replaced by the unknown word's, so that it is learnt (Lample et al. 2016).
+    `offset_rate` is the share of the other words whose tuned offset a batch leaves out, so that the
+    network reads vectors as they come too, which is how it meets the words of new text.
     `variant_rate` is the share of the sentences that an epoch shows in lower case, in upper case or
     with typographic noise (`augment`). `schedule` is "constant", or "cosine" for a learning rate
     that falls to 0 over `epochs` (Loshchilov & Hutter 2017). `average` is the decay per step of the
@@ -37,6 +39,7 @@ class Recipe:
     dropout: float = 0.5
     tune_vectors: bool = True
     unknown_rate: float = 0.2
+    offset_rate: float = 0.3
     variant_rate: float = 0.15
     batch_sentences: int = 32
     optimizer: str = "adam"
@@ -69,7 +72,7 @@ class Recipe:
                 raise InputError(f"expected {name} of at least 1, got {getattr(self, name)!r}")
         if self.schedule not in SCHEDULES:
             raise InputError(f"expected schedule out of {SCHEDULES}, got {self.schedule!r}")
-        for name in ("dropout", "unknown_rate", "variant_rate", "average"):
+        for name in ("dropout", "unknown_rate", "offset_rate", "variant_rate", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"expected 0 <= {name} < 1, got {getattr(self, name)!r}")
 
@@ -105,6 +108,7 @@ PRESETS = {
         dropout=0.0,
         tune_vectors=False,
         unknown_rate=0.0,
+        offset_rate=0.0,
         variant_rate=0.0,
         batch_sentences=256,
         learning_rate=1e-3,

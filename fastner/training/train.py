@@ -306,6 +306,7 @@ class _Run:
                 self.rng,
                 unknown_rate=recipe.unknown_rate,
                 unknown=task.unknown,
+                offset_rate=recipe.offset_rate,
                 variant_rate=recipe.variant_rate,
             ),
             1,
