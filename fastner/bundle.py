@@ -4,13 +4,15 @@ A bundle may come from a stranger. `read_bundle` runs no code from it, follows n
 and uses the very bytes that it hashed. Nothing is ignored: a file, key, tensor, ONNX field or
 operator that fastner does not know is refused.
 
-Version 1.1 (`manifest` says how 1.0 differs), all files required unless marked::
+Version 1.2 (`manifest` says how older ones differ), all files required unless marked::
 
     manifest.json       what the model is, and the size and SHA-256 of every other file
     words.txt           UTF-8, one word per line, each line ended by one line feed
-    arrays.safetensors  vectors [rows, width], scales [rows] (int8 only), unknown [width],
+    arrays.safetensors  vectors [rows, width], scales [rows] (int8 and product), unknown [width],
                         categories [words, lexicons] (with lexicons only),
-                        start [K], transitions [K, K], end [K]
+                        start [K], transitions [K, K], end [K];
+                        of the dtype product, vectors and scales are of the first rows alone, and
+                        codes [other rows, parts] and centroids [256 parts, part width] of the rest
     words.onnx          a word's vector, characters, ... -> its feature row
     sentences.onnx      feature rows and lengths -> emissions
     README.md           model card (optional)
@@ -51,10 +53,11 @@ __all__ = [
     "FileRecord",
     "Lexicon",
     "Manifest",
-    "dequantize",
+    "product_vectors",
     "quantize_int8",
     "read_bundle",
     "word_inputs",
+    "word_vectors",
     "write_bundle",
 ]
 
@@ -160,7 +163,7 @@ def write_bundle(
     """Save a bundle at `path` and return it as `read_bundle` would.
 
     The arguments are the fields of `Manifest` and `Bundle`; rows, width and dtype follow from
-    `arrays["vectors"]`. `scores` and `training` are any JSON of 16 levels at most, counted from
+    `arrays`. `scores` and `training` are any JSON of 16 levels at most, counted from
     the manifest itself, in strings of at most 1 KiB. All of it passes the reader's own checks
     before anything is written, and no word may come twice.
 
@@ -184,15 +187,16 @@ def write_bundle(
     }
     vectors = arrays.get("vectors", np.empty((0, 0), np.float32))
     rows, width = vectors.shape if vectors.ndim == 2 else (0, 0)
+    product = "codes" in arrays
     manifest = Manifest(
         tags=tuple(tags),
         scheme=scheme,
         max_characters=max_characters,
         lookup=tuple(lookup),
         characters=tuple(characters),
-        rows=rows,
+        rows=rows + len(arrays["codes"]) if product else rows,
         width=width,
-        dtype=vectors.dtype.name,
+        dtype="product" if product else vectors.dtype.name,
         lexicons=tuple(lexicons),
         features=features,
         hidden=hidden,
@@ -240,12 +244,39 @@ def quantize_int8(
     return quantized, scales.astype(np.float32)
 
 
-def dequantize(
-    vectors: npt.NDArray[Any], scales: npt.NDArray[np.float32] | None
+def word_vectors(
+    arrays: Mapping[str, npt.NDArray[Any]], rows: npt.NDArray[np.integer[Any]]
 ) -> npt.NDArray[np.float32]:
-    """float32 [R, D] of stored `vectors` [R, D]; `scales` [R] for int8, None for float types."""
-    values = vectors.astype(np.float32)
-    return values if scales is None else values * scales[:, None]
+    """float32 [R, width]: these rows of the word vectors that a bundle's `arrays` store."""
+    if "codes" not in arrays:
+        return _stored(arrays, rows)
+    vectors = np.empty((len(rows), arrays["vectors"].shape[1]), np.float32)
+    first = rows < len(arrays["vectors"])
+    vectors[first] = _stored(arrays, rows[first])
+    codes = arrays["codes"][rows[~first] - len(arrays["vectors"])]
+    vectors[~first] = product_vectors(codes, arrays["centroids"], vectors.shape[1])
+    return vectors
+
+
+def _stored(
+    arrays: Mapping[str, npt.NDArray[Any]], rows: npt.NDArray[np.integer[Any]]
+) -> npt.NDArray[np.float32]:
+    values = arrays["vectors"][rows].astype(np.float32)
+    return values * arrays["scales"][rows, None] if "scales" in arrays else values
+
+
+def product_vectors(
+    codes: npt.NDArray[np.uint8], centroids: npt.NDArray[np.float32], width: int
+) -> npt.NDArray[np.float32]:
+    """float32 [R, width] of product-quantized vectors (Jégou, Douze & Schmid 2011).
+
+    codes [R, P] name, for each of P parts of a vector, one of the part's 256 centroids; centroids
+    [256 P, part width] hold those of the first part, then those of the second, and so on. What the
+    last part has beyond `width` is left out.
+    """
+    places = codes + np.arange(0, 256 * codes.shape[1], 256)
+    joined = codes.shape[1] * centroids.shape[1]
+    return centroids[places].reshape(len(codes), joined)[:, :width]
 
 
 def word_inputs(
@@ -257,10 +288,8 @@ def word_inputs(
     [U, C], character_lengths [U], cases [U], and with lexicons categories [U, L], all int32.
     """
     known = encoded.vector_rows >= 0
-    rows = encoded.vector_rows[known]
-    scales = arrays["scales"][rows] if "scales" in arrays else None
     vectors = np.empty((len(known), len(arrays["unknown"])), np.float32)
-    vectors[known] = dequantize(arrays["vectors"][rows], scales)
+    vectors[known] = word_vectors(arrays, encoded.vector_rows[known])
     vectors[~known] = arrays["unknown"]
     inputs = {
         "vectors": vectors,
@@ -356,15 +385,24 @@ def _check_arrays(
     if manifest.lexicons and word_count < rows or not manifest.lexicons and word_count != rows:
         extent = "at least" if manifest.lexicons else "as many words as vectors,"
         refuse(where, f"{extent} {rows} words in words.txt, got {word_count}")
+    product = manifest.dtype == "product"
+    scaled = product or manifest.dtype == "int8"
+    stored = rows  # as vectors; the others as codes
+    if product and arrays.keys() >= {"vectors", "codes", "centroids"}:
+        stored = _check_codes(arrays, manifest, where)
     wanted: dict[str, tuple[tuple[int, ...], str]] = {
-        "vectors": ((rows, manifest.width), manifest.dtype),
+        "vectors": ((stored, manifest.width), "int8" if scaled else manifest.dtype),
         "unknown": ((manifest.width,), "float32"),
         "start": ((tags,), "float32"),
         "transitions": ((tags, tags), "float32"),
         "end": ((tags,), "float32"),
     }
-    if manifest.dtype == "int8":
-        wanted["scales"] = ((rows,), "float32")
+    if scaled:
+        wanted["scales"] = ((stored,), "float32")
+    if product:
+        for name in ("codes", "centroids"):  # their shapes: _check_codes
+            shape = arrays[name].shape if name in arrays else ()
+            wanted[name] = (shape, "uint8" if name == "codes" else "float32")
     if manifest.lexicons:
         wanted["categories"] = ((word_count, len(manifest.lexicons)), "uint16")
     if arrays.keys() != wanted.keys():
@@ -379,7 +417,7 @@ def _check_arrays(
         for name in ("start", "transitions", "end"):
             scores = arrays[name] / np.float32(manifest.temperature)
             check_finite(scores, f"{where}: {name} divided by the temperature")
-    if manifest.dtype == "int8":
+    if scaled:
         scales = arrays["scales"]
         with np.errstate(over="ignore"):
             usable = (scales >= 0) & np.isfinite(scales * np.float32(127))
@@ -393,3 +431,24 @@ def _check_arrays(
         if largest >= lexicon.categories:
             problem = f"categories below {lexicon.categories} of {show(lexicon.name)}"
             refuse(f"{where}: categories", f"{problem}, got {largest}")
+
+
+def _check_codes(
+    arrays: Mapping[str, npt.NDArray[Any]], manifest: Manifest, where: str
+) -> int:
+    """How many rows are stored as vectors; refuses codes and centroids of other shapes."""
+    vectors, codes, centroids = (arrays[name] for name in ("vectors", "codes", "centroids"))
+    for name in ("vectors", "codes", "centroids"):
+        if arrays[name].ndim != 2:
+            refuse(f"{where}: {name}", f"two axes, got {list(arrays[name].shape)}")
+    if len(vectors) + len(codes) != manifest.rows:
+        got = f"{len(vectors)} and {len(codes)}"
+        refuse(f"{where}: codes", f"{manifest.rows} rows of vectors and codes, got {got}")
+    parts, width = codes.shape[1], centroids.shape[1]
+    if len(centroids) != 256 * parts or not (parts - 1) * width < manifest.width <= parts * width:
+        refuse(
+            f"{where}: centroids",
+            f"256 for each of {parts} parts that make up a vector of {manifest.width}, "
+            f"got {list(centroids.shape)}",
+        )
+    return len(vectors)

@@ -222,7 +222,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument(
         "--vector-dtype",
-        choices=("float32", "float16", "int8"),
+        choices=("float32", "float16", "int8", "product"),
         default="float32",
         help="how the model stores word vectors (default: %(default)s)",
     )

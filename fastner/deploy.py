@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastner.bundle import Bundle, dequantize, quantize_int8, read_bundle, word_inputs
+from fastner.bundle import Bundle, quantize_int8, read_bundle, word_inputs, word_vectors
 from fastner.corpus import read_conll
 from fastner.errors import FastnerError, InputError
 from fastner.golden import golden_sentences
@@ -84,9 +84,9 @@ def export_onnx(
     """Writes `output`: model.onnx, vocab.txt, config.json, golden.jsonl and README.md.
 
     model: a bundle, None for the embedded one. vectors: how model.onnx holds word vectors,
-    "float32", "float16" or "int8"; None: as the bundle does. recurrences: "float32", or "int8",
-    which runs in onnxruntime alone and makes the tags of a sentence depend on its batch. dev: a
-    CoNLL file with words and tags in these columns.
+    "float32", "float16" or "int8"; None: as the bundle does, which may be "product".
+    recurrences: "float32", or "int8", which runs in onnxruntime alone and makes the tags of a
+    sentence depend on its batch. dev: a CoNLL file with words and tags in these columns.
 
     Where any of these is given, the export is compared with one all in float32, on dev or else on
     the golden sentences; one that loses more than `max_loss` F1 points (0 to 100) on dev is
@@ -245,8 +245,9 @@ def _with_vectors(bundle: Bundle, dtype: str) -> Bundle:
     """The bundle with its word vectors in another dtype."""
     if bundle.manifest.dtype == dtype:
         return bundle
-    arrays = dict(bundle.arrays)
-    values = dequantize(arrays["vectors"], arrays.pop("scales", None))
+    values = word_vectors(bundle.arrays, np.arange(bundle.manifest.rows))
+    of_dtype = ("scales", "codes", "centroids")
+    arrays = {name: array for name, array in bundle.arrays.items() if name not in of_dtype}
     if dtype == "int8":
         arrays["vectors"], arrays["scales"] = quantize_int8(values)
     elif dtype == "float16" and np.abs(values).max(initial=0) > _LARGEST_FLOAT16:

@@ -1,10 +1,10 @@
 """manifest.json: what a model is, and the size and SHA-256 of every other file of its bundle.
 
-Version 1.1 of the format. A reader knows its own minor version and all before it. A later minor
+Version 1.2 of the format. A reader knows its own minor version and all before it. A later minor
 version exists only because it holds something that an older reader cannot check, so it is
 refused too.
 
-1.0 had no key "temperature"; 1.1 requires it.
+1.0 had no key "temperature"; 1.1 requires it. 1.2 brought the dtype "product" of vectors.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ MAX_MANIFEST = 4 << 20  # bytes
 MAX_WORDS = 20_000_000
 LOOKUPS = ("exact", "lower", "digits")
 
-FORMAT = (1, 1)
+FORMAT = (1, 2)
 TEMPERATURES = (0.01, 100.0)  # lowest and highest that a model may have
 
 _KEYS = (
@@ -34,7 +34,7 @@ _KEYS = (
     "license description scores training libraries created sha256"
 )
 _SCHEMES = {scheme.value: scheme for scheme in (TagScheme.BIOES, TagScheme.IOB2)}
-_DTYPES = ("int8", "float16", "float32")
+_DTYPES = ("int8", "float16", "float32", "product")  # the last since 1.2
 _NO_DIGEST = "0" * 64
 
 _MAX_FILE = 4 << 30  # bytes
@@ -70,7 +70,7 @@ class Manifest:
     characters: tuple[int, ...]  # code points, ascending; id = index + 2 (0 padding, 1 unknown)
     rows: int  # words that have a vector: the first ones of words.txt
     width: int  # of a vector
-    dtype: str  # "int8", "float16" or "float32"
+    dtype: str  # "int8", "float16", "float32" or "product"
     lexicons: tuple[Lexicon, ...]
     features: int  # width of the feature row that words.onnx makes of a word
     hidden: int  # width of one direction of the sentence encoder
@@ -129,7 +129,8 @@ def manifest_bytes(manifest: Manifest, where: str) -> bytes:
 def parse_manifest(data: bytes, where: str) -> Manifest:
     """The manifest of manifest.json's bytes; raises BundleError, saying which key is wrong."""
     content = parse_json(data, where)
-    calibrated = _version(content) >= (1, 1)
+    version = _version(content)
+    calibrated = version >= (1, 1)
     fields = content.fields(f"{_KEYS} temperature" if calibrated else _KEYS)
     _check_own_digest(data, fields["sha256"], where)
     fields["format"].fields("name version")["name"].choice(["fastner"])
@@ -145,7 +146,7 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
         characters=_characters(fields["characters"]),
         rows=vectors["rows"].integer(0, MAX_WORDS),
         width=vectors["width"].integer(1, _MAX_WIDTH),
-        dtype=vectors["dtype"].choice(_DTYPES),
+        dtype=vectors["dtype"].choice(_DTYPES if version >= (1, 2) else _DTYPES[:-1]),
         lexicons=_lexicons(fields["lexicons"]),
         features=fields["features"].integer(1, _MAX_WIDTH),
         hidden=fields["hidden"].integer(1, _MAX_WIDTH),

@@ -17,6 +17,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,10 +57,8 @@ _LOOK_UPS = """
   owner = Where (has_owner_1, owner_1, owner_23)
   has_owner = Greater (owner, zero)
   row = Reshape (owner, flat)
-  stored = Gather (vector_table, row)
-  values = Cast <to = 1> (stored)
-  {scale}
-  vectors = Where (has_owner, scaled, unknown_vector)
+  {vectors}
+  vectors = Where (has_owner, stored, unknown_vector)
 
   of_characters = Shape (characters)
   axis_2 = Constant <value_ints = [2]> ()
@@ -80,11 +79,45 @@ _LOOK_UPS = """
   run_lengths = Min (lengths_1, tokens_32)
 """
 
-_SCALE = {
-    False: "scaled = Identity (values)",
-    True: """scale = Gather (vector_scales, owner)
-  scaled = Mul (values, scale)""",
-}
+_FLOAT_VECTORS = """
+  values = Gather (vector_table, row)
+  stored = Cast <to = 1> (values)
+"""
+
+_INT8_VECTORS = """
+  levels = Gather (vector_table, row)
+  values = Cast <to = 1> (levels)
+  scale = Gather (vector_scales, owner)
+  stored = Mul (values, scale)
+"""
+
+# The first rows as int8; a later one is joined from the centroids that its codes name, one for each
+# part of the vector.
+_PRODUCT_VECTORS = """
+  scaled_rows = Constant <value = int32 {{{scaled}}}> ()
+  part_starts = Constant <value_ints = [{part_starts}]> ()
+  from_0 = Constant <value_ints = [0]> ()
+  vector_width = Constant <value_ints = [{width}]> ()
+  is_coded = Greater (owner, scaled_rows)
+  scaled_owner = Where (is_coded, zero, owner)
+  scaled_row = Reshape (scaled_owner, flat)
+  levels = Gather (vector_table, scaled_row)
+  values = Cast <to = 1> (levels)
+  scale = Gather (vector_scales, scaled_owner)
+  scaled = Mul (values, scale)
+  after_scaled = Sub (owner, scaled_rows)
+  coded_owner = Where (is_coded, after_scaled, zero)
+  coded_row = Reshape (coded_owner, flat)
+  codes = Gather (code_table, coded_row)
+  codes_64 = Cast <to = 7> (codes)
+  places = Add (codes_64, part_starts)
+  parts = Gather (centroid_table, places)
+  words_by_all = Constant <value_ints = [-1, {joined}]> ()
+  joined = Reshape (parts, words_by_all)
+  second = Constant <value_ints = [1]> ()
+  coded = Slice (joined, from_0, vector_width, second)
+  stored = Where (is_coded, coded, scaled)
+"""
 
 _CATEGORIES = """
   stored_categories = Gather (category_table, forms)
@@ -188,13 +221,9 @@ def tagger_graph(bundle: Bundle, metadata: Mapping[str, str]) -> onnx.ModelProto
     Word vectors lie in the file as in the bundle, and only the rows of a batch become float32.
     """
     manifest, arrays = bundle.manifest, bundle.arrays
-    tables: dict[str, NDArray[np.generic]] = {
-        "vector_table": _with_row_0(arrays["vectors"]),
-        "unknown_vector": arrays["unknown"],
-    }
-    if "scales" in arrays:
-        tables["vector_scales"] = _with_row_0(arrays["scales"])
-    text = _LOOK_UPS.format(rows=manifest.rows, scale=_SCALE["scales" in arrays])
+    vectors, tables = _stored_vectors(arrays)
+    tables["unknown_vector"] = arrays["unknown"]
+    text = _LOOK_UPS.format(rows=manifest.rows, vectors=vectors.strip())
     inputs = {"characters": "spelling", "character_lengths": "spelling_lengths"}
     if manifest.lexicons:
         tables["category_table"] = _with_row_0(arrays["categories"])
@@ -262,6 +291,30 @@ def _viterbi_tables(crf: CRF) -> dict[str, NDArray[np.generic]]:
         "end": crf.end,
         "each_tag": np.arange(crf.tag_count, dtype=np.int64),
     }
+
+
+def _stored_vectors(
+    arrays: Mapping[str, NDArray[Any]],
+) -> tuple[str, dict[str, NDArray[np.generic]]]:
+    """The nodes from `owner` and `row` to `stored`, float32 [words, width], and their tables."""
+    vectors = arrays["vectors"]
+    tables: dict[str, NDArray[np.generic]] = {"vector_table": _with_row_0(vectors)}
+    if "scales" not in arrays:
+        return _FLOAT_VECTORS, tables
+    tables["vector_scales"] = _with_row_0(arrays["scales"])
+    if "codes" not in arrays:
+        return _INT8_VECTORS, tables
+    codes, centroids = arrays["codes"], arrays["centroids"]
+    tables["code_table"] = _with_row_0(codes)
+    tables["centroid_table"] = centroids
+    parts = codes.shape[1]
+    nodes = _PRODUCT_VECTORS.format(
+        scaled=len(vectors),
+        part_starts=", ".join(str(256 * part) for part in range(parts)),
+        width=vectors.shape[1],
+        joined=parts * centroids.shape[1],
+    )
+    return nodes, tables
 
 
 def _with_row_0(table: NDArray[np.generic]) -> NDArray[np.generic]:

@@ -16,7 +16,7 @@ from fastner.strict import parse_json, refuse
 
 _DTYPES = {
     name: np.dtype(code)
-    for name, code in {"F32": "<f4", "F16": "<f2", "U16": "<u2", "I8": "i1"}.items()
+    for name, code in {"F32": "<f4", "F16": "<f2", "U16": "<u2", "I8": "i1", "U8": "u1"}.items()
 }
 _MAX_HEADER = 64 << 10  # bytes
 _MAX_RANK = 2
@@ -24,7 +24,7 @@ _MAX_LENGTH = 1 << 32  # of one axis
 
 
 def safetensors_bytes(arrays: Mapping[str, npt.NDArray[Any]], where: str) -> bytes:
-    """The file that holds `arrays`, of the dtypes float32, float16, uint16 and int8.
+    """The file that holds `arrays`, of the dtypes float32, float16, uint16, int8 and uint8.
 
     The widest dtype comes first, so that all are aligned. Raises BundleError on another dtype.
     """

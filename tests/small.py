@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -39,12 +40,15 @@ def write_corpus(path: Path, *, sentences: int, seed: int) -> Path:
     return path
 
 
-def write_vectors(path: Path, *, width: int = 8, seed: int = 0) -> Path:
-    """GloVe text (no header) for the lower-case words of the corpus but for a few."""
+def write_vectors(
+    path: Path, *, width: int = 8, seed: int = 0, others: Sequence[str] = ()
+) -> Path:
+    """GloVe text (no header) for the lower-case words of the corpus but for a few, and others."""
     rng = random.Random(seed)
     words = {w for p in PATTERNS for w in p.split() if "{" not in w}
     words |= {w for names in NAMES.values() for name in names for w in name.split()}
     known = sorted({word.lower() for word in words} - {"noor", "initech"})
+    known += others
     rows = [" ".join([w, *(f"{rng.gauss(0, 1):.4f}" for _ in range(width))]) for w in known]
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
     return path

@@ -25,9 +25,9 @@ from fastner import directory
 from fastner.bundle import (
     Bundle,
     Lexicon,
-    dequantize,
     quantize_int8,
     read_bundle,
+    word_vectors,
     write_bundle,
 )
 from fastner.errors import BundleError, InputError
@@ -193,7 +193,7 @@ def test_float_vectors_without_lexicons(tmp_path, dtype):
     write_bundle(tmp_path / "m", **fields(arrays=kept, words=WORDS[:3], lexicons=[]))
     read = read_bundle(tmp_path / "m")
     assert read.manifest.dtype == dtype and read.arrays["vectors"].dtype == dtype
-    assert np.array_equal(dequantize(read.arrays["vectors"], None), vectors.astype(np.float32))
+    assert np.array_equal(word_vectors(read.arrays, np.arange(3)), vectors.astype(np.float32))
 
 
 def test_no_words_at_all(tmp_path):
@@ -278,7 +278,7 @@ def test_quantization_errs_by_half_a_scale(vectors):
     assert quantized.shape == vectors.shape and scales.shape == vectors.shape[:1]
     assert quantized.dtype == np.int8 and scales.dtype == np.float32
     assert quantized.min(initial=0) >= -127
-    back = dequantize(quantized, scales)
+    back = word_vectors({"vectors": quantized, "scales": scales}, np.arange(len(vectors)))
     assert back.dtype == np.float32 and np.isfinite(back).all()
     normal = scales > 1e-37  # below, a scale has too few bits to reach the row's maximum
     error = np.abs(back.astype(np.float64) - vectors)[normal]
@@ -290,6 +290,85 @@ def test_quantization_refuses_what_it_cannot_keep():
         quantize_int8(np.float32([[1], [np.nan]]))
     with pytest.raises(InputError, match="rows, width"):
         quantize_int8(np.float32([1]))
+
+
+# --- product quantization ----------------------------------------------------------------------
+
+
+CENTROIDS = np.arange(1024, dtype=np.float32).reshape(512, 2)  # of 2 parts of 2 numbers
+
+
+def product(**changed) -> dict:
+    """The arrays of `fields` with vectors of 3 numbers: one row as int8, the others as codes."""
+    made = {
+        **arrays(),
+        "vectors": np.int8([[127, 0, -127]]),
+        "scales": np.float32([1 / 127]),
+        "codes": np.uint8([[1, 0], [255, 255]]),
+        "centroids": CENTROIDS,
+        "unknown": np.zeros(3, np.float32),
+        **changed,
+    }
+    return {name: array for name, array in made.items() if array is not None}
+
+
+def test_product_vectors_are_joined_from_centroids(tmp_path):
+    bundle = write_bundle(tmp_path / "m", **fields(arrays=product()))
+    assert (bundle.manifest.rows, bundle.manifest.width) == (3, 3)
+    assert bundle.manifest.dtype == "product"
+    read = read_bundle(tmp_path / "m")
+    found = word_vectors(read.arrays, np.array([2, 0, 1, 2]))
+    last = [510, 511, 1022]  # centroid 255 of either part, without what goes beyond the width
+    np.testing.assert_allclose(found, [last, [1, 0, -1], [2, 3, 512], last], rtol=1e-6)
+    assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize("first", [0, 3])
+def test_all_vectors_or_none_may_be_codes(tmp_path, first):
+    made = product(
+        vectors=np.ones((first, 3), np.int8),
+        scales=np.ones(first, np.float32),
+        codes=np.zeros((3 - first, 2), np.uint8),
+    )
+    bundle = write_bundle(tmp_path / "m", **fields(arrays=made))
+    wanted = np.ones((3, 3)) if first else np.tile([0, 1, 512], (3, 1))
+    np.testing.assert_array_equal(word_vectors(bundle.arrays, np.arange(3)), wanted)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"codes": None}, "expected the arrays .*'centroids'"),
+        ({"centroids": None}, "the arrays .*'centroids'"),
+        ({"scales": None}, "the arrays .*'scales'"),
+        ({"scales": np.float32([-1])}, r"scales\[0\]"),
+        ({"codes": np.zeros((2, 2), np.int8)}, r"codes: expected uint8 \[2, 2\]"),
+        ({"codes": np.zeros(2, np.uint8)}, r"codes: expected two axes, got \[2\]"),
+        ({"codes": np.zeros((2, 3), np.uint8)}, "256 for each of 3 parts"),
+        ({"codes": np.zeros((2, 1), np.uint8)}, "256 for each of 1 parts"),
+        ({"centroids": CENTROIDS[:256]}, "256 for each of 2 parts"),
+        ({"centroids": np.zeros((512, 1), np.float32)}, "a vector of 3"),
+        ({"centroids": np.zeros((512, 3), np.float32)}, "a vector of 3"),
+        ({"centroids": np.full((512, 2), np.nan, np.float32)}, "centroids: expected finite"),
+        ({"centroids": np.zeros((512, 2), np.float16)}, "centroids: expected float32"),
+        ({"vectors": np.zeros((1, 3), np.float32)}, r"vectors: expected int8 \[1, 3\]"),
+        ({"unknown": np.zeros(4, np.float32)}, "unknown"),
+    ],
+)
+def test_wrong_codes_are_not_saved(tmp_path, changed, message):
+    with pytest.raises(BundleError, match=message):
+        write_bundle(tmp_path / "m", **fields(arrays=product(**changed)))
+
+
+def test_rows_are_those_of_vectors_and_codes(tmp_path):
+    write_bundle(tmp_path / "m", **fields(arrays=product()))
+    message = "expected 2 rows of vectors and codes, got 1 and 2"
+    refused(load(tmp_path / "m"), change("vectors", "rows", 2), message)
+
+
+def test_product_vectors_came_with_format_1_2(tmp_path):
+    write_bundle(tmp_path / "m", **fields(arrays=product()))
+    refused(load(tmp_path / "m"), change("format", "version", "1.1"), "dtype: expected one of")
 
 
 # --- damage --------------------------------------------------------------------------------
@@ -376,7 +455,7 @@ def change(*path_and_value):
         (lambda content: content.pop("hidden"), "expected the key 'hidden'"),
         (change("format", "name", "spacy"), "format.name: expected one of"),
         (change("format", "version", "2.0"), "written by a newer fastner.*upgrade"),
-        (change("format", "version", "1.2"), "newer fastner, this one reads up to 1.1; upgrade"),
+        (change("format", "version", "1.3"), "newer fastner, this one reads up to 1.2; upgrade"),
         (change("format", "version", "1.0"), "only the keys .* got 'temperature'"),
         (change("format", "version", "0.9"), "format.version"),
         (change("format", "version", 1.0), "format.version"),

@@ -32,7 +32,7 @@ from fastner.onnx_graph import viterbi_graph  # noqa: E402
 
 GOLDEN = Path(__file__).parent / "golden"
 DOCS = Path(__file__).parents[1] / "docs"
-BUNDLES = ("bundle-1.0", "bundle-1.0-iob2")
+BUNDLES = ("bundle-1.0", "bundle-1.0-iob2", "bundle-1.2")  # float32, int8 and coded vectors
 
 
 @pytest.fixture(scope="module", params=BUNDLES)
@@ -82,7 +82,7 @@ def test_frozen_bundles_load_and_tag_as_ever(name, engine):
 
 def test_frozen_bundles_have_their_temperatures():
     found = {name: read_bundle(GOLDEN / name).manifest.temperature for name in FROZEN}
-    assert found == {"bundle-1.0": 1.0, "bundle-1.0-iob2": 1.0, "bundle-1.1": 0.33}
+    assert found == {"bundle-1.0": 1.0, "bundle-1.0-iob2": 1.0, "bundle-1.1": 0.33, "bundle-1.2": 0.467}
 
 
 # --- decoding ----------------------------------------------------------------------------------
@@ -223,6 +223,18 @@ def test_smaller_vectors_have_their_price_beside_float32(exports, tmp_path, dtyp
     assert smaller["loss"] == plain["f1"] - smaller["f1"] <= 0.1
     for price in (plain, smaller):
         assert price["tokens_per_second"] > 0 and price["load_seconds"] > 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_coded_vectors_can_be_written_out(exports, tmp_path, dtype):
+    summary = deploy.export_onnx(GOLDEN / "bundle-1.2", tmp_path / "out", vectors=dtype)
+    assert summary["vectors"] == dtype
+    with fastner.load(GOLDEN / "bundle-1.2") as tagger:
+        cases = [case for case in cases_of(tmp_path / "out") if case["tokens"]]
+        for case in cases[:50]:
+            assert [t.split("-")[-1] for t in case["tags"]] == [
+                t.split("-")[-1] for t in tagger.tag(case["tokens"])
+            ]
 
 
 def test_prices_without_tags_and_without_a_choice(tmp_path):

@@ -126,7 +126,7 @@ class TestProbabilities:
 
     SENTENCES = [["Washington", "Post"], [], ["Oslo"], ["Ada", "of", "Acme"], ["x"]]
 
-    @pytest.mark.parametrize("model", ["bundle-1.1", "bundle-1.0-iob2", None])
+    @pytest.mark.parametrize("model", ["bundle-1.1", "bundle-1.0-iob2", "bundle-1.2", None])
     def test_all_taggings_of_short_sentences(self, model):
         with fastner.load(model and GOLDEN / model) as tagger:
             tags, scores = tagger.entity_scores(self.SENTENCES)

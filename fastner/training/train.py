@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from fastner import plots
 from fastner.bundle import Lexicon as BundleLexicon
-from fastner.bundle import quantize_int8, write_bundle
+from fastner.bundle import product_vectors, quantize_int8, write_bundle
 from fastner.calibration import measure_confidence
 from fastner.corpus import Corpus, read_conll
 from fastner.crf import CRF
@@ -34,13 +34,14 @@ from fastner.training.checkpoint import Checkpoint
 from fastner.training.export import check_parity, sentences_graph, words_graph
 from fastner.training.lexicons import Lexicon, brown_clusters
 from fastner.training.network import Network
+from fastner.training.product import product_quantize
 from fastner.training.recipe import Recipe, preset as preset_recipe
 from fastner.training.vectors import load_vectors
 from fastner.vocab import Vocabulary
 
 AVERAGE_EVERY = 16  # steps between updates of the averaged weights
 DECODE_SENTENCES = 64  # per batch when the dev corpus is tagged
-VECTOR_DTYPES = ("float32", "float16", "int8")
+VECTOR_DTYPES = ("float32", "float16", "int8", "product")
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,9 @@ def train(
     train, dev: CoNLL columns in any tag scheme; dev decides when to stop and which weights to
     keep. vectors: see `load_vectors`; all their words stay known, or the first `max_words`.
     preset and choices: a recipe and what to change in it, see `Recipe`. crf: "own", or "tfa" for
-    the likelihood of tensorflow-addons. vector_dtype: how vectors are stored, float32, float16
-    or int8 with a scale per row.
+    the likelihood of tensorflow-addons. vector_dtype: how vectors are stored: float32, float16,
+    int8 with a scale per row, or product: the words of the training corpus as int8, and all others
+    product-quantized, which the network is then trained on (`product_quantize`).
 
     State is kept beside the output (`OUTPUT.training`) after every epoch; `resume=True` goes on
     from there to the same model that an undisturbed run gives. A KeyboardInterrupt ends training
@@ -107,6 +109,7 @@ def train(
         read_conll(dev, word_column=word_column, tag_column=tag_column),
         vectors=vectors,
         max_words=max_words,
+        coded=vector_dtype == "product",
     )
     keras.utils.set_random_seed(seed)
     run = _Run(task, seed=seed, crf=crf)
@@ -146,6 +149,8 @@ class _Task:
     tags: list[str]
     words: list[str]
     vectors: NDArray[np.float32]  # [rows, width]
+    codes: NDArray[np.uint8] | None  # of the rows after the tuned ones, where these are coded
+    centroids: NDArray[np.float32] | None
     unknown: NDArray[np.float32]  # [width]
     tuned_rows: NDArray[np.int32]  # vector rows that have an offset, ascending
     characters: list[int]
@@ -162,6 +167,7 @@ class _Task:
         *,
         vectors: str | Path,
         max_words: int | None,
+        coded: bool,
     ) -> _Task:
         for corpus in (train, dev):
             if not len(corpus):
@@ -172,19 +178,32 @@ class _Task:
         lexicons = (brown_clusters(),) if recipe.clusters else ()
         words, matrix, categories = _join(words, matrix, lexicons)
         characters = sorted({ord(c) for s in train.sentences for word in s for c in word})
-        vocabulary = Vocabulary.from_words(
-            words,
-            vector_rows=len(matrix),
-            characters=characters,
-            max_characters=recipe.max_characters,
-            categories=categories,
-        )
+
+        def index() -> Vocabulary:
+            return Vocabulary.from_words(
+                words,
+                vector_rows=len(matrix),
+                characters=characters,
+                max_characters=recipe.max_characters,
+                categories=categories,
+            )
+
+        vocabulary = index()
+        rows = np.unique(vocabulary.encode(train.sentences).words.vector_rows)
+        tuned_rows = rows[(rows >= 0) & recipe.tune_vectors].astype(np.int32)
+        codes = centroids = None
+        if coded:  # tuned rows first, so that all behind them are codes
+            others = np.setdiff1d(np.arange(len(words)), tuned_rows)
+            order = np.concatenate([tuned_rows, others])
+            words, matrix = [words[i] for i in order], matrix[order[: len(matrix)]]
+            categories = None if categories is None else categories[order]
+            vocabulary, tuned_rows = index(), np.arange(len(tuned_rows), dtype=np.int32)
+            codes, centroids = product_quantize(matrix[len(tuned_rows) :])
+            matrix[len(tuned_rows) :] = product_vectors(codes, centroids, matrix.shape[1])
         unknown = matrix.mean(axis=0)
         varied = recipe.variant_rate > 0
         train_set = Examples(train, vocabulary, matrix, unknown, tags, varied=varied)
         dev_set = Examples(dev, vocabulary, matrix, unknown, tags)
-        rows = np.unique(train_set.words.vector_rows) if recipe.tune_vectors else np.empty(0)
-        tuned_rows = rows[rows >= 0].astype(np.int32)
         for examples in (train_set, dev_set):
             examples.tune(tuned_rows)
         return cls(
@@ -195,6 +214,8 @@ class _Task:
             tags,
             words,
             matrix,
+            codes,
+            centroids,
             unknown,
             tuned_rows,
             characters,
@@ -389,6 +410,9 @@ class _Run:
             arrays["vectors"], arrays["scales"] = quantize_int8(vectors)
         elif vector_dtype == "float16":
             arrays["vectors"] = vectors.astype(np.float16)
+        elif task.codes is not None and task.centroids is not None:
+            arrays |= {"codes": task.codes, "centroids": task.centroids}
+            arrays["vectors"], arrays["scales"] = quantize_int8(vectors[: len(task.tuned_rows)])
         if task.categories is not None:
             arrays["categories"] = task.categories
 
