@@ -7,6 +7,6 @@ output=${2:-fastner/models/conll2003}
 seed=${3:-1}
 exec fastner train \
     --train "$corpus/train.txt" --dev "$corpus/valid.txt" --vectors glove-6b-50d \
-    --max-words 145000 --vector-dtype int8 --seed "$seed" --output "$output" \
+    --vector-dtype product --seed "$seed" --output "$output" \
     --description "English named entities (PER, LOC, ORG, MISC), trained on the training split of CoNLL-2003 English (Tjong Kim Sang & De Meulder 2003) with GloVe 6B 50d vectors and Brown clusters. Its word list comes from the vectors and the clusters, not from the corpus." \
     --license "Weights: MIT. Vectors: GloVe 6B 50d, PDDL 1.0. Clusters: spacy-lookups-data, MIT. Trained on Reuters news text that is licensed for research: check whether your use is covered."
