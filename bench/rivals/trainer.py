@@ -53,7 +53,7 @@ class Trainer:
         with mock.patch.object(self._training, "load_vectors", lambda *_, **__: (words, matrix)):
             self._task = self._training._Task.prepare(
                 preset(request["preset"]).updated(**request.get("choices", {})),
-                train, dev, vectors="", max_words=None,
+                train, dev, vectors="", max_words=None, coded=False,
             )  # fmt: skip
         self._runs: dict[tuple[str | None, bool], Any] = {}
         self._cases: dict[str, Repeat] = {}
