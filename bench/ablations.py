@@ -29,6 +29,8 @@ VARIANTS = {
     "no-average": {"average": 0.0},
     "no-unknown": {"unknown_rate": 0.0},
     "all-offsets": {"offset_rate": 0.0},
+    "offsets50": {"offset_rate": 0.5},
+    "dropout60": {"dropout": 0.6},
     "exact-vectors": {"vector_dtype": "float32"},
     "words145k": {"vector_dtype": "int8", "max_words": 145_000},
     "no-clusters": {"clusters": False},

@@ -310,7 +310,7 @@ def test_deployment_ends_where_tags_change_that_must_not():
         return deployment.Case("Node", variant, None, [[tag]], {"changed_by_batch": by_batch})
 
     first = case("float32", "O")
-    for fine in (first, case("int8", "B-X"), case("int8, LSTM int8", "B-X", by_batch=1)):
+    for fine in (first, case("int8", "B-X"), case("as stored, LSTM int8", "B-X", by_batch=1)):
         deployment._check(fine, first)
         assert fine.values["changed"] == (fine is not first)
     with pytest.raises(SystemExit, match="to tag as Node, float32, got other tags for 1"):
