@@ -61,7 +61,7 @@ LATER = {
     "cli": "analysis bundle calibration corpus deploy doc plots report scoring tagger tags "
     "training verify rich",
 }
-TRAINING = FRAMEWORKS | {"numpy", "onnxruntime", "pyarrow", "smart_open", "training"}
+TRAINING = FRAMEWORKS | {"numpy", "onnxruntime", "pyarrow", "scipy", "smart_open", "training"}
 
 
 def sources():

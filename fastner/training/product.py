@@ -19,7 +19,7 @@ def product_quantize(
     centroids for each part, and its code is the nearest. `fastner.bundle.product_vectors` turns
     them into vectors again. The same vectors give the same result.
     """
-    from scipy.cluster.vq import kmeans2, vq  # comes with gensim
+    from scipy.cluster.vq import kmeans2, vq
 
     rows, width = vectors.shape
     parts = -(-width // PART_WIDTH)
