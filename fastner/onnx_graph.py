@@ -85,10 +85,10 @@ _FLOAT_VECTORS = """
 """
 
 _INT8_VECTORS = """
-  levels = Gather (vector_table, row)
+  levels = Gather (vector_table, {row})
   values = Cast <to = 1> (levels)
-  scale = Gather (vector_scales, owner)
-  stored = Mul (values, scale)
+  scale = Gather (vector_scales, {owner})
+  {stored} = Mul (values, scale)
 """
 
 # The first rows as int8; a later one is joined from the centroids that its codes name, one for each
@@ -101,10 +101,7 @@ _PRODUCT_VECTORS = """
   is_coded = Greater (owner, scaled_rows)
   scaled_owner = Where (is_coded, zero, owner)
   scaled_row = Reshape (scaled_owner, flat)
-  levels = Gather (vector_table, scaled_row)
-  values = Cast <to = 1> (levels)
-  scale = Gather (vector_scales, scaled_owner)
-  scaled = Mul (values, scale)
+  {int8}
   after_scaled = Sub (owner, scaled_rows)
   coded_owner = Where (is_coded, after_scaled, zero)
   coded_row = Reshape (coded_owner, flat)
@@ -303,12 +300,13 @@ def _stored_vectors(
         return _FLOAT_VECTORS, tables
     tables["vector_scales"] = _with_row_0(arrays["scales"])
     if "codes" not in arrays:
-        return _INT8_VECTORS, tables
+        return _INT8_VECTORS.format(row="row", owner="owner", stored="stored"), tables
     codes, centroids = arrays["codes"], arrays["centroids"]
     tables["code_table"] = _with_row_0(codes)
     tables["centroid_table"] = centroids
     parts = codes.shape[1]
     nodes = _PRODUCT_VECTORS.format(
+        int8=_INT8_VECTORS.format(row="scaled_row", owner="scaled_owner", stored="scaled").strip(),
         scaled=len(vectors),
         part_starts=", ".join(str(256 * part) for part in range(parts)),
         width=vectors.shape[1],
