@@ -38,6 +38,7 @@ extensions = [
 setup(
     ext_modules=cythonize(
         extensions,
+        include_path=["src_ext"],  # for .pxd
         annotate=ANNOTATE,
         compiler_directives={
             "language_level": 3,

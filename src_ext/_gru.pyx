@@ -1,19 +1,12 @@
 """Hands arrays that fastner.words has checked to gru.hpp, without the GIL; checks nothing."""
 
 from libc.stdint cimport int32_t, int64_t
-from libcpp cimport bool as cbool
 from libcpp.memory cimport unique_ptr
+
+from _isa cimport Isa, isa_named, supported_isas
 
 
 cdef extern from "gru.hpp" namespace "fastner::recurrent" nogil:
-    cdef enum class Isa(int):
-        portable
-        avx2
-        avx512
-
-    cbool isa_supported(Isa isa)
-    Isa best_isa()
-
     cppclass GruCell:
         const float* kernel
         const float* recurrent
@@ -34,11 +27,7 @@ cdef extern from "gru.hpp" namespace "fastner::recurrent" nogil:
                                                          const WordBatch& batch) except +
 
 
-ISAS = tuple(
-    name
-    for name, isa in (("portable", 0), ("avx2", 1), ("avx512", 2))
-    if isa_supported(<Isa><int>isa)
-)
+ISAS = supported_isas()
 
 
 cdef inline GruCell _cell(const float[:, ::1] kernel, const float[:, ::1] recurrent,
@@ -54,17 +43,12 @@ cdef class Gru:
     cdef unique_ptr[CGru] gru
 
     def __cinit__(self, const float[:, ::1] embedding, forward, backward, isa=None):
-        cdef Isa chosen = best_isa()
-        if isa is not None:
-            if isa not in ISAS:
-                raise ValueError(f"expected one of {ISAS}, got {isa!r}")
-            chosen = <Isa><int>("portable", "avx2", "avx512").index(isa)
         cdef GruCell cells[2]
         cells[0] = _cell(forward[0], forward[1], forward[2])
         cells[1] = _cell(backward[0], backward[1], backward[2])
         self.gru.reset(new CGru(cells[0], cells[1], <const float*>embedding._data,
                                 embedding.shape[0], embedding.shape[1], forward[1].shape[0],
-                                chosen))
+                                isa_named(isa)))
 
     def last_states(self, const int32_t[:, ::1] characters, const int32_t[::1] lengths,
                     float[:, ::1] out):

@@ -1,19 +1,12 @@
 """Hands arrays that fastner.lstm has checked to lstm.hpp, without the GIL; checks nothing."""
 
 from libc.stdint cimport int32_t, int64_t
-from libcpp cimport bool as cbool
 from libcpp.memory cimport unique_ptr
+
+from _isa cimport Isa, isa_named, supported_isas
 
 
 cdef extern from "lstm.hpp" namespace "fastner::recurrent" nogil:
-    cdef enum class Isa(int):
-        portable
-        avx2
-        avx512
-
-    cbool isa_supported(Isa isa)
-    Isa best_isa()
-
     cppclass Cell:
         const float* kernel
         const float* recurrent
@@ -40,11 +33,7 @@ cdef extern from "lstm.hpp" namespace "fastner::recurrent" nogil:
                                                      const Batch& batch) except +
 
 
-ISAS = tuple(
-    name
-    for name, isa in (("portable", 0), ("avx2", 1), ("avx512", 2))
-    if isa_supported(<Isa><int>isa)
-)
+ISAS = supported_isas()
 
 
 cdef inline Cell _cell(const float[:, ::1] kernel, const float[:, ::1] recurrent,
@@ -61,17 +50,12 @@ cdef class Layer:
 
     def __cinit__(self, forward, backward, const float[:, ::1] kernel, const float[::1] bias,
                   isa=None):
-        cdef Isa chosen = best_isa()
-        if isa is not None:
-            if isa not in ISAS:
-                raise ValueError(f"expected one of {ISAS}, got {isa!r}")
-            chosen = <Isa><int>("portable", "avx2", "avx512").index(isa)
         cdef Cell cells[2]
         cells[0] = _cell(forward[0], forward[1], forward[2])
         cells[1] = _cell(backward[0], backward[1], backward[2])
         self.model.reset(new Model(cells[0], cells[1], &kernel[0, 0], &bias[0],
                                    forward[0].shape[0], forward[1].shape[0], bias.shape[0],
-                                   chosen))
+                                   isa_named(isa)))
 
     @property
     def projection_width(self):
