@@ -1,6 +1,7 @@
 """Corpora: the only reader and writer of CoNLL columns, JSON lines and plain text."""
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -60,6 +61,11 @@ class Corpus:
         tags = [convert(sentence, self.scheme, scheme) for sentence in self.tags]
         return replace(self, tags=tags, scheme=scheme)
 
+    def require_sentences(self) -> None:
+        """Raises InputError for a corpus without any, of which nothing can be learnt or scored."""
+        if not self.sentences:
+            raise InputError(f"{self.path}: expected at least one sentence, got none")
+
 
 def read_conll(source: Source, *, word_column: int = 0, tag_column: int | None = -1) -> Corpus:
     """The whole corpus of a CoNLL file; tag_column=None reads words only.
@@ -73,7 +79,8 @@ def read_conll(source: Source, *, word_column: int = 0, tag_column: int | None =
     A line of blanks (spaces, tabs, byte-order marks) ends a sentence. A line of which the first
     column is -DOCSTART- opens a document and is not a token. A line that begins with "# " is a
     comment, unless it has the columns of a token with a tag in its place: then it is the token
-    "#". Without a tag column only the number of columns tells them apart.
+    "#". With tag_column=None that place is the last column where the first token has a tag there;
+    else only the number of columns tells them apart.
 
     Raises InputError with path and line number for a malformed line, and OSError for a file
     that cannot be read.
@@ -158,7 +165,7 @@ def iter_jsonl(source: Source) -> Iterator[dict[str, Any]]:
         if not line.strip(_BLANK):
             continue
         try:
-            record = json.loads(line, parse_constant=_refuse_constant)
+            record = json.loads(line, parse_float=_finite, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
             _fail(name, number, "one JSON object", f"{shown(line)} ({error})", "correct the line")
         problem = _record_problem(record)
@@ -204,26 +211,42 @@ class _Layout(NamedTuple):
     columns: int
     word: int  # column, not negative
     tag: int | None
+    hint: int | None  # a column of tags, where there is one: a comment hardly has a tag there
 
     @classmethod
     def of(
         cls, name: str, number: int, line: str, word_column: int, tag_column: int | None
     ) -> "_Layout":
         tabs = "\t" in line
-        columns = len(_split(line, tabs))
+        values = _split(line, tabs)
+        columns = len(values)
         wanted = [word_column] if tag_column is None else [word_column, tag_column]
-        needed = max(column + 1 if column >= 0 else -column for column in wanted)
+        needed = max(len(wanted), *(c + 1 if c >= 0 else -c for c in wanted))
         places = [column % columns for column in wanted]
-        if columns < needed or len(set(places)) < len(wanted):
+        named = f"word column {word_column}"
+        if tag_column is not None:
+            named += f" and tag column {tag_column}"
+        if columns < needed:
             _fail(
                 name,
                 number,
-                f"at least {max(needed, len(wanted))} columns, for word_column={word_column} "
-                f"and tag_column={tag_column}",
+                f"at least {needed} columns, for {named}",
                 f"{columns} in {shown(line)}",
-                "name the columns, with tag_column=None for words only",
+                "name the columns that there are",
             )
-        return cls(number, tabs, columns, places[0], None if tag_column is None else places[1])
+        if len(set(places)) < len(wanted):
+            _fail(
+                name,
+                number,
+                f"words and tags in two columns, not {named}",
+                f"{columns} columns in {shown(line)}",
+                "name another column for one of them",
+            )
+        if tag_column is not None:
+            return cls(number, tabs, columns, places[0], places[1], places[1])
+        last = columns - 1
+        hint = last if last != places[0] and _is_tag(values[last]) else None
+        return cls(number, tabs, columns, places[0], None, hint)
 
 
 def _conll(
@@ -262,7 +285,8 @@ def _conll(
         if layout is None:  # only comments came within the lookahead
             layout = _Layout.of(name, number, line, word_column, tag_column)
         columns = line.split("\t" if layout.tabs else " ")
-        if len(columns) != layout.columns or "" in columns:
+        odd = "" in columns or (not layout.tabs and "\t" in line)
+        if odd or len(columns) != layout.columns:
             columns = _split(line, layout.tabs)
             if len(columns) != layout.columns:
                 _fail(
@@ -323,10 +347,12 @@ def _fits(line: str, layout: _Layout | None) -> bool:
     columns = _split(line, layout.tabs)
     if len(columns) != layout.columns:
         return False
-    if layout.tag is None:
-        return True
+    return layout.hint is None or _is_tag(columns[layout.hint])
+
+
+def _is_tag(text: str) -> bool:
     try:
-        split_tag(columns[layout.tag])
+        split_tag(text)
     except InputError:
         return False
     return True
@@ -414,6 +440,13 @@ def _record_problem(record: object) -> tuple[str, str, str] | None:
             got = f"{shown(tag)} at {position}"
             return '"tags" that are O or B-, I-, E-, S- before a label', got, "correct the tag"
     return None
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise ValueError(f"{digits} is too large for a number")
+    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:

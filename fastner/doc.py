@@ -1,6 +1,7 @@
 """What the tagger returns: immutable documents, entities at exact offsets, and their writers."""
 
 import html
+import io
 import json
 import re
 import unicodedata
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple
 
+from .corpus import write_conll
 from .errors import InputError
 from .text import Token
 
@@ -114,23 +116,14 @@ class Doc:
         return _JSON_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
 
     def to_conll(self) -> str:
-        """Return one "word tag" line per token and a blank line after each sentence.
+        """Return a line of word, tab and tag per token and a blank line after each sentence.
 
-        Raises:
-            InputError: a word given to `from_tokens` is empty or contains white space, which the
-                format cannot hold.
+        `corpus.read_conll` gives words and tags back. Raises InputError for a word given to
+        `from_tokens` that is empty or holds a tab or a newline.
         """
-        lines = []
-        for tokens, tags in zip(self.sentences, self.tags):
-            for token, tag in zip(tokens, tags):
-                if token.text.split() != [token.text]:
-                    raise InputError(
-                        "CoNLL columns need words without white space, got "
-                        f"{token.text!r} at character {token.start}; use to_json instead"
-                    )
-                lines.append(f"{token.text} {tag}\n")
-            lines.append("\n")
-        return "".join(lines)
+        file = io.StringIO()
+        write_conll(file, ([token.text for token in row] for row in self.sentences), self.tags)
+        return file.getvalue()
 
     def to_table(self) -> str:
         """Return the entities as aligned plain text for a terminal, without the last line end.

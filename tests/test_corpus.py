@@ -120,6 +120,18 @@ def test_columns_are_chosen():
     assert list(iter_conll(raw("a\n\nb"), tag_column=None)) == [(["a"], []), (["b"], [])]
 
 
+def test_a_comment_is_one_whether_tags_are_read_or_not():
+    text = "# id = 1\nOslo NNP B-NP B-LOC\n# # O O\nwon VBD B-VP O\n"
+    for tag_column in (-1, None):
+        assert read_conll(raw(text), tag_column=tag_column).sentences == [["Oslo", "#", "won"]]
+    words = "# id = 1\nOslo NNP B-NP NNP\n"  # no tags that could tell
+    assert read_conll(raw(words), tag_column=None).sentences == [["#", "Oslo"]]
+
+
+def test_tabs_among_spaces_part_columns_too():
+    assert rows("a O\nb\t O\n c\tB-X \t\n") == ["a/O b/O c/B-X"]
+
+
 def test_documents():
     mark = "-DOCSTART- -X- O O\n\n"
     text = f"{mark}a O\n\nb O\n\n{mark}{mark}c O\n\n{mark}"
@@ -137,7 +149,8 @@ def test_documents():
         ("a O\n\nb U-X\n", r":3: expected .* got 'U-X' of BILOU; write S-"),
         ("a O\nb PER\n", r":2: expected the tag O or .* got 'PER'"),
         ("a\tO\n\tO\n", r":2: expected a word, got none in '\\tO'"),
-        ("\n\na\n", r":3: expected at least 2 columns, .* got 1 in 'a'; .*tag_column=None"),
+        ("\n\na\n", r":3: expected at least 2 columns, .* got 1 in 'a'; name the columns that"),
+        ("a O\nNew\tYork O\n", r":2: expected 2 columns parted by spaces, as in line 1, got 3 in"),
         (b"a O\nb\xff O\n", r":2: expected UTF-8, got byte 0xff at byte 1 of the line; convert"),
         ("# x y\n" * 20_000 + "a O\nb\n", r":20002: expected 2 columns .* line 20001"),
     ],
@@ -148,8 +161,11 @@ def test_a_malformed_line_is_one_error_with_its_place(text, message):
 
 
 def test_column_choices_are_checked():
-    for options in ({"word_column": 2}, {"tag_column": -3}, {"word_column": 1}):
-        with pytest.raises(InputError, match="x.conll:1: expected at least . columns"):
+    for options in ({"word_column": 2}, {"tag_column": -3}):
+        with pytest.raises(InputError, match="x.conll:1: expected at least 3 columns"):
+            read_conll(raw("a O\n"), **options)
+    for options in ({"word_column": 1}, {"tag_column": 0}, {"word_column": -1}):
+        with pytest.raises(InputError, match="x.conll:1: expected words and tags in two columns"):
             read_conll(raw("a O\n"), **options)
 
 

@@ -1,5 +1,6 @@
 """Documents: offsets, checks and writers, hostile text included."""
 
+import io
 import json
 import pickle
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastner.corpus import read_conll
 from fastner.doc import Doc, Entity, build_doc
 from fastner.errors import InputError
 from fastner.text import tokenize
@@ -62,7 +64,7 @@ def test_writers_take_any_text(doc):
     assert len(line.splitlines()) == 1 and line.encode("utf-8")
     assert json.loads(line) == _joined_surrogates(doc.to_dict())
     assert doc.to_table().replace("\n", "").isprintable()
-    rows = [row.rsplit(" ", 1) for row in doc.to_conll().split("\n") if row]
+    rows = [row.rsplit("\t", 1) for row in doc.to_conll().split("\n") if row]
     assert [row[0] for row in rows] == [token.text for token in doc.tokens]
     assert [row[1] for row in rows] == [tag for tags in doc.tags for tag in tags]
     assert doc._repr_html_().encode("utf-8") and "<b><b>" not in doc._repr_html_()
@@ -101,14 +103,20 @@ def test_to_dict_has_a_score_only_where_there_is_one():
 
 def test_to_conll():
     assert paris().to_conll() == (
-        "Jane B-PER\nDoe I-PER\nleft O\n. O\n\n"
-        "She O\nis O\nin O\nParis B-LOC\nnow O\n. O\n\n"
+        "Jane\tB-PER\nDoe\tI-PER\nleft\tO\n.\tO\n\n"
+        "She\tO\nis\tO\nin\tO\nParis\tB-LOC\nnow\tO\n.\tO\n\n"
     )
 
 
-@pytest.mark.parametrize("word", ["", "New York", "a\u3000b", "a\n"])
+@pytest.mark.parametrize("words", [["\ufeffOslo", "\ufeff"], ["New York", "a\u3000b"]])
+def test_to_conll_is_read_back(words):
+    text = Doc.from_tokens(words, ["B-LOC", "O"], [(0, 1, "LOC")]).to_conll()
+    assert read_conll(io.BytesIO(text.encode())).sentences == [words]
+
+
+@pytest.mark.parametrize("word", ["", "a\tb", "a\n"])
 def test_to_conll_refuses_words_that_columns_cannot_hold(word):
-    with pytest.raises(InputError, match="white space"):
+    with pytest.raises(InputError, match="token 1"):
         Doc.from_tokens(["a", word], ["O", "O"], []).to_conll()
 
 
