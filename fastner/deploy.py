@@ -34,6 +34,7 @@ from fastner.verify import (
     VOCABULARY,
     ExportedModel,
     Report,
+    is_export,
     verify,
 )
 from fastner.version import __version__
@@ -155,6 +156,7 @@ def compare(
         sentences = [words for words in tokens if len(words) <= 100]  # the padding would be most
     else:
         corpus = read_conll(dev, word_column=word_column, tag_column=tag_column)
+        corpus.require_sentences()
         sentences, gold = corpus.sentences, corpus.converted(TagScheme.IOB2).tags
     loads: dict[str, list[float]] = {name: [] for name in exports}
     passes: dict[str, list[float]] = {name: [] for name in exports}
@@ -190,6 +192,11 @@ def _check_loss(
     prices: Sequence[Price], dev: str | os.PathLike[str] | None, max_loss: float
 ) -> None:
     plain, export = prices[0], prices[-1]
+    if dev is not None and not plain.f1:
+        raise InputError(
+            f"expected entities on {os.fspath(dev)} that the model finds, got F1 0 in float32, "
+            "which has nothing to lose; give a corpus with the model's labels; nothing was written"
+        )
     if export.loss is not None and not export.loss <= max_loss:
         raise InputError(
             f"expected a loss of at most {max_loss} F1 points on {os.fspath(dev)}, got "
@@ -233,8 +240,8 @@ def _check_target(target: Path) -> None:
     if not target.is_dir():
         raise InputError(f"{target}: expected a directory to write to, got a file")
     found = {path.name for path in target.iterdir()}
-    if found and not (found <= set(_FILES) and CONFIG in found):
-        strange = min(found - set(_FILES), default=f"no {CONFIG}")
+    if found and not (found <= set(_FILES) and is_export(target)):
+        strange = min(found - set(_FILES), default=f"no {CONFIG} of an export")
         raise InputError(
             f"{target}: expected a new or empty directory or an earlier export, got {strange!r} "
             "there; choose another"

@@ -19,11 +19,13 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from fastner.errors import BundleError
+from fastner.strict import Json
 
 FORMAT = {"name": "fastner-onnx", "version": 1}
 CONFIG, MODEL, VOCABULARY, GOLDEN = "config.json", "model.onnx", "vocab.txt", "golden.jsonl"
 BATCH = 32  # sentences of a batch
 PROBLEMS = 20  # differences that a report spells out
+_MOST_TAGS, _MOST_CHARACTERS = 1 << 16, 0x10FFFF
 _KEYS = {"tags", "characters", "max_characters", "batch_invariant", "tolerance", "sha256"}
 
 
@@ -73,15 +75,16 @@ class ExportedModel:
                 f"{self.path / CONFIG}: expected the keys {', '.join(sorted(_KEYS))}, got none of "
                 f"the name {min(missing)}; export the model again"
             )
+        digests = Json(config["sha256"], f"{self.path / CONFIG}", "sha256").object()
         files = {name: _read(self.path / name) for name in (MODEL, VOCABULARY, GOLDEN)}
         for name, data in files.items():
             actual = hashlib.sha256(data).hexdigest()
-            if config["sha256"].get(name) != actual:
+            if digests.get(name) != actual:
                 raise BundleError(
                     f"{self.path / name}: expected SHA-256 {config['sha256'].get(name)} as in "
                     f"{CONFIG}, got {actual}: damaged; export the model again"
                 )
-        self.config = config
+        self.config = _checked(Json(config, f"{self.path / CONFIG}"))
         self._golden = files[GOLDEN]
         words = files[VOCABULARY].decode().split("\n")[:-1]
         self._word_ids = {word: number for number, word in enumerate(words, 1)}
@@ -98,10 +101,19 @@ class ExportedModel:
             raise BundleError(
                 f"{self.path / MODEL}: expected a graph that onnxruntime runs: {error}"
             ) from None
+        shapes = {output.name: output.shape for output in self.session.get_outputs()}
+        known = shapes.get("emissions", [None])[-1]
+        if len(config["tags"]) != known:
+            raise BundleError(
+                f"{self.path / CONFIG}: expected a tag for each of the model's {known}, got "
+                f"{len(config['tags'])}; export the model again"
+            )
 
     def cases(self) -> Iterator[dict[str, Any]]:
         """The golden cases, as docs/onnx.md describes them. Raises BundleError for another one."""
         keys = {"tokens", "word_ids", "case_ids", "characters", "tag_ids", "tags", "score"}
+        if not self._golden:
+            raise BundleError(f"{self.path / GOLDEN}: expected golden cases, got an empty file")
         for number, line in enumerate(self._golden.decode().split("\n")[:-1], 1):
             case = _json(line.encode(), f"{self.path / GOLDEN}:{number}")
             if not isinstance(case, dict) or not keys <= case.keys() or not case["tokens"]:
@@ -253,6 +265,30 @@ class _Check:
 
     def _add(self, number: int, problem: str) -> None:
         self.problems.append(f"{self.model.path / GOLDEN}:{number}: {problem}")
+
+
+def is_export(directory: Path) -> bool:
+    """Whether its config.json is that of an export, of this version or another."""
+    try:
+        config = json.loads((directory / CONFIG).read_bytes())
+    except (OSError, ValueError):
+        return False
+    form = config.get("format") if isinstance(config, dict) else None
+    return isinstance(form, dict) and form.get("name") == FORMAT["name"]
+
+
+def _checked(config: Json) -> dict[str, Any]:
+    """The values of config.json, those that are used here of their types."""
+    values = config.members()
+    for tag in values["tags"].elements(_MOST_TAGS):
+        tag.string()
+    for character in values["characters"].elements(_MOST_CHARACTERS):
+        character.integer(0, _MOST_CHARACTERS)
+    values["max_characters"].integer(1, _MOST_CHARACTERS)
+    values["tolerance"].number(0)
+    if type(values["batch_invariant"].value) is not bool:
+        values["batch_invariant"].refuse("true or false")
+    return config.object()
 
 
 def _json(data: bytes, where: str) -> Any:

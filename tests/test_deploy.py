@@ -6,6 +6,7 @@ import ast
 import hashlib
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -314,6 +315,17 @@ def test_a_loss_above_the_limit_is_refused(exports, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"model", "dev.txt"}
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "expected at least one sentence"), ("Oslo B-nonsense\n", "expected entities on .* F1 0")],
+)
+def test_a_dev_corpus_that_measures_no_loss_is_refused(tmp_path, text, message):
+    (tmp_path / "dev.txt").write_text(text)
+    with pytest.raises(InputError, match=message):
+        deploy.export_onnx(GOLDEN / BUNDLES[0], tmp_path / "out", dev=tmp_path / "dev.txt")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_model_without_any_vector(tmp_path):
     """Words are told apart by their characters, case and categories then."""
     bundle = read_bundle(GOLDEN / BUNDLES[0])
@@ -342,6 +354,13 @@ def test_what_export_refuses(tmp_path):
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(InputError, match=r"an earlier export, got 'mine\.txt'"):
         deploy.export_onnx(GOLDEN / BUNDLES[0], tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in ("model.onnx", "README.md", "config.json"):  # as elsewhere ONNX models come
+        (other / name).write_text('{"architectures": []}')
+    with pytest.raises(InputError, match=r"an earlier export, got 'no config\.json of an export'"):
+        deploy.export_onnx(GOLDEN / BUNDLES[0], other)
+    shutil.rmtree(other)
     with pytest.raises(InputError, match="got a file"):
         deploy.export_onnx(GOLDEN / BUNDLES[0], tmp_path / "mine.txt")
     with pytest.raises(BundleError):
@@ -490,6 +509,24 @@ def test_verify_refuses_what_is_no_export(exports, tmp_path):
         wrong = changed(source, tmp_path / str(number), "config.json", lambda _, data=data: data)
         with pytest.raises(BundleError, match=r"config\.json"):
             verify(wrong)
+    config = json.loads((source / "config.json").read_bytes())
+    for key, value in (
+        ("sha256", 5),
+        ("tags", ["O"]),
+        ("tags", "O"),
+        ("max_characters", "a"),
+        ("characters", [-1]),
+        ("tolerance", None),
+        ("batch_invariant", 1),
+    ):
+        data = json.dumps(config | {key: value}).encode()
+        name = f"{key}-{value}"
+        wrong = changed(source, tmp_path / name, "config.json", lambda _, data=data: data)
+        with pytest.raises(BundleError, match=r"config\.json: .*expected"):
+            verify(wrong)
+    wrong = changed(source, tmp_path / "none", "golden.jsonl", lambda _: b"")
+    with pytest.raises(BundleError, match=r"golden\.jsonl: expected golden cases"):
+        verify(wrong)
     wrong = changed(source, tmp_path / "model", "model.onnx", lambda _: b"no graph")
     with pytest.raises(BundleError, match="onnxruntime runs"):
         verify(wrong)
@@ -511,7 +548,8 @@ def test_verify_is_independent_of_indexer_and_decoder():
             else []
         )
     }
-    assert {name for name in imported if name.startswith("fastner")} == {"fastner.errors"}
+    fastner_s = {name for name in imported if name.startswith("fastner")}
+    assert fastner_s == {"fastner.errors", "fastner.strict"}
     assert not {name for name in imported if name.split(".")[0] in ("onnx", "tensorflow")}
 
 
