@@ -67,20 +67,25 @@ class Directory:
             return True
 
     def sizes(self) -> dict[str, int]:
-        """Bytes of each file. Refuses the first entry that is no regular file of a bundle."""
-        sizes = {}
+        """Bytes of each file. Refuses a directory without a manifest, unless it is empty, and the
+        first entry that is no regular file of a bundle.
+        """
         try:
-            with os.scandir(self.path if self._fd is None else self._fd) as entries:
-                for entry in entries:
-                    where = f"{self.path}/{show(entry.name)}"
-                    if entry.name not in _KNOWN:
-                        refuse(where, f"only the files {sorted(_KNOWN)}; remove this one")
-                    status = entry.stat(follow_symlinks=False)
-                    _check_regular(status.st_mode, where)
-                    sizes[entry.name] = status.st_size
+            with os.scandir(self.path if self._fd is None else self._fd) as found:
+                status = {entry.name: entry.stat(follow_symlinks=False) for entry in found}
         except OSError as error:
             raise BundleError(f"{self.path}: cannot be listed: {error.strerror}") from error
-        return sizes
+        if status and MANIFEST not in status:
+            problem = f"a bundle, got a directory without {MANIFEST}"
+            if "config.json" in status and "model.onnx" in status:
+                problem += "; an export is run by onnxruntime alone: give the model it was made of"
+            refuse(self.path, problem)
+        for name, entry in status.items():
+            where = f"{self.path}/{show(name)}"
+            if name not in _KNOWN:
+                refuse(where, f"only the files {sorted(_KNOWN)} in a bundle; remove this one")
+            _check_regular(entry.st_mode, where)
+        return {name: entry.st_size for name, entry in status.items()}
 
     def read(self, name: str, size: int) -> bytes:
         """The `size` bytes of the regular file `name`."""
@@ -146,6 +151,20 @@ def save_directory(files: Mapping[str, bytes], path: str) -> None:
         raise BundleError(f"{path}: the bundle cannot be saved: {error}") from error
 
 
+def check_replaceable(path: str) -> None:
+    """Raises BundleError where `path` holds anything but a bundle, an empty directory or nothing.
+
+    What is replaced is deleted: never a user's own files.
+    """
+    target = os.path.realpath(path)
+    if os.path.lexists(target):
+        try:
+            with Directory(target) as directory:
+                directory.sizes()
+        except BundleError as error:
+            raise BundleError(f"{error}; save to a new or empty directory") from None
+
+
 def _install(partial: str, target: str) -> None:
     """Move the directory `partial` to `target`; a bundle there moves to `partial` or away."""
     if not os.path.lexists(target):
@@ -155,10 +174,7 @@ def _install(partial: str, target: str) -> None:
         except OSError as error:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise  # otherwise somebody saved there just now
-    with Directory(target) as directory:
-        sizes = directory.sizes()
-    if sizes and MANIFEST not in sizes:  # what is replaced is deleted: never a user's own files
-        refuse(target, f"a bundle to replace, got a directory without {MANIFEST}")
+    check_replaceable(target)
     if not _exchange(partial, target):
         previous = _previous(target)
         os.rename(target, previous)

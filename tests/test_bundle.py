@@ -662,6 +662,17 @@ def test_files_of_no_bundle_are_refused(saved, name):
     assert str(error.value).isprintable()
 
 
+def test_a_directory_without_a_manifest_is_told_what_it_is(tmp_path):
+    (tmp_path / "mine.tex").write_text("mine")
+    with pytest.raises(BundleError, match="a directory without manifest.json") as error:
+        read_bundle(tmp_path)
+    assert "remove" not in str(error.value)
+    for name in ("config.json", "model.onnx", "vocab.txt"):
+        (tmp_path / name).write_text("")
+    with pytest.raises(BundleError, match="an export .* give the model it was made of"):
+        read_bundle(tmp_path)
+
+
 def test_files_that_the_manifest_does_not_list_are_refused(saved):
     (saved / "history.json").write_text("[]")
     with pytest.raises(BundleError, match="history.json: expected only files that the manifest"):
@@ -818,12 +829,10 @@ def test_a_kill_between_the_two_renames_is_undone(saved, tmp_path, monkeypatch):
 
 def test_a_user_s_own_directory_is_not_replaced(tmp_path):
     (tmp_path / "work").mkdir()
-    (tmp_path / "work" / "README.md").write_text("mine")
-    with pytest.raises(BundleError, match="a bundle to replace"):
-        write_bundle(tmp_path / "work", **fields())
-    (tmp_path / "work" / "thesis.tex").write_text("mine")
-    with pytest.raises(BundleError, match="thesis.tex"):
-        write_bundle(tmp_path / "work", **fields())
+    for name in ("README.md", "thesis.tex"):
+        (tmp_path / "work" / name).write_text("mine")
+        with pytest.raises(BundleError, match="without manifest.json; save to a new or empty"):
+            write_bundle(tmp_path / "work", **fields())
     assert len(os.listdir(tmp_path / "work")) == 2 and os.listdir(tmp_path) == ["work"]
     (tmp_path / "file").write_text("mine")
     with pytest.raises(BundleError, match="which is a directory"):

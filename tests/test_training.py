@@ -10,7 +10,7 @@ import fastner
 from fastner.bundle import product_vectors, read_bundle, word_vectors
 from fastner.calibration import measure_confidence
 from fastner.corpus import read_conll
-from fastner.errors import InputError, TrainingError
+from fastner.errors import BundleError, InputError, TrainingError
 from fastner.tags import TagScheme
 from fastner.training.product import product_quantize
 from fastner.training.recipe import preset
@@ -120,6 +120,19 @@ def test_resume_refuses_another_run(data, tmp_path):
         run(data, tmp_path / "model", epochs=2, progress=stop)
     with pytest.raises(InputError, match="another recipe"):
         run(data, tmp_path / "model", epochs=2, seed=5, resume=True)
+    with pytest.raises(InputError, match=r"model\.training: expected no unfinished run .*--resume"):
+        run(data, tmp_path / "model", epochs=2, seed=5)
+
+
+def test_refuses_an_output_that_it_may_not_replace_before_it_trains(data, tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.txt").write_text("mine")
+
+    def train(progress):
+        pytest.fail("it trained")
+
+    with pytest.raises(BundleError, match="save to a new or empty directory"):
+        run(data, tmp_path / "model", epochs=2, progress=train)
 
 
 def test_ctrl_c_exports_the_best_so_far(data, tmp_path):

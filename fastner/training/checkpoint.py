@@ -12,6 +12,18 @@ import numpy as np
 from fastner.errors import InputError
 
 
+STATE = "state.npz"
+
+
+def refuse_unfinished(folder: Path) -> None:
+    """Raises InputError where `folder` holds the state of a run, which a new one would replace."""
+    if (folder / STATE).exists():
+        raise InputError(
+            f"{folder}: expected no unfinished run to this output, got the state of one; "
+            "go on with resume (--resume), or delete this folder to start anew"
+        )
+
+
 class Checkpoint:
     """One file, `state.npz`, in `folder`: variables, averages, best weights, history, generator.
 
@@ -20,7 +32,7 @@ class Checkpoint:
 
     def __init__(self, folder: Path, *, fingerprint: str) -> None:
         self.folder = folder
-        self.path = folder / "state.npz"
+        self.path = folder / STATE
         self.fingerprint = fingerprint
 
     def save(self, run: Any) -> None:

@@ -25,12 +25,13 @@ from fastner.bundle import product_vectors, quantize_int8, write_bundle
 from fastner.calibration import measure_confidence
 from fastner.corpus import Corpus, read_conll
 from fastner.crf import CRF
+from fastner.directory import check_replaceable
 from fastner.errors import DependencyError, InputError, TrainingError
 from fastner.scoring import Scores, score
 from fastner.tags import TagScheme, allowed, labels_of, tag_set
 from fastner.training.batches import UNKNOWN_OFFSET, Examples
 from fastner.training.card import model_card
-from fastner.training.checkpoint import Checkpoint
+from fastner.training.checkpoint import Checkpoint, refuse_unfinished
 from fastner.training.export import check_parity, sentences_graph, words_graph
 from fastner.training.lexicons import Lexicon, brown_clusters
 from fastner.training.network import Network
@@ -92,14 +93,20 @@ def train(
     product-quantized, which the network is then trained on (`product_quantize`).
 
     State is kept beside the output (`OUTPUT.training`) after every epoch; `resume=True` goes on
-    from there to the same model that an undisturbed run gives. A KeyboardInterrupt ends training
+    from there to the same model that an undisturbed run gives, and without it such a state is
+    never overwritten. A KeyboardInterrupt ends training
     and exports the best weights so far. The same seed on the same machine gives the same model.
     Its learning curves lie in the bundle (history.json), and as a picture beside it
     (`OUTPUT.history.png`) where matplotlib is installed.
 
-    Raises InputError for bad corpora, vectors or choices, and TrainingError where training
+    Raises InputError for bad corpora, vectors or choices and for the state of an unfinished run,
+    BundleError where `output` holds anything but a bundle, and TrainingError where training
     diverges, nothing was learnt before an interrupt, or the exported graphs differ from Keras.
     """
+    check_replaceable(str(output))
+    state = Path(f"{output}.training")
+    if not resume:
+        refuse_unfinished(state)
     recipe = preset_recipe(preset).updated(**choices)
     if vector_dtype not in VECTOR_DTYPES:
         raise InputError(f"expected vector_dtype out of {VECTOR_DTYPES}, got {vector_dtype!r}")
@@ -113,7 +120,7 @@ def train(
     )
     keras.utils.set_random_seed(seed)
     run = _Run(task, seed=seed, crf=crf)
-    checkpoint = Checkpoint(Path(f"{output}.training"), fingerprint=run.fingerprint())
+    checkpoint = Checkpoint(state, fingerprint=run.fingerprint())
     if resume:
         checkpoint.load(run)
     try:
@@ -170,8 +177,7 @@ class _Task:
         coded: bool,
     ) -> _Task:
         for corpus in (train, dev):
-            if not len(corpus):
-                raise InputError(f"{corpus.path}: expected at least one sentence, got none")
+            corpus.require_sentences()
         train, dev = train.converted(recipe.scheme), dev.converted(recipe.scheme)
         tags = tag_set(labels_of(t for s in train.tags for t in s), recipe.scheme)
         words, matrix = load_vectors(vectors, limit=max_words)
