@@ -1,7 +1,8 @@
-"""Checks of arrays at the Python boundary, before compiled code reads them."""
+"""Checks of arguments at the Python boundary, before compiled code reads them."""
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,19 @@ def check(
         f"expected {name} as an array of {expected}{layout}, got {got}; "
         f"convert with numpy.ascontiguousarray({name}, {dtype.name!r})"
     )
+
+
+def whole_number(name: str, value: object) -> int:
+    """The value as an int; raises InputError unless it is a whole number of at least 1."""
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise InputError(
+            f"expected {name} as a whole number, got {value!r} of type {type(value).__name__}"
+        ) from None
+    if number < 1:
+        raise InputError(f"expected {name} of at least 1, got {number}")
+    return number
 
 
 def _agrees(got: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:

@@ -121,11 +121,15 @@ def read_bundle(path: str | os.PathLike[str], *, sha256: str | None = None) -> B
     that meets a save in progress gets the old bundle or the new one, whole.
 
     Raises BundleError: what is wrong, in which file, at which key or byte.
-    Raises InputError: `sha256` is not 64 hexadecimal digits.
+    Raises InputError: `path` is no path, `sha256` is not 64 hexadecimal digits.
     """
-    if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
+    pinned = sha256 is not None
+    if pinned and not (isinstance(sha256, str) and re.fullmatch("[0-9a-fA-F]{64}", sha256)):
         raise InputError(f"sha256: expected 64 hexadecimal digits, got {show(sha256)}")
-    where = os.fsdecode(path)
+    try:
+        where = os.fsdecode(path)
+    except TypeError:
+        raise InputError(f"expected the path of a bundle, got {show(path)}") from None
     for attempt in range(_READ_ATTEMPTS):
         with Directory(where) as directory:
             try:

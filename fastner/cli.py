@@ -111,8 +111,8 @@ def _parser() -> argparse.ArgumentParser:
         "find the entities of texts, or of sentences given as words",
         "Results come in the order of the inputs, one for each. conll: the tag column, comments "
         "and -DOCSTART- lines of the input are ignored; on output a -DOCSTART- line parts texts. "
-        'jsonl: one {"text": "…"} or {"tokens": ["…"]} a line; the output adds "entities", to '
-        'tokens also "tags" (IOB2), and keeps other keys.',
+        'jsonl: one {"text": "…"} or {"tokens": ["…"]} a line; the output sets "entities", for '
+        'tokens also "tags" (IOB2), in place of any there were, and keeps other keys.',
     )
     tag.add_argument("text", nargs="*", metavar="TEXT", help="a text to tag; - alone is stdin")
     tag.add_argument(
@@ -343,7 +343,7 @@ def _assignment(text: str) -> tuple[str, Any]:
 def _tag(args: argparse.Namespace) -> None:
     source = _source(args)
     of_file = os.path.splitext(source)[1].lower() if isinstance(source, str) else ""
-    form = args.input or {".jsonl": "jsonl", ".conll": "conll"}.get(of_file, "text")
+    form = args.input or {".jsonl": "jsonl", ".conll": "conll"}.get(of_file) or _as_text(source)
     if isinstance(source, list) and form != "text":
         args.usage_error(f"TEXT goes with --input text, not {form}; give {form} by --file")
     if args.word_column is not None and form != "conll":
@@ -360,6 +360,22 @@ def _tag(args: argparse.Namespace) -> None:
         tagged = _tagged(tagger, records, 1 if typed else BATCH_TOKENS, args.scores)
         for number, (record, doc) in enumerate(tagged):
             write(number, record, doc)
+
+
+def _as_text(source: Any) -> str:
+    """The format "text"; raises InputError for a file that opens as one of another format does."""
+    if isinstance(source, str) and os.path.isfile(source):  # a pipe can be read only once
+        from fastner.tags import shown
+
+        with open(source, "rb") as file:
+            opening = file.read(80).removeprefix(b"\xef\xbb\xbf").lstrip()
+        for start, form in ((b"-DOCSTART-", "conll"), (b'{"', "jsonl"), (b"[{", "jsonl")):
+            if opening.startswith(start):
+                raise InputError(
+                    f"{source}: expected lines of text, got {shown(start.decode())} at the start; "
+                    f"pass --input {form}, or --input text to tag it as it stands"
+                )
+    return "text"
 
 
 def _source(args: argparse.Namespace) -> Any:
@@ -475,11 +491,14 @@ def _evaluate(args: argparse.Namespace) -> None:
     from fastner.scoring import format_scores, format_token_report, score, token_report
     from fastner.tags import TagScheme
 
+    if args.report is not None and not args.report.lower().endswith((".html", ".htm")):
+        args.usage_error(f"expected --report F.html, got {args.report!r}")
     corpus = read_conll(
         sys.stdin if args.file == "-" else args.file,
         word_column=args.word_column,
         tag_column=args.tag_column,
     )
+    corpus.require_sentences()
     gold = corpus.converted(TagScheme.IOB2).tags
     with _load(args) as tagger:
         began = time.perf_counter()

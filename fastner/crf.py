@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastner import _crf
+from fastner.arrays import whole_number
 from fastner.errors import InputError
 
 MAX_TAGS = 4096
@@ -173,10 +174,10 @@ class CRF:
         exp(score - log_normalizer). Time T * K * (K + n log K), memory 4 * T * K * n bytes.
         """
         self._check_batch(emissions, lengths)
-        n = int(n)
+        n = whole_number("n", n)
         limit = 2**31 // self.tag_count
-        if not 1 <= n <= limit:
-            raise InputError(f"expected 1 <= n <= {limit}, got n = {n}")
+        if n > limit:
+            raise InputError(f"expected n of at most {limit}, got {n}")
         sentences, tokens, _ = emissions.shape
         paths = np.empty((sentences, n, tokens), _INT32)
         scores = np.empty((sentences, n))

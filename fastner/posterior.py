@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +36,10 @@ class Posterior:
 
     def __init__(self, crf: CRF, names: Sequence[str], temperature: float = 1.0) -> None:
         low, high = TEMPERATURES
-        if not low <= temperature <= high:
-            raise InputError(f"expected a temperature from {low:g} to {high:g}, got {temperature}")
+        if not isinstance(temperature, Real) or not low <= temperature <= high:
+            raise InputError(
+                f"expected a temperature from {low:g} to {high:g}, got {temperature!r}"
+            )
         columns = {name: column for column, name in enumerate(dict.fromkeys(names))}
         self.tags = tuple(columns)  # what the columns of `marginals` stand for
         self._crf = crf

@@ -17,6 +17,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from fastner.arrays import whole_number
 from fastner.bundle import Bundle, Manifest, read_bundle, word_inputs
 from fastner.doc import Doc, build_doc
 from fastner.errors import BundleError, DeviceError, FastnerError, InputError
@@ -103,7 +104,10 @@ class Tagger:
     ) -> None:
         manifest = bundle.manifest
         self.manifest: Manifest = manifest
-        self._threads = available_processors() if threads is None else _checked("threads", threads)
+        default = available_processors() if threads is None else threads
+        self._threads = whole_number("threads", default)
+        if not callable(tokenizer):
+            raise InputError(f"expected a tokenizer that can be called, got {tokenizer!r}")
         self._tokenizer = tokenizer
         self._lstm = _native(bundle, engine, device)
         self._engine = "onnxruntime" if self._lstm is None else "native"
@@ -170,10 +174,16 @@ class Tagger:
         Texts are tagged in batches of about `batch_tokens`, n_threads batches side by side, and it
         reads no further ahead than these and one more. n_threads: default: `load`'s threads.
         """
-        if batch_tokens < 1:
-            raise InputError(f"expected batch_tokens of at least 1, got {batch_tokens}")
-        threads = self._threads if n_threads is None else _checked("n_threads", n_threads)
-        batches = self._batches(texts, batch_tokens)
+        if isinstance(texts, str):
+            raise InputError("expected texts, got one str; pass [text], or call tagger(text)")
+        tokens = whole_number("batch_tokens", batch_tokens)
+        threads = self._threads if n_threads is None else whole_number("n_threads", n_threads)
+        with self._in_use():  # refuses a closed tagger now, not at the first document
+            return self._piped(self._batches(texts, tokens), threads, scores)
+
+    def _piped(
+        self, batches: Iterator[list[Tokenized]], threads: int, scores: bool
+    ) -> Iterator[Doc]:
         if threads == 1:
             for batch in batches:
                 yield from self._documents(batch, scores, threads)
@@ -215,7 +225,8 @@ class Tagger:
         The first has the tags of `tag_batch`. No two of a sentence are equal, and a sentence that
         has fewer legal ones gives fewer: an empty one gives [([], 1.0)].
         """
-        return self._per_sentence(sentences, partial(self._posterior.nbest, n=n), self._threads)
+        best = partial(self._posterior.nbest, n=whole_number("n", n))
+        return self._per_sentence(sentences, best, self._threads)
 
     def close(self) -> None:
         """Frees the model once the calls under way have ended; later ones raise FastnerError."""
@@ -420,12 +431,6 @@ _shrink.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 def _run_options(features: NDArray[np.float32]) -> ort.RunOptions | None:
     """Gives the memory of an unusually long sentence back after its call."""
     return _shrink if features.shape[0] * features.shape[1] > 2 * GROUP_TOKENS else None
-
-
-def _checked(name: str, threads: int) -> int:
-    if threads < 1:
-        raise InputError(f"expected {name} of at least 1, got {threads}")
-    return threads
 
 
 def _native(bundle: Bundle, engine: Engine, device: str) -> BiLSTM | None:

@@ -136,6 +136,25 @@ def test_file_and_formats_by_its_ending(run, tagger, tmp_path):
         assert out.startswith(expected)
 
 
+@pytest.mark.parametrize(
+    ("content", "form"),
+    [
+        ("-DOCSTART- O\n\nAda O\n", "conll"),
+        ('\ufeff{"text": "Ada"}\n', "jsonl"),
+        ('[{"a": 1}]', "jsonl"),
+    ],
+)
+def test_a_file_that_opens_as_another_format_is_not_tagged_as_text(
+    run, tagger, tmp_path, content, form
+):
+    path = tmp_path / "a.txt"
+    path.write_text(content, encoding="utf-8")
+    code, out, err = run("tag", "--file", path)
+    assert (code, out) == (1, "") and f"pass --input {form}, or --input text" in err
+    code, out, _ = run("tag", "--file", path, "--input", "text")
+    assert code == 0 and len(lines(out)) == content.rstrip("\n").count("\n") + 1
+
+
 def test_conll_keeps_every_sentence_and_ignores_tags(run, tagger):
     text = "-DOCSTART- O\n\n1 Ada O\n2 left nonsense\n\n\n3 x O\n"
     code, out, _ = run("tag", "--input", "conll", "--word-column", 1, stdin=text)
@@ -360,11 +379,20 @@ def test_evaluate_with_thresholds(run, tagger, tmp_path):
     assert found["thresholds"][1]["predicted"] == 4 and found["bins"][0]["correct"] == 0.25
 
 
-def test_evaluate_nothing(run, tagger):
+@pytest.mark.parametrize("text", ["", "# a comment\n\n"])
+def test_evaluate_refuses_a_corpus_without_sentences(run, tagger, text):
     for options in ([], ["--threshold"]):
-        code, out, _ = run("evaluate", "-", *options, stdin="")
-        assert code == 0
-        assert "0 sentences, 0 tokens" in out
+        code, out, err = run("evaluate", "-", *options, stdin=text)
+        assert (code, out) == (1, "")
+        assert "<stdin>: expected at least one sentence, got none" in err
+
+
+def test_evaluate_writes_no_report_over_anything_but_a_page(run, tagger, tmp_path):
+    gold = tmp_path / "gold.conll"
+    gold.write_text(GOLD)
+    code, _, err = run("evaluate", gold, "--report", gold)
+    assert code == 2 and "expected --report F.html" in err
+    assert gold.read_text() == GOLD
 
 
 @pytest.fixture
@@ -674,16 +702,16 @@ import sys
 from contextlib import nullcontext
 from types import SimpleNamespace
 from fastner import cli
-cli._load = lambda args: nullcontext(SimpleNamespace(tag_batch=lambda sentences: []))
+cli._load = lambda args: nullcontext(SimpleNamespace(tag_batch=lambda sentences: [["O"]]))
 sys.exit(cli.main(["evaluate", "-"]))
 """
 
 
-def evaluate_nothing(stdout):
-    """The finished process of `fastner evaluate -` on empty stdin, without a model."""
+def evaluate_one(stdout):
+    """The finished process of `fastner evaluate -` on one word, without a model."""
     return subprocess.run(
         [sys.executable, "-c", FAKED],
-        stdin=subprocess.DEVNULL,
+        input=b"Oslo O\n",
         stdout=stdout,
         stderr=subprocess.PIPE,
         timeout=60,
@@ -695,14 +723,14 @@ def test_closed_pipe_is_quiet():
     reader, writer = os.pipe()
     os.close(reader)
     with open(writer, "wb") as closed:
-        done = evaluate_nothing(closed)
+        done = evaluate_one(closed)
     assert (done.returncode, done.stderr) == (141, b"")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_full_disk_is_one_line():
     with open("/dev/full", "wb") as full:
-        done = evaluate_nothing(full)
+        done = evaluate_one(full)
     assert done.returncode == 1
     assert done.stderr.startswith(b"fastner: error: ") and done.stderr.count(b"\n") == 1
 

@@ -163,5 +163,5 @@ def test_wrong_temperatures(temperature):
 
 def test_wrong_n():
     posterior, emissions, lengths = batch()
-    with pytest.raises(InputError, match="n = 0"):
+    with pytest.raises(InputError, match="n of at least 1, got 0"):
         posterior.nbest(emissions, lengths, 0)

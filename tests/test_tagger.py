@@ -171,8 +171,11 @@ class TestProbabilities:
                 call(None)
             with pytest.raises(fastner.InputError, match="token 1"):
                 call([["Oslo", ""]])
-        with pytest.raises(fastner.InputError, match="n = 0"):
-            tagger.nbest([["Oslo"]], 0)
+        for n, message in ((0, "n of at least 1, got 0"), ("3", "n as a whole number, got '3' of")):
+            with pytest.raises(fastner.InputError, match=message):
+                tagger.nbest([["Oslo"]], n)
+        with pytest.raises(fastner.InputError, match="a temperature from .* got 'a'"):
+            tagger.entity_scores([["Oslo"]], temperature="a")
 
 
 class TestEngine:
@@ -284,7 +287,16 @@ class TestPipe:
             assert list(docs) == wanted
         for count in (0, -1):
             with pytest.raises(fastner.InputError, match=f"n_threads of at least 1, got {count}"):
-                next(tagger.pipe(texts, n_threads=count))
+                tagger.pipe(texts, n_threads=count)
+
+    def test_wrong_arguments_are_refused_at_once(self, tagger):
+        for arguments, message in (
+            ({"texts": "Oslo won"}, "got one str; pass"),
+            ({"texts": [], "batch_tokens": 0}, "batch_tokens of at least 1, got 0"),
+            ({"texts": [], "n_threads": 1.5}, "n_threads as a whole number, got 1.5 of type float"),
+        ):
+            with pytest.raises(fastner.InputError, match=message):
+                tagger.pipe(**arguments)
 
     def test_threads_read_no_further_than_their_batches(self, tagger):
         read = 0
@@ -401,6 +413,14 @@ class TestLoad:
     def test_arguments(self):
         with pytest.raises(fastner.InputError, match="'cpu' or 'cuda', got 'tpu'"):
             fastner.load(device="tpu")
+        for wrong, message in (
+            ({"path": 5}, "the path of a bundle, got 5"),
+            ({"sha256": 5}, "64 hexadecimal digits, got 5"),
+            ({"threads": "2"}, "threads as a whole number, got '2'"),
+            ({"tokenizer": None}, "a tokenizer that can be called, got None"),
+        ):
+            with pytest.raises(fastner.InputError, match=message):
+                fastner.load(**wrong)
         with pytest.raises(fastner.InputError, match="threads"):
             fastner.load(threads=0)
         with pytest.raises(fastner.BundleError):
@@ -415,6 +435,8 @@ class TestLoad:
     def test_closed(self):
         tagger = fastner.load()
         tagger.close()
+        with pytest.raises(fastner.FastnerError, match="closed"):
+            tagger.pipe([])
         with pytest.raises(fastner.FastnerError, match="closed"):
             tagger.tag(["Oslo"])
 
