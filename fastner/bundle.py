@@ -34,6 +34,7 @@ from fastner.crf import CRF
 from fastner.directory import MANIFEST, OPTIONAL, Directory, save_directory
 from fastner.errors import BundleError, InputError
 from fastner.manifest import (
+    LOOKUPS,
     MAX_MANIFEST,
     MAX_WORDS,
     FileRecord,
@@ -146,7 +147,6 @@ def write_bundle(
     tags: Sequence[str],
     scheme: str,
     max_characters: int,
-    lookup: Sequence[str],
     characters: Sequence[int],
     lexicons: Sequence[Lexicon],
     features: int,
@@ -196,7 +196,7 @@ def write_bundle(
         tags=tuple(tags),
         scheme=scheme,
         max_characters=max_characters,
-        lookup=tuple(lookup),
+        lookup=LOOKUPS,
         characters=tuple(characters),
         rows=rows + len(arrays["codes"]) if product else rows,
         width=width,

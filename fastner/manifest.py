@@ -40,7 +40,7 @@ _NO_DIGEST = "0" * 64
 _MAX_FILE = 4 << 30  # bytes
 _MAX_TAGS = 4096
 _MAX_WIDTH = 1 << 16  # of a vector, a feature row, a hidden state
-_MAX_CHARACTERS = 4096  # of a word, as seen by the character encoder
+MAX_CHARACTERS = 4096  # of a word, as seen by the character encoder
 _MAX_LEXICONS = 64
 _MAX_CATEGORIES = 1 << 16
 
@@ -66,7 +66,7 @@ class Manifest:
     tags: tuple[str, ...]  # a tag's id is its index; holds "O"
     scheme: str  # "BIOES" or "IOB2"
     max_characters: int  # longer words are seen by their first and last halves
-    lookup: tuple[str, ...]  # forms of a word to try in turn, from LOOKUPS, "exact" first
+    lookup: tuple[str, ...]  # forms of a word, tried in turn: LOOKUPS
     characters: tuple[int, ...]  # code points, ascending; id = index + 2 (0 padding, 1 unknown)
     rows: int  # words that have a vector: the first ones of words.txt
     width: int  # of a vector
@@ -141,7 +141,7 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
     return Manifest(
         tags=_tags(fields["tags"], _SCHEMES[scheme]),
         scheme=scheme,
-        max_characters=normalization["max_characters"].integer(2, _MAX_CHARACTERS),
+        max_characters=normalization["max_characters"].integer(2, MAX_CHARACTERS),
         lookup=_lookup(normalization["lookup"]),
         characters=_characters(fields["characters"]),
         rows=vectors["rows"].integer(0, MAX_WORDS),
@@ -218,10 +218,9 @@ def _tags(value: Json, scheme: TagScheme) -> tuple[str, ...]:
 
 
 def _lookup(value: Json) -> tuple[str, ...]:
-    forms = [item.choice(LOOKUPS) for item in value.elements(len(LOOKUPS))]
-    if forms[:1] != ["exact"] or twice(forms):
-        value.refuse(f"'exact', then others of {list(LOOKUPS)}, each once")
-    return tuple(forms)
+    if value.value != list(LOOKUPS):
+        value.refuse(f"{list(LOOKUPS)}, what this version does")
+    return LOOKUPS
 
 
 def _characters(value: Json) -> tuple[int, ...]:

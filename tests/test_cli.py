@@ -406,7 +406,7 @@ def bundle(monkeypatch):
         tags=("O", "B-PER", "I-PER"),
         scheme="IOB2",
         max_characters=24,
-        lookup=("exact", "lower"),
+        lookup=("exact", "lower", "digits"),
         characters=(65, 66),
         rows=1234,
         width=8,

@@ -285,7 +285,7 @@ def copied(bundle, path, **changes):
     manifest = bundle.manifest
     fields = {
         name: getattr(manifest, name)
-        for name in "tags scheme max_characters lookup characters lexicons features hidden license "
+        for name in "tags scheme max_characters characters lexicons features hidden license "
         "description scores training libraries created".split()
     }
     return write_bundle(

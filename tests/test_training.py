@@ -1,6 +1,7 @@
 """Training end to end on a made-up corpus: it learns, repeats, resumes, stops and says what's wrong."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,9 @@ def test_same_seed_same_model(data, tmp_path):
         assert_same_model(tmp_path / "one", tmp_path / "three")
 
 
+Run = sys.modules["fastner.training.train"]._Run
+
+
 class Interrupt(Exception):
     pass
 
@@ -120,8 +124,68 @@ def test_resume_refuses_another_run(data, tmp_path):
         run(data, tmp_path / "model", epochs=2, progress=stop)
     with pytest.raises(InputError, match="another recipe"):
         run(data, tmp_path / "model", epochs=2, seed=5, resume=True)
+    swapped = tmp_path / "swapped.txt"
+    text = (data / "train.txt").read_text(encoding="utf-8")
+    swapped.write_text(text.replace("PER", "X").replace("LOC", "PER").replace("X", "LOC"))
+    with pytest.raises(InputError, match="corpus"):
+        fastner.train(
+            swapped,
+            data / "dev.txt",
+            output=tmp_path / "model",
+            **{"vectors": data / "vectors.txt", **SMALL, "epochs": 2},
+            resume=True,
+        )
     with pytest.raises(InputError, match=r"model\.training: expected no unfinished run .*--resume"):
         run(data, tmp_path / "model", epochs=2, seed=5)
+
+
+def test_resuming_what_had_stopped_early_trains_no_further(data, tmp_path, monkeypatch):
+    choices = {"epochs": 30, "patience": 1}
+    run(data, tmp_path / "whole", **choices)
+
+    def killed(*_, **__):
+        raise Interrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "export", killed)
+        with pytest.raises(Interrupt):
+            run(data, tmp_path / "parts", **choices)
+    (tmp_path / "parts.training" / "state.partial.npz").write_bytes(b"of a save cut off")
+    run(data, tmp_path / "parts", resume=True, **choices)
+    assert_same_model(tmp_path / "whole", tmp_path / "parts")
+    assert not (tmp_path / "parts.training").exists()
+
+
+def test_a_damaged_state_is_said_to_be(data, tmp_path):
+    (tmp_path / "model.training").mkdir()
+    (tmp_path / "model.training" / "state.npz").write_bytes(b"PK no more")
+    with pytest.raises(InputError, match=r"state\.npz: expected the state of a run, got a damaged"):
+        run(data, tmp_path / "model", epochs=2, resume=True)
+
+
+def test_weights_are_averaged_in_short_epochs_too(data, tmp_path):
+    """In epochs of 3 steps."""
+    choices = {"epochs": 2, "batch_sentences": 64}
+    for name, average in (("last", 0.0), ("mean", 0.9)):
+        run(data, tmp_path / name, average=average, **choices)
+    with pytest.raises(AssertionError):
+        assert_same_model(tmp_path / "last", tmp_path / "mean")
+
+
+def test_ctrl_c_while_dev_is_scored_leaves_that_epoch_out(data, tmp_path, monkeypatch):
+    score_dev, calls = Run.score_dev, []
+
+    def interrupted(run):
+        calls.append(run)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return score_dev(run)
+
+    monkeypatch.setattr(Run, "score_dev", interrupted)
+    run(data, tmp_path / "model", epochs=3)
+    bundle = read_bundle(tmp_path / "model")
+    assert bundle.manifest.training["epochs"] == 1
+    assert len(json.loads(bundle.extra["history.json"])["epochs"]) == 1
 
 
 def test_refuses_an_output_that_it_may_not_replace_before_it_trains(data, tmp_path):
@@ -242,7 +306,24 @@ def test_errors_say_what_to_do(data, tmp_path):
         run(data, tmp_path / "m", preset="best")
     with pytest.raises(InputError, match="expected choices of a recipe, got hiden"):
         run(data, tmp_path / "m", hiden=(3,))
-    for wrong in ({"scheme": TagScheme.IOB1}, {"hidden": ()}, {"dropout": 1.0}, {"epochs": 0}):
+    for wrong in (
+        {"scheme": TagScheme.IOB1},
+        {"hidden": ()},
+        {"hidden": 128},
+        {"dense": (0,)},
+        {"dropout": 1.0},
+        {"dropout": "0.5"},
+        {"epochs": 0},
+        {"max_characters": 1},
+        {"max_characters": 5000},
+        {"case_width": -1},
+        {"clip": -1.0},
+        {"learning_rate": 0.0},
+        {"learning_rate": "fast"},
+        {"optimizer": "adan"},
+        {"license": "x" * 1025},
+        {"description": b"bytes"},
+    ):
         with pytest.raises(InputError, match=next(iter(wrong))):
             run(data, tmp_path / "m", **wrong)
     with pytest.raises(InputError, match="vector_dtype"):

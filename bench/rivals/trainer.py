@@ -82,11 +82,11 @@ class Trainer:
     def parts(self, request: Answer) -> Answer:
         """Prepares what an epoch holds besides its steps, each a case that runs whole."""
         run = self._prepared()
-        updates = run.steps // self._training.AVERAGE_EVERY if self._task.recipe.average else 0
+        updates = run.steps // run.average_every if self._task.recipe.average else 0
 
         def average() -> None:
             for update in range(updates):
-                run._average((update + 1) * self._training.AVERAGE_EVERY)
+                run._average((update + 1) * run.average_every)
 
         def score() -> None:
             with run._averaged():

@@ -6,13 +6,13 @@ import json
 import os
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from fastner.errors import InputError
 
-
-STATE = "state.npz"
+STATE, PARTIAL = "state.npz", "state.partial.npz"
 
 
 def refuse_unfinished(folder: Path) -> None:
@@ -48,7 +48,7 @@ class Checkpoint:
         for name, values in _groups(run).items():
             arrays |= {f"{name}.{i}": np.asarray(value) for i, value in enumerate(values)}
         self.folder.mkdir(parents=True, exist_ok=True)
-        partial = self.folder / "state.partial.npz"
+        partial = self.folder / PARTIAL
         with open(partial, "wb") as file:
             np.savez(file, **arrays)
             file.flush()
@@ -62,17 +62,23 @@ class Checkpoint:
                 f"{self.path}: expected the state of an interrupted run, found none; "
                 "train without resume"
             )
-        with np.load(self.path, allow_pickle=False) as arrays:
-            state = json.loads(str(arrays["json"]))
-            if state["fingerprint"] != self.fingerprint:
-                raise InputError(
-                    f"{self.path}: expected the state of this run, got that of another recipe, "
-                    "seed, corpus or vectors; give the same ones, or train without resume"
-                )
-            groups = {
-                name: [arrays[f"{name}.{i}"] for i in range(_count(arrays.files, name))]
-                for name in ("network", "optimizer", "average", "best")
-            }
+        try:
+            with np.load(self.path, allow_pickle=False) as arrays:
+                state = json.loads(str(arrays["json"]))
+                groups = {
+                    name: [arrays[f"{name}.{i}"] for i in range(_count(arrays.files, name))]
+                    for name in ("network", "optimizer", "average", "best")
+                }
+        except (BadZipFile, EOFError, KeyError, ValueError) as error:
+            raise InputError(
+                f"{self.path}: expected the state of a run, got a damaged file ({error}); "
+                "delete its folder and train anew"
+            ) from None
+        if state["fingerprint"] != self.fingerprint:
+            raise InputError(
+                f"{self.path}: expected the state of this run, got that of another recipe, seed, "
+                "corpus or vectors; give the same ones, or delete its folder and train anew"
+            )
         for name in ("network", "optimizer"):
             for variable, value in zip(getattr(run, name).variables, groups[name], strict=True):
                 variable.assign(value)
@@ -82,8 +88,9 @@ class Checkpoint:
         run.rng.bit_generator.state = state["generator"]
 
     def remove(self) -> None:
-        """Removes the file and its folder, once the run has been exported."""
+        """Removes the state and its folder, once the run has been exported."""
         self.path.unlink(missing_ok=True)
+        (self.folder / PARTIAL).unlink(missing_ok=True)  # of a save that Ctrl-C cut off
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields, replace
+from numbers import Real
 from typing import Any
 
 from fastner.errors import InputError
+from fastner.manifest import MAX_CHARACTERS
 from fastner.tags import TagScheme
 
 SCHEDULES = ("constant", "cosine")
@@ -56,25 +59,41 @@ class Recipe:
                 f"expected the scheme BIOES or IOB2 to train on, got {self.scheme}; corpora may be "
                 "in any scheme, they are converted"
             )
-        for name in ("hidden", "character_hidden"):
-            if not getattr(self, name) or min(getattr(self, name)) < 1:
-                raise InputError(
-                    f"expected {name} as one width or more, got {getattr(self, name)!r}"
-                )
-        for name in (
-            "max_characters",
-            "character_width",
-            "batch_sentences",
-            "epochs",
-            "patience",
+        for name in ("hidden", "character_hidden", "dense"):
+            widths = getattr(self, name)
+            if (
+                not isinstance(widths, tuple)
+                or not all(_whole(width, 1) for width in widths)
+                or not (widths or name == "dense")
+            ):
+                least = "widths" if name == "dense" else "one width or more"
+                raise InputError(f"expected {name} as a tuple of {least}, got {widths!r}")
+        for name, least in (
+            ("max_characters", 2),
+            ("character_width", 1),
+            ("case_width", 0),
+            ("batch_sentences", 1),
+            ("epochs", 1),
+            ("patience", 1),
         ):
-            if getattr(self, name) < 1:
-                raise InputError(f"expected {name} of at least 1, got {getattr(self, name)!r}")
+            if not _whole(getattr(self, name), least):
+                raise InputError(
+                    f"expected {name} as a whole number of at least {least}, "
+                    f"got {getattr(self, name)!r}"
+                )
+        if self.max_characters > MAX_CHARACTERS:
+            raise InputError(
+                f"expected max_characters of at most {MAX_CHARACTERS}, got {self.max_characters}"
+            )
         if self.schedule not in SCHEDULES:
             raise InputError(f"expected schedule out of {SCHEDULES}, got {self.schedule!r}")
         for name in ("dropout", "unknown_rate", "offset_rate", "variant_rate", "average"):
-            if not 0 <= getattr(self, name) < 1:
+            if not (isinstance(getattr(self, name), Real) and 0 <= getattr(self, name) < 1):
                 raise InputError(f"expected 0 <= {name} < 1, got {getattr(self, name)!r}")
+        if not (isinstance(self.learning_rate, Real) and 0 < self.learning_rate < math.inf):
+            raise InputError(f"expected a learning_rate above 0, got {self.learning_rate!r}")
+        if not (isinstance(self.clip, Real) and 0 <= self.clip < math.inf):
+            raise InputError(f"expected clip of at least 0, which is none, got {self.clip!r}")
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as JSON-ready values."""
@@ -89,6 +108,10 @@ class Recipe:
                 f"there are {', '.join(sorted(known))}"
             )
         return replace(self, **choices)
+
+
+def _whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and value >= least
 
 
 PRESETS = {

@@ -28,6 +28,7 @@ from fastner.crf import CRF
 from fastner.directory import check_replaceable
 from fastner.errors import DependencyError, InputError, TrainingError
 from fastner.scoring import Scores, score
+from fastner.strict import MAX_STRING
 from fastner.tags import TagScheme, allowed, labels_of, tag_set
 from fastner.training.batches import UNKNOWN_OFFSET, Examples
 from fastner.training.card import model_card
@@ -40,7 +41,7 @@ from fastner.training.recipe import Recipe, preset as preset_recipe
 from fastner.training.vectors import load_vectors
 from fastner.vocab import Vocabulary
 
-AVERAGE_EVERY = 16  # steps between updates of the averaged weights
+AVERAGE_EVERY = 16  # steps between updates of the averaged weights; 1 where epochs are short
 DECODE_SENTENCES = 64  # per batch when the dev corpus is tagged
 VECTOR_DTYPES = ("float32", "float16", "int8", "product")
 
@@ -104,6 +105,9 @@ def train(
     diverges, nothing was learnt before an interrupt, or the exported graphs differ from Keras.
     """
     check_replaceable(str(output))
+    for name, text in (("license", license), ("description", description)):
+        if not isinstance(text, str) or len(text.encode("utf-8", "replace")) > MAX_STRING:
+            raise InputError(f"expected {name} as a str of at most {MAX_STRING} bytes in UTF-8")
     state = Path(f"{output}.training")
     if not resume:
         refuse_unfinished(state)
@@ -124,11 +128,9 @@ def train(
     if resume:
         checkpoint.load(run)
     try:
-        for _ in range(run.epoch, recipe.epochs):
+        while run.epoch < recipe.epochs and run.epoch - run.best_epoch < recipe.patience:
             run.train_epoch(progress)
             checkpoint.save(run)
-            if run.epoch - run.best_epoch >= recipe.patience:
-                break
     except KeyboardInterrupt:
         if not run.best:
             raise TrainingError(
@@ -150,6 +152,7 @@ class _Task:
     """What is learnt from: corpora in the recipe's scheme, vocabulary, vectors, lexicons."""
 
     recipe: Recipe
+    corpora: bytes  # digest of their words and tags
     train: Examples
     dev: Examples
     dev_corpus: Corpus
@@ -212,8 +215,10 @@ class _Task:
         dev_set = Examples(dev, vocabulary, matrix, unknown, tags)
         for examples in (train_set, dev_set):
             examples.tune(tuned_rows)
+        content = json.dumps([train.sentences, train.tags, dev.sentences, dev.tags])
         return cls(
             recipe,
+            hashlib.sha256(content.encode()).digest(),
             train_set,
             dev_set,
             dev,
@@ -275,15 +280,19 @@ class _Run:
             crf=crf,
         )
         self.steps = -(-len(task.train) // recipe.batch_sentences)
-        self.optimizer = keras.optimizers.get(
-            {
-                "class_name": recipe.optimizer,
-                "config": {
-                    "learning_rate": recipe.learning_rate,
-                    "global_clipnorm": recipe.clip or None,
-                },
-            }
-        )
+        self.average_every = AVERAGE_EVERY if self.steps >= 10 * AVERAGE_EVERY else 1
+        options = {
+            "learning_rate": recipe.learning_rate,
+            "global_clipnorm": recipe.clip or None,
+        }
+        try:
+            self.optimizer = keras.optimizers.get(
+                {"class_name": recipe.optimizer, "config": options}
+            )
+        except ValueError:
+            raise InputError(
+                f"expected an optimizer of Keras by name, got {recipe.optimizer!r}"
+            ) from None
         # XLA pays on JAX alone: TensorFlow would compile every shape of batch anew
         self.network.compile(self.optimizer, jit_compile=keras.backend.backend() == "jax")
         self._trace()
@@ -316,8 +325,8 @@ class _Run:
         digest = hashlib.sha256(
             json.dumps([task.recipe.to_dict(), task.tags, self.seed, self.crf]).encode()
         )
-        for array in (task.vectors, task.train.lengths, task.train.offset_rows, task.dev.lengths):
-            digest.update(np.ascontiguousarray(array))
+        digest.update(task.corpora)
+        digest.update(np.ascontiguousarray(task.vectors))
         digest.update("\n".join(task.words).encode())
         return digest.hexdigest()
 
@@ -338,6 +347,7 @@ class _Run:
             ),
             1,
         ):
+            self.network.reset_metrics()  # before 3.15 Keras gave the mean of all losses so far
             loss = float(self.network.train_on_batch(batch.inputs, batch.tag_ids))
             if not np.isfinite(loss):
                 raise TrainingError(
@@ -346,19 +356,22 @@ class _Run:
                 )
             total += loss
             tokens += int(batch.inputs["lengths"].sum())
-            if recipe.average and step % AVERAGE_EVERY == 0:
+            if recipe.average and step % self.average_every == 0:
                 self._average(self.epoch * self.steps + step)
             if progress is not None:
                 progress(self._progress(step, total, tokens, began, None))
-        self.epoch += 1
         with self._averaged():
             dev = self.score_dev()
-            if not self.best or dev.f1 > self.best_f1:
-                self.best, self.best_epoch = self._weights(), self.epoch
+            weights = self._weights()
         seconds = time.perf_counter() - began
+        # all at once: what Ctrl-C cuts off does not count
+        better = not self.best or dev.f1 > self.best_f1
         self.history.append(
             {"loss": total / step, "f1": dev.f1, "tokens_per_second": tokens / seconds}
         )
+        self.epoch += 1
+        if better:
+            self.best, self.best_epoch = weights, self.epoch
         if progress is not None:
             progress(self._progress(step, total, tokens, began, dev))
 
@@ -430,7 +443,6 @@ class _Run:
                 tags=task.tags,
                 scheme=recipe.scheme.value,
                 max_characters=recipe.max_characters,
-                lookup=("exact", "lower", "digits"),
                 characters=task.characters,
                 lexicons=[BundleLexicon(x.name, x.categories) for x in task.lexicons],
                 features=weights.feature_width,
@@ -522,8 +534,8 @@ class _Run:
         if not self.average:
             self.average = weights
             return
-        updates = steps_done / AVERAGE_EVERY
-        keep = min(self.task.recipe.average**AVERAGE_EVERY, (1 + updates) / (10 + updates))
+        updates = steps_done / self.average_every
+        keep = min(self.task.recipe.average**self.average_every, (1 + updates) / (10 + updates))
         for average, weight in zip(self.average, weights, strict=True):
             average += (1 - keep) * (weight - average)
 
