@@ -36,6 +36,8 @@ GROUP_TOKENS = 1_024  # cells of one call of the LSTM, padding included; both en
 CALL_WORDS = 128  # words of one call of the character GRU: of like length, so little padding
 MAX_CHARACTER_STATES = 1_000_000  # characters times units of a native GRU: 32 MB of tables
 
+Signature = dict[str, tuple[str, int, int | None]]  # name: type, axes, width of the last one
+
 # Making two sessions at once is not safe in onnxruntime; running them is.
 _session_lock = threading.Lock()
 
@@ -467,7 +469,8 @@ def _word_encoder(bundle: Bundle) -> WordEncoder | None:
     categories = [lexicon.categories for lexicon in manifest.lexicons]
     if rows != [len(manifest.characters) + 2, len(CASES), *categories]:
         return None
-    if len(weights.characters) * weights.forward[1].shape[0] > MAX_CHARACTER_STATES:
+    units = -(-weights.forward[1].shape[0] // 16) * 16  # as the widest vectors pad them
+    if len(weights.characters) * units > MAX_CHARACTER_STATES:
         return None
     encoder = WordEncoder(weights, bundle.arrays["unknown"].shape[0])
     return encoder if encoder.width == manifest.features else None
@@ -476,14 +479,25 @@ def _word_encoder(bundle: Bundle) -> WordEncoder | None:
 def sessions(bundle: Bundle, device: str) -> tuple[ort.InferenceSession, ort.InferenceSession]:
     """Sessions over words.onnx and sentences.onnx, checked to take and give what is run."""
     manifest = bundle.manifest
-    per_word = ["vectors", "characters", "character_lengths", "cases"]
+    per_word: Signature = {
+        "vectors": ("float", 2, manifest.width),
+        "characters": ("int32", 2, None),
+        "character_lengths": ("int32", 1, None),
+        "cases": ("int32", 1, None),
+    }
     if manifest.lexicons:
-        per_word.append("categories")
+        per_word["categories"] = ("int32", 2, len(manifest.lexicons))
+    features: Signature = {"features": ("float", 2, manifest.features)}
+    per_token: Signature = {
+        "features": ("float", 3, manifest.features),
+        "lengths": ("int32", 1, None),
+    }
+    emissions: Signature = {"emissions": ("float", 3, len(manifest.tags))}
     words = _session(bundle.words_onnx, f"{bundle.path}/words.onnx", device)
-    _check_graph(words, f"{bundle.path}/words.onnx", per_word, "features", manifest.features)
+    _check_graph(words, f"{bundle.path}/words.onnx", per_word, features)
     where = f"{bundle.path}/sentences.onnx"
     sentences = _session(bundle.sentences_onnx, where, device)
-    _check_graph(sentences, where, ["features", "lengths"], "emissions", len(manifest.tags))
+    _check_graph(sentences, where, per_token, emissions)
     return words, sentences
 
 
@@ -526,14 +540,22 @@ def _session(graph: bytes, where: str, device: str) -> ort.InferenceSession:
 
 
 def _check_graph(
-    session: ort.InferenceSession, where: str, inputs: list[str], output: str, width: int
+    session: ort.InferenceSession, where: str, inputs: Signature, outputs: Signature
 ) -> None:
-    got = sorted(value.name for value in session.get_inputs())
-    if got != sorted(inputs):
-        raise BundleError(f"{where}: expected the inputs {sorted(inputs)}, got {got}")
-    (value, *others) = session.get_outputs()
-    if others or value.name != output or value.shape[-1] != width:
-        raise BundleError(
-            f"{where}: expected one output {output!r} of width {width}, got {value.name!r} of "
-            f"shape {value.shape}" + (f" and {len(others)} more" if others else "")
-        )
+    """Raises BundleError unless the graph's inputs and outputs are these."""
+    for kind, wanted, values in (
+        ("inputs", inputs, session.get_inputs()),
+        ("outputs", outputs, session.get_outputs()),
+    ):
+        got = {value.name: f"{value.type} of shape {value.shape}" for value in values}
+        if got.keys() != wanted.keys():
+            raise BundleError(f"{where}: expected the {kind} {sorted(wanted)}, got {sorted(got)}")
+        for value in values:
+            dtype, axes, width = wanted[value.name]
+            fits = value.type == f"tensor({dtype})" and len(value.shape) == axes
+            if not fits or width not in (None, value.shape[-1]):
+                of_width = "" if width is None else f" of width {width}"
+                raise BundleError(
+                    f"{where}: expected {value.name!r} as tensor({dtype}) with {axes} axes"
+                    f"{of_width}, got {got[value.name]}"
+                )

@@ -19,7 +19,7 @@ from fastner.bundle import read_bundle
 from fastner.corpus import read_conll
 from fastner.golden import golden_sentences
 from fastner.scoring import score
-from fastner.tagger import EMBEDDED, available_processors
+from fastner.tagger import EMBEDDED, Tagger, available_processors
 from reference import conlleval_chunks, crf_entities
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -431,6 +431,47 @@ class TestLoad:
         fastner.load(sha256=digest).close()
         with pytest.raises(fastner.BundleError):
             fastner.load(sha256="0" * 64)
+
+    @pytest.mark.parametrize(
+        ("file", "value", "change", "message"),
+        [
+            ("words_onnx", "vectors", {"width": 5}, "'vectors' as tensor.float. with 2 axes of wid"),
+            ("words_onnx", "cases", {"dtype": 7}, "'cases' as tensor.int32. with 1 axes, got tensor"),
+            ("words_onnx", "features", {"axes": 0}, "'features' as tensor.float. with 2 axes"),
+            ("sentences_onnx", "features", {"width": 5}, "'features' as tensor.float. with 3 axes"),
+            ("sentences_onnx", "lengths", {"name": "sizes"}, "inputs .'features', 'lengths'., got"),
+        ],
+    )
+    def test_a_graph_that_does_not_fit_the_manifest(self, file, value, change, message):
+        onnx = pytest.importorskip("onnx")
+        bundle = read_bundle(GOLDEN / "bundle-1.2")
+        graph = onnx.load_from_string(getattr(bundle, file)).graph
+        made = onnx.helper.make_tensor_value_info  # a graph of no sense, but for what it declares
+        inputs, outputs, nodes = [], [], []
+        for kind, values in ((inputs, graph.input), (outputs, graph.output)):
+            for info in values:
+                tensor = info.type.tensor_type
+                shape = [d.dim_value or d.dim_param for d in tensor.shape.dim]
+                name, dtype = info.name, tensor.elem_type
+                if name == value:
+                    shape[-1] = change.get("width", shape[-1])
+                    shape = shape[: change.get("axes", len(shape))]
+                    name, dtype = change.get("name", name), change.get("dtype", dtype)
+                kind.append(made(name, dtype, shape))
+        for info in outputs:
+            tensor = info.type.tensor_type
+            dims = [d.dim_value or 1 for d in tensor.shape.dim]
+            numbers = np.zeros(dims, np.float32)
+            constant = onnx.numpy_helper.from_array(numbers)
+            nodes.append(onnx.helper.make_node("Constant", [], [info.name], value=constant))
+        model = onnx.helper.make_model(
+            onnx.helper.make_graph(nodes, "g", inputs, outputs),
+            opset_imports=[onnx.helper.make_opsetid("", 17)],
+            ir_version=8,
+        )
+        changed = replace(bundle, **{file: model.SerializeToString()})
+        with pytest.raises(fastner.BundleError, match=f"onnx: expected .*{message}"):
+            Tagger(changed, engine="onnxruntime")
 
     def test_closed(self):
         tagger = fastner.load()
