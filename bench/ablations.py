@@ -4,8 +4,8 @@
 
 Each line of the results holds variant, seed, the best epoch, and dev entity F1 of the exported model
 on all entities and on those whose words are no entity of the training corpus ("unseen"). Finished
-lines are not run again, nor are models that are in --models already, so an interrupted study goes
-on. Each variant changes in one place what trains the embedded model: the default recipe, on all words
+lines are not run again, nor are models that are in --models already, and there an interrupted
+training goes on, so an interrupted study does. Each variant changes in one place what trains the embedded model: the default recipe, on all words
 of the vectors, stored as product codes.
 """
 
@@ -20,6 +20,7 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fastner.bundle import Manifest
     from fastner.corpus import Corpus
 
 VARIANTS = {
@@ -91,6 +92,7 @@ def _scored(options: argparse.Namespace, variant: str, seed: int, model: Path) -
         if progress.dev is not None:
             print(variant, seed, progress.epoch, f"{progress.dev.f1:.4f}", file=sys.stderr)
 
+    changes: dict[str, Any] = {"vector_dtype": "product", **VARIANTS[variant]}
     train, dev = options.corpus / "train.txt", options.corpus / "valid.txt"
     if not model.exists():
         fastner.train(
@@ -100,18 +102,34 @@ def _scored(options: argparse.Namespace, variant: str, seed: int, model: Path) -
             output=model,
             seed=seed,
             epochs=options.epochs,
+            resume=Path(f"{model}.training", "state.npz").exists(),
             progress=show,
-            **{"vector_dtype": "product", **VARIANTS[variant]},
+            **changes,
         )
     known, corpus = (read_conll(path).converted(TagScheme.IOB2) for path in (train, dev))
     with fastner.load(model) as tagger:
         predicted = tagger.tag_batch(corpus.sentences)
-        best_epoch = tagger.manifest.training["best_epoch"]
+        manifest = tagger.manifest
+    _check(manifest, {"epochs": options.epochs, **changes}, seed, model)
     return {
         "f1": round(100 * score(corpus.tags, predicted).f1, 3),
         "unseen": round(100 * unseen_f1(known, corpus, predicted), 3),
-        "best_epoch": best_epoch,
+        "best_epoch": manifest.training["best_epoch"],
     }
+
+
+def _check(manifest: Manifest, changes: dict[str, Any], seed: int, model: Path) -> None:
+    """Ends the study where a model was trained otherwise than its row would say, or cut off."""
+    from fastner.training.recipe import preset
+
+    of_recipe = {k: v for k, v in changes.items() if k not in ("vector_dtype", "max_words")}
+    wanted = json.loads(json.dumps(preset("default").updated(**of_recipe).to_dict()))
+    training, dtype = manifest.training, changes["vector_dtype"]
+    recipe, epochs = training["recipe"], training["epochs"]
+    if (recipe, training["seed"], manifest.dtype) != (wanted, seed, dtype):
+        sys.exit(f"{model}: expected a model of this variant and seed, got another; move it away")
+    if epochs < min(recipe["epochs"], training["best_epoch"] + recipe["patience"]):
+        sys.exit(f"{model}: expected a whole training, got {epochs} epochs; delete the model")
 
 
 def unseen_f1(known: Corpus, corpus: Corpus, predicted: list[list[str]]) -> float:
