@@ -89,8 +89,8 @@ def export_onnx(
     recurrences: "float32", or "int8", which runs in onnxruntime alone and makes the tags of a
     sentence depend on its batch. dev: a CoNLL file with words and tags in these columns.
 
-    Where any of these is given, the export is compared with one all in float32, on dev or else on
-    the golden sentences; one that loses more than `max_loss` F1 points (0 to 100) on dev is
+    Where any of these is given, the export is compared with one all in float32 and one with vectors
+    as the bundle has them, on dev or else on the golden sentences; one that loses more than `max_loss` F1 points (0 to 100) on dev is
     refused. The format is written down in docs/onnx.md.
 
     The export is verified by `fastner.verify.verify` before it takes its place: in a new or empty
@@ -113,18 +113,24 @@ def export_onnx(
     name = dtype if recurrences == "float32" else f"{dtype}, LSTM {recurrences}"
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
-        exports = {name: Path(scratch) / "export"}
-        report = _write(bundle, exports[name], dtype, recurrences)
+        export = Path(scratch) / "export"
+        report = _write(bundle, export, dtype, recurrences)
         prices: list[Price] = []
         if vectors is not None or recurrences != "float32" or dev is not None:
-            if name != "float32":
-                exports = {"float32": Path(scratch) / "float32", **exports}
-                _write(bundle, exports["float32"], "float32", "float32")
+            stored = bundle.manifest.dtype
+            others = {"float32": "float32"}
+            if name != "float32" and stored not in ("float32", dtype):
+                others[f"{stored}, as stored"] = stored
+            exports = {other: Path(scratch) / form for other, form in others.items()}
+            exports.pop(name, None)
+            for other, directory in exports.items():
+                _write(bundle, directory, others[other], "float32")
+            exports[name] = export
             prices = compare(exports, dev, word_column=word_column, tag_column=tag_column)
             _check_loss(prices, dev, max_loss)
         target.mkdir(exist_ok=True)
         for file in _FILES:
-            shutil.move(exports[name] / file, target / file)
+            shutil.move(export / file, target / file)
     return {
         "output": str(target),
         "vectors": dtype,

@@ -231,6 +231,8 @@ def test_smaller_vectors_have_their_price_beside_float32(exports, tmp_path, dtyp
 def test_coded_vectors_can_be_written_out(exports, tmp_path, dtype):
     summary = deploy.export_onnx(GOLDEN / "bundle-1.2", tmp_path / "out", vectors=dtype)
     assert summary["vectors"] == dtype
+    names = [price["name"] for price in summary["prices"]]
+    assert names == ["float32", "product, as stored", "int8"][: 1 if dtype == "float32" else 3]
     with fastner.load(GOLDEN / "bundle-1.2") as tagger:
         cases = [case for case in cases_of(tmp_path / "out") if case["tokens"]]
         for case in cases[:50]:
