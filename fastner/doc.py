@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple
 
-from .corpus import write_conll
 from .errors import InputError
 from .text import Token
 
@@ -121,6 +120,8 @@ class Doc:
         `corpus.read_conll` gives words and tags back. Raises InputError for a word given to
         `from_tokens` that is empty or holds a tab or a newline.
         """
+        from .corpus import write_conll  # it needs NumPy, which --help does without
+
         file = io.StringIO()
         write_conll(file, ([token.text for token in row] for row in self.sentences), self.tags)
         return file.getvalue()

@@ -33,10 +33,10 @@ TABLE = {
     "bundle": "crf directory errors manifest onnx_screen safetensors strict tags vocab numpy",
     "arrays": "errors numpy",
     "vocab": "_index arrays errors numpy",
-    "crf": "_crf errors numpy",
+    "crf": "_crf arrays errors numpy",
     "onnx_weights": "onnx_screen numpy",
     "posterior": "crf errors manifest tags numpy",
-    "tagger": "bundle doc errors lstm onnx_weights posterior tags text vocab words numpy "
+    "tagger": "arrays bundle doc errors lstm onnx_weights posterior tags text vocab words numpy "
     "onnxruntime",
     "words": "_gru arrays errors onnx_weights numpy",
     "calibration": "scoring tags numpy",
@@ -44,7 +44,7 @@ TABLE = {
     "onnx_graph": "bundle crf errors numpy onnx",
     "golden": "",
     "deploy": "bundle corpus errors golden scoring tagger tags verify version vocab numpy",
-    "verify": "errors numpy onnxruntime",
+    "verify": "errors strict numpy onnxruntime",
     "plots": "errors strict tags numpy",
     "analysis": "scoring tags",
     "report": "analysis tags",
@@ -55,6 +55,7 @@ TABLE = {
 LATER = {
     "__init__": "training",
     "deploy": "onnx onnx_graph",
+    "doc": "corpus",
     "onnx_graph": "onnxruntime",
     "calibration": "tagger",
     "plots": "matplotlib",

@@ -62,12 +62,13 @@ class Recipe:
         for name in ("hidden", "character_hidden", "dense"):
             widths = getattr(self, name)
             if (
-                not isinstance(widths, tuple)
+                not isinstance(widths, (tuple, list))
                 or not all(_whole(width, 1) for width in widths)
                 or not (widths or name == "dense")
             ):
                 least = "widths" if name == "dense" else "one width or more"
                 raise InputError(f"expected {name} as a tuple of {least}, got {widths!r}")
+            object.__setattr__(self, name, tuple(widths))  # as JSON gives it, it would be a list
         for name, least in (
             ("max_characters", 2),
             ("character_width", 1),
