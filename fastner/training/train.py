@@ -95,10 +95,9 @@ def train(
 
     State is kept beside the output (`OUTPUT.training`) after every epoch; `resume=True` goes on
     from there to the same model that an undisturbed run gives, and without it such a state is
-    never overwritten. A KeyboardInterrupt ends training
-    and exports the best weights so far. The same seed on the same machine gives the same model.
-    Its learning curves lie in the bundle (history.json), and as a picture beside it
-    (`OUTPUT.history.png`) where matplotlib is installed.
+    never overwritten. A KeyboardInterrupt ends training and exports the best weights so far. The
+    same seed on the same machine gives the same model. Its learning curves lie in the bundle
+    (history.json), and as a picture beside it (`OUTPUT.history.png`) where matplotlib is installed.
 
     Raises InputError for bad corpora, vectors or choices and for the state of an unfinished run,
     BundleError where `output` holds anything but a bundle, and TrainingError where training
@@ -362,10 +361,10 @@ class _Run:
                 progress(self._progress(step, total, tokens, began, None))
         with self._averaged():
             dev = self.score_dev()
-            weights = self._weights()
+            better = not self.best or dev.f1 > self.best_f1
+            weights = self._weights() if better else self.best
         seconds = time.perf_counter() - began
         # all at once: what Ctrl-C cuts off does not count
-        better = not self.best or dev.f1 > self.best_f1
         self.history.append(
             {"loss": total / step, "f1": dev.f1, "tokens_per_second": tokens / seconds}
         )
