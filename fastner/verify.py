@@ -75,16 +75,15 @@ class ExportedModel:
                 f"{self.path / CONFIG}: expected the keys {', '.join(sorted(_KEYS))}, got none of "
                 f"the name {min(missing)}; export the model again"
             )
-        digests = Json(config["sha256"], f"{self.path / CONFIG}", "sha256").object()
+        self.config = _checked(Json(config, f"{self.path / CONFIG}"))
         files = {name: _read(self.path / name) for name in (MODEL, VOCABULARY, GOLDEN)}
         for name, data in files.items():
             actual = hashlib.sha256(data).hexdigest()
-            if digests.get(name) != actual:
+            if config["sha256"].get(name) != actual:
                 raise BundleError(
                     f"{self.path / name}: expected SHA-256 {config['sha256'].get(name)} as in "
                     f"{CONFIG}, got {actual}: damaged; export the model again"
                 )
-        self.config = _checked(Json(config, f"{self.path / CONFIG}"))
         self._golden = files[GOLDEN]
         words = files[VOCABULARY].decode().split("\n")[:-1]
         self._word_ids = {word: number for number, word in enumerate(words, 1)}
@@ -286,6 +285,7 @@ def _checked(config: Json) -> dict[str, Any]:
         character.integer(0, _MOST_CHARACTERS)
     values["max_characters"].integer(1, _MOST_CHARACTERS)
     values["tolerance"].number(0)
+    values["sha256"].object()
     if type(values["batch_invariant"].value) is not bool:
         values["batch_invariant"].refuse("true or false")
     return config.object()
