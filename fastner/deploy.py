@@ -90,8 +90,8 @@ def export_onnx(
     sentence depend on its batch. dev: a CoNLL file with words and tags in these columns.
 
     Where any of these is given, the export is compared with one all in float32 and one with vectors
-    as the bundle has them, on dev or else on the golden sentences; one that loses more than `max_loss` F1 points (0 to 100) on dev is
-    refused. The format is written down in docs/onnx.md.
+    as the bundle has them, on dev or else on the golden sentences; one that loses more than
+    `max_loss` F1 points (0 to 100) on dev is refused. The format is written down in docs/onnx.md.
 
     The export is verified by `fastner.verify.verify` before it takes its place: in a new or empty
     directory, or over an earlier export. Returns a summary, ready for JSON; its "prices" are the
@@ -118,13 +118,12 @@ def export_onnx(
         prices: list[Price] = []
         if vectors is not None or recurrences != "float32" or dev is not None:
             stored = bundle.manifest.dtype
-            others = {"float32": "float32"}
-            if name != "float32" and stored not in ("float32", dtype):
+            others = {} if name == "float32" else {"float32": "float32"}
+            if others and stored not in ("float32", dtype):
                 others[f"{stored}, as stored"] = stored
+            for other, form in others.items():
+                _write(bundle, Path(scratch) / form, form, "float32")
             exports = {other: Path(scratch) / form for other, form in others.items()}
-            exports.pop(name, None)
-            for other, directory in exports.items():
-                _write(bundle, directory, others[other], "float32")
             exports[name] = export
             prices = compare(exports, dev, word_column=word_column, tag_column=tag_column)
             _check_loss(prices, dev, max_loss)
