@@ -5,8 +5,8 @@
 Each line of the results holds variant, seed, the best epoch, and dev entity F1 of the exported model
 on all entities and on those whose words are no entity of the training corpus ("unseen"). Finished
 lines are not run again, nor are models that are in --models already, and there an interrupted
-training goes on, so an interrupted study does. Each variant changes in one place what trains the embedded model: the default recipe, on all words
-of the vectors, stored as product codes.
+training goes on, so an interrupted study does. Each variant changes in one place what trains the
+embedded model: the default recipe, on all words of the vectors, stored as product codes.
 """
 
 from __future__ import annotations
@@ -87,6 +87,7 @@ def _scored(options: argparse.Namespace, variant: str, seed: int, model: Path) -
     from fastner.corpus import read_conll
     from fastner.scoring import score
     from fastner.tags import TagScheme
+    from fastner.training.checkpoint import STATE
 
     def show(progress: Any) -> None:
         if progress.dev is not None:
@@ -102,7 +103,7 @@ def _scored(options: argparse.Namespace, variant: str, seed: int, model: Path) -
             output=model,
             seed=seed,
             epochs=options.epochs,
-            resume=Path(f"{model}.training", "state.npz").exists(),
+            resume=Path(f"{model}.training", STATE).exists(),
             progress=show,
             **changes,
         )
