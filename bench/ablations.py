@@ -54,7 +54,9 @@ def main() -> None:
     parser.add_argument("--results", type=Path, required=True)
     parser.add_argument("--corpus", type=Path, default=Path("../shared/data/conll2003"))
     parser.add_argument("--vectors", default="glove-6b-50d")
-    parser.add_argument("--models", type=Path, help="keep the models in this folder, as VARIANT-SEED")
+    parser.add_argument(
+        "--models", type=Path, help="keep the models in this folder, as VARIANT-SEED"
+    )
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     options = parser.parse_args()

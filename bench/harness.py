@@ -60,9 +60,7 @@ class Timing:
         return median(a / b for a, b in zip(self.samples, other.samples, strict=True))
 
 
-def timed(
-    function: Callable[..., object], prepare: Callable[[], object] | None = None
-) -> Repeat:
+def timed(function: Callable[..., object], prepare: Callable[[], object] | None = None) -> Repeat:
     """A repeat that calls function() once, or function(prepare()), where prepare is not timed."""
 
     def repeat() -> float:

@@ -26,9 +26,7 @@ def run(session: Session) -> None:
                 lambda tagger=tagger, size=size: subject.tag_in_batches(tagger, sentences, size)
             )
             if engine == default and size == EVERYTHING:
-                cases["staged"] = stages.staged_repeat(
-                    tagger, [sentences], cold=False, notes=notes
-                )
+                cases["staged"] = stages.staged_repeat(tagger, [sentences], cold=False, notes=notes)
         cold = session.tagger(engine)
         cases[f"{engine} cold"] = timed(
             lambda _, cold=cold: cold.tag_batch(sentences), lambda cold=cold: subject.forget(cold)

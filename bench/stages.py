@@ -104,9 +104,7 @@ def staged_repeat(
     return repeat
 
 
-def staged_texts_repeat(
-    tagger: Any, texts: list[str], notes: list[dict[str, float]]
-) -> Repeat:
+def staged_texts_repeat(tagger: Any, texts: list[str], notes: list[dict[str, float]]) -> Repeat:
     """A repeat over the texts by stages; appends the seconds of each stage to notes."""
     expected = list(tagger.pipe(texts))
 

@@ -83,10 +83,7 @@ def mutated(sentences: Sentences, share: float, *, seed: int) -> Sentences:
     rng = random.Random(seed)
     number = count()
     return [
-        [
-            f"{word}x{seed}q{next(number)}" if rng.random() < share else word
-            for word in sentence
-        ]
+        [f"{word}x{seed}q{next(number)}" if rng.random() < share else word for word in sentence]
         for sentence in sentences
     ]
 
@@ -105,7 +102,7 @@ _PATTERNS = [
     "{last} of {name} {verb} the {noun} , the {noun} and the {noun} before {year} , {name} said .",
     "it {verb} a {noun} .",
     "{first} {last} ( {place} ) {number} {number} {number} {number}",
-    "\" We {verb} a {noun} that no {noun} in {place} can {verb} , \" said {first} {last} , who "
+    '" We {verb} a {noun} that no {noun} in {place} can {verb} , " said {first} {last} , who '
     "has {verb} the {adjective} {noun} of {name} {suffix} since {year} .",
 ]
 
@@ -116,9 +113,7 @@ def made_up(sentences: int, *, seed: int) -> Sentences:
 
     def invented(total: int) -> list[str]:
         return [
-            "".join(
-                rng.choice(_CONSONANTS) + rng.choice(_VOWELS) for _ in range(rng.randint(1, 4))
-            )
+            "".join(rng.choice(_CONSONANTS) + rng.choice(_VOWELS) for _ in range(rng.randint(1, 4)))
             for _ in range(total)
         ]
 

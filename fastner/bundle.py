@@ -328,9 +328,7 @@ def _read(directory: Directory, sha256: str | None) -> Bundle:
     return _assemble(saved, manifest, files, where)
 
 
-def _assemble(
-    saved: bytes, manifest: Manifest, files: Mapping[str, bytes], where: str
-) -> Bundle:
+def _assemble(saved: bytes, manifest: Manifest, files: Mapping[str, bytes], where: str) -> Bundle:
     """The bundle of a manifest, parsed from `saved`, and the files that it lists, all checked."""
     for name, record in manifest.files.items():
         actual = hashlib.sha256(files[name]).hexdigest()
@@ -437,9 +435,7 @@ def _check_arrays(
             refuse(f"{where}: categories", f"{problem}, got {largest}")
 
 
-def _check_codes(
-    arrays: Mapping[str, npt.NDArray[Any]], manifest: Manifest, where: str
-) -> int:
+def _check_codes(arrays: Mapping[str, npt.NDArray[Any]], manifest: Manifest, where: str) -> int:
     """How many rows are stored as vectors; refuses codes and centroids of other shapes."""
     vectors, codes, centroids = (arrays[name] for name in ("vectors", "codes", "centroids"))
     for name in ("vectors", "codes", "centroids"):

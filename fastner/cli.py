@@ -236,9 +236,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--description", default="", metavar="TEXT", help="kept in the model")
     _add_columns(train)
 
-    export = command(
-        _export, "write a model as ONNX for other runtimes", "Needs the train extra."
-    )
+    export = command(_export, "write a model as ONNX for other runtimes", "Needs the train extra.")
     _add_model(export)
     export.add_argument("-o", "--output", metavar="DIR", required=True, help="where to write it")
     export.add_argument(
@@ -504,9 +502,7 @@ def _evaluate(args: argparse.Namespace) -> None:
         began = time.perf_counter()
         predicted = tagger.tag_batch(corpus.sentences)
         seconds = time.perf_counter() - began
-        confidence = (
-            measure_confidence(tagger, corpus.sentences, gold) if args.threshold else None
-        )
+        confidence = measure_confidence(tagger, corpus.sentences, gold) if args.threshold else None
     if args.report is not None:
         _write_report(args, corpus.sentences, gold, predicted)
     scores, report = score(gold, predicted), token_report(gold, predicted)
@@ -645,8 +641,9 @@ def _verify(args: argparse.Namespace) -> None:
             "tokens": report.tokens,
             "differences": report.differences,
             "emission difference": report.emission_difference,
-            "replayed": "alone and in batches" if report.batch_invariant else "alone, as its "
-            "int8 recurrences give other tags in other batches",
+            "replayed": "alone and in batches"
+            if report.batch_invariant
+            else "alone, as its int8 recurrences give other tags in other batches",
         }
     )
 

@@ -319,9 +319,7 @@ def _conll(
 
 def _is_token(line: str) -> bool:
     """Whether the line is a token in any layout: not blank, no -DOCSTART-, no "# " opening."""
-    return bool(
-        line.strip(_BLANK) and not line.startswith("# ") and not _DOCSTART.match(line)
-    )
+    return bool(line.strip(_BLANK) and not line.startswith("# ") and not _DOCSTART.match(line))
 
 
 def _layout_of_hashes(

@@ -342,8 +342,7 @@ def _parameter(name: str, values: ArrayLike, rank: int) -> NDArray[np.float32]:
     if len(wrong):
         index = tuple(int(k) for k in wrong[0])
         raise InputError(
-            f"expected {name} to be finite or -inf in float32, "
-            f"got {array[index]} at {list(index)}"
+            f"expected {name} to be finite or -inf in float32, got {array[index]} at {list(index)}"
         )
     return array
 

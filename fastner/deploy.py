@@ -353,9 +353,7 @@ class _Reference:
         self._words, self._sentences = sessions(bundle, "cpu")
         self._crf = bundle.crf()
 
-    def case(
-        self, sentence: Sequence[str]
-    ) -> tuple[dict[str, Any], NDArray[np.float32], float]:
+    def case(self, sentence: Sequence[str]) -> tuple[dict[str, Any], NDArray[np.float32], float]:
         """The golden case, emissions float32 [T, K], and how far the second best path is."""
         encoded = self._vocabulary.encode_words(sentence)
         (features,) = self._words.run(["features"], word_inputs(encoded, self._arrays))
@@ -373,9 +371,7 @@ class _Reference:
             "case_ids": encoded.cases.tolist(),
             "characters": [row[:length] for row, length in spelled],
             "tag_ids": paths[0, 0].tolist(),
-            "tags": TagScheme.IOB2.tags(
-                TagScheme(self._manifest.scheme).spans(names), len(names)
-            ),
+            "tags": TagScheme.IOB2.tags(TagScheme(self._manifest.scheme).spans(names), len(names)),
             "score": round(float(scores[0, 0]), 6),
         }
         return case, emissions[0], float(scores[0, 0] - scores[0, 1])
@@ -390,10 +386,14 @@ class _Reference:
 
 
 def _readme(config: Mapping[str, Any], golden: int) -> str:
-    recurrences = "" if config["batch_invariant"] else """
+    recurrences = (
+        ""
+        if config["batch_invariant"]
+        else """
 
 **The LSTM runs in 8 bits.** It needs onnxruntime, and the tags of a sentence depend a little on the
 other sentences of its batch: the golden cases hold for sentences tagged alone."""
+    )
     return f"""# A named-entity tagger as ONNX
 
 {config["description"] or "A model made by fastner."}

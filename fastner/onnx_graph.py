@@ -260,9 +260,7 @@ def int8_recurrences(graph: bytes) -> bytes:
         path = Path(scratch) / "int8.onnx"
         # QInt8 saturates on processors with AVX2 but without VNNI
         # https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
-        quantize_dynamic(
-            model, path, op_types_to_quantize=["LSTM"], weight_type=QuantType.QUInt8
-        )
+        quantize_dynamic(model, path, op_types_to_quantize=["LSTM"], weight_type=QuantType.QUInt8)
         return path.read_bytes()
 
 
@@ -341,9 +339,7 @@ def _add_tables(graph: onnx.GraphProto, tables: Mapping[str, NDArray[np.generic]
         graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(table), name))
 
 
-def _inline(
-    graph: onnx.GraphProto, source: bytes, prefix: str, names: Mapping[str, str]
-) -> None:
+def _inline(graph: onnx.GraphProto, source: bytes, prefix: str, names: Mapping[str, str]) -> None:
     """Appends a bundle's graph; names: what its inputs and output are called here.
 
     An input without an entry keeps its name; all else gets the prefix. No node of a bundle has a

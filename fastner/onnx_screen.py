@@ -86,9 +86,7 @@ def screen_onnx(data: bytes, where: str) -> None:
     model = walker.root()
     if not model["graph"]:
         refuse(where, "an ONNX graph, got none")
-    domains = [
-        "".join(walker.fields(span, "Opset")["domain"]) for span in model["opset_import"]
-    ]
+    domains = ["".join(walker.fields(span, "Opset")["domain"]) for span in model["opset_import"]]
     for domain in domains:
         if domain not in _IMPORTED_DOMAINS:
             refuse(f"{where}: opset_import", f"one of {_IMPORTED_DOMAINS}, got {show(domain)}")

@@ -121,9 +121,7 @@ def label_scores(*, gold: int, predicted: int, correct: int) -> LabelScores:
     )
 
 
-def token_report(
-    gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]
-) -> TokenReport:
+def token_report(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> TokenReport:
     """Precision, recall and F1 of every tag, counting tokens; tags may be any strings.
 
     Raises InputError, with the sentence (from 0), for lengths that differ.

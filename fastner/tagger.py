@@ -523,9 +523,7 @@ def _session(graph: bytes, where: str, device: str) -> ort.InferenceSession:
     problem = "a driver or a CUDA library is missing or too old"
     try:
         with _session_lock:
-            session = ort.InferenceSession(
-                graph, options, providers=providers, enable_fallback=0
-            )
+            session = ort.InferenceSession(graph, options, providers=providers, enable_fallback=0)
         if device == "cpu" or "CUDAExecutionProvider" in session.get_providers():
             return session
     except Exception as error:  # onnxruntime's exceptions have no common base

@@ -70,10 +70,9 @@ struct Batch {  // emissions [B, T, K] and lengths [B]; strides in bytes, K cont
         for (std::int64_t b = 0; b < sentences; ++b) {
             const std::int64_t n = length(b);
             if (n < 0 || n > tokens)
-                throw std::invalid_argument(
-                    "expected 0 <= lengths <= " + std::to_string(tokens) +
-                    " (the token axis of emissions), got lengths[" + std::to_string(b) +
-                    "] = " + std::to_string(n));
+                throw std::invalid_argument("expected 0 <= lengths <= " + std::to_string(tokens) +
+                                            " (the token axis of emissions), got lengths[" +
+                                            std::to_string(b) + "] = " + std::to_string(n));
             longest = std::max(longest, n);
         }
         return longest;
@@ -99,9 +98,7 @@ inline bool isa_supported(Isa isa) {
     return false;
 }
 
-inline Isa best_isa() {
-    return isa_supported(Isa::avx2) ? Isa::avx2 : Isa::portable;
-}
+inline Isa best_isa() { return isa_supported(Isa::avx2) ? Isa::avx2 : Isa::portable; }
 
 // Parameters laid out for vectors: rows padded with -inf to `stride` floats. Immutable.
 struct Model {
@@ -433,12 +430,11 @@ class ForwardBackward {
         }
         for (int j = 0; j < model_.tags; ++j) {
             const double sum = sums_[static_cast<std::size_t>(j)];
-            now[j] = emission[j] +
-                     (sum > kSmallestSafeSum
-                          ? top + weights_.shift + std::log(sum)
-                          : log_sum_exp(model_.tags, [&](int i) {
-                                return before[i] + model_.transition(i, j);
-                            }));
+            now[j] = emission[j] + (sum > kSmallestSafeSum
+                                        ? top + weights_.shift + std::log(sum)
+                                        : log_sum_exp(model_.tags, [&](int i) {
+                                              return before[i] + model_.transition(i, j);
+                                          }));
         }
     }
 
@@ -467,9 +463,8 @@ class ForwardBackward {
     }
 
     double finish(const double* alpha) const {
-        return log_sum_exp(model_.tags, [&](int j) {
-            return alpha[j] + model_.end[static_cast<std::size_t>(j)];
-        });
+        return log_sum_exp(
+            model_.tags, [&](int j) { return alpha[j] + model_.end[static_cast<std::size_t>(j)]; });
     }
 
     const Model& model_;
@@ -561,11 +556,11 @@ inline void path_marginals(const Model& model, const Batch& batch, TagRows tags,
                                         std::to_string(n) + "] = " + std::to_string(b));
         const std::int64_t s = spans.starts[n], e = spans.ends[n], length = batch.length(b);
         if (s < 0 || s >= e || e > length)
-            throw std::invalid_argument(
-                "expected 0 <= starts < ends <= " + std::to_string(length) +
-                " (the length of sentence " + std::to_string(b) + "), got starts[" +
-                std::to_string(n) + "] = " + std::to_string(s) + " and ends[" +
-                std::to_string(n) + "] = " + std::to_string(e));
+            throw std::invalid_argument("expected 0 <= starts < ends <= " + std::to_string(length) +
+                                        " (the length of sentence " + std::to_string(b) +
+                                        "), got starts[" + std::to_string(n) +
+                                        "] = " + std::to_string(s) + " and ends[" +
+                                        std::to_string(n) + "] = " + std::to_string(e));
         const Rows emissions = batch[b];
         if (b != current) {
             log_z = lattice.run(emissions, b, length);

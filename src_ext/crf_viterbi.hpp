@@ -115,8 +115,8 @@ FASTNER_OP void advance_columns(const Model& model, int first, const float* v,
     }
 }
 
-FASTNER_OP void advance(const Model& model, const float* v, const float* emission,
-                        float* entering, float* next) {
+FASTNER_OP void advance(const Model& model, const float* v, const float* emission, float* entering,
+                        float* next) {
     int first = 0;
     const int end = static_cast<int>(model.stride);
     for (; end - first > 4 * kLanes; first += 4 * kLanes)

@@ -88,17 +88,16 @@ struct WordBatch {
     void check(std::int64_t known) const {  // throws unless lengths and characters are in range
         for (std::int64_t u = 0; u < words; ++u) {
             if (lengths[u] < 1 || lengths[u] > width)
-                throw std::invalid_argument("expected 1 <= character_lengths <= " +
-                                            std::to_string(width) + ", got " +
-                                            std::to_string(lengths[u]) + " at " +
-                                            std::to_string(u));
+                throw std::invalid_argument(
+                    "expected 1 <= character_lengths <= " + std::to_string(width) + ", got " +
+                    std::to_string(lengths[u]) + " at " + std::to_string(u));
             for (std::int64_t c = 0; c < lengths[u]; ++c) {
                 const std::int64_t id = characters[u * width + c];
                 if (id < 0 || id >= known)
-                    throw std::invalid_argument(
-                        "expected 0 <= characters < " + std::to_string(known) + ", got " +
-                        std::to_string(id) + " at [" + std::to_string(u) + ", " +
-                        std::to_string(c) + "]");
+                    throw std::invalid_argument("expected 0 <= characters < " +
+                                                std::to_string(known) + ", got " +
+                                                std::to_string(id) + " at [" + std::to_string(u) +
+                                                ", " + std::to_string(c) + "]");
             }
         }
     }

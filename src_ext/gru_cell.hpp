@@ -21,7 +21,8 @@ struct GruRows {
                  recurrent.words.as<float>() + recurrent.depth * column, sums);
         const Vector one = splat(1.0f);
         const Vector bias = load(direction.bias.as<float>() + block * kLanes);
-        FASTNER_UNROLL for (int r = 0; r < R; ++r) {
+        FASTNER_UNROLL
+        for (int r = 0; r < R; ++r) {
             const float* x = inputs[row + r] + column;
             const std::int64_t cell = (row + r) * units + block * kLanes;
             const Vector h = load(state + cell);
@@ -59,8 +60,7 @@ FASTNER_TARGET static void last_states(const Gru& gru, const WordBatch& batch) {
                 const std::int64_t u = order[static_cast<std::size_t>(active - 1)];
                 if (batch.lengths[u] > step + 1) break;
                 const float* last = state.as<float>() + (active - 1) * units;
-                std::copy(last, last + gru.hidden,
-                          batch.states + (u * 2 + direction) * gru.hidden);
+                std::copy(last, last + gru.hidden, batch.states + (u * 2 + direction) * gru.hidden);
             }
         }
     }

@@ -104,10 +104,10 @@ inline bool equal_bytes(const void* a, const void* b, std::size_t size) {
 
 struct Word {  // a view
     const void* text;
-    std::size_t length;   // in code points
-    int kind;             // bytes per code point: 1, 2 or 4, the narrowest
+    std::size_t length;  // in code points
+    int kind;            // bytes per code point: 1, 2 or 4, the narrowest
     std::uint64_t hash;
-    const void* owner;    // whatever keeps text alive, for the caller
+    const void* owner;  // whatever keeps text alive, for the caller
 
     std::size_t size() const { return length * static_cast<std::size_t>(kind); }
     bool equals(const void* text_, std::size_t size_, int kind_) const {
@@ -283,7 +283,8 @@ class Form {
     std::vector<char> bytes_;
 };
 
-struct Encoded {  // C-contiguous rows of U words, to be written
+// C-contiguous rows of U words, to be written
+struct Encoded {
     std::int32_t* vector_rows;        // [U]
     std::int32_t* characters;         // [U, width]
     std::int64_t width;               // C
@@ -654,9 +655,9 @@ inline void pad(const float* rows, std::int64_t row_count, const std::int32_t* t
         fits = fits && lengths[b] >= 0 && lengths[b] <= longest;
     for (std::int64_t i = 0; i < count; ++i) fits = fits && tokens[i] >= 0 && tokens[i] < row_count;
     if (!fits || sum != count)
-        throw std::invalid_argument(
-            "expected tokens within the " + std::to_string(row_count) +
-            " rows, and as many of them as the lengths sum up to, got " + std::to_string(count));
+        throw std::invalid_argument("expected tokens within the " + std::to_string(row_count) +
+                                    " rows, and as many of them as the lengths sum up to, got " +
+                                    std::to_string(count));
     const auto size = static_cast<std::size_t>(width) * sizeof(float);
     for (std::int64_t b = 0; b < sentences; tokens += lengths[b++])
         for (std::int64_t t = 0; t < longest; ++t) {

@@ -155,9 +155,8 @@ Packed pack(std::int64_t depth, std::int64_t columns, int lanes, const Matrix& m
 inline std::vector<std::int64_t> longest_first(const std::int32_t* lengths, std::int64_t count) {
     std::vector<std::int64_t> order(static_cast<std::size_t>(count));
     std::iota(order.begin(), order.end(), std::int64_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
-        return lengths[a] > lengths[b];
-    });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::int64_t a, std::int64_t b) { return lengths[a] > lengths[b]; });
     return order;
 }
 
@@ -202,8 +201,8 @@ struct Model {
     Model(const Model&) = delete;
     Model& operator=(const Model&) = delete;
 
-    std::int64_t units() const { return blocks * lanes; }           // H, padded
-    std::int64_t projection_width() const { return 8 * units(); }   // both directions, 4 gates
+    std::int64_t units() const { return blocks * lanes; }          // H, padded
+    std::int64_t projection_width() const { return 8 * units(); }  // both directions, 4 gates
 
    private:
     std::int64_t tag_columns() const { return (tags + lanes - 1) / lanes * lanes; }

@@ -36,8 +36,8 @@ FASTNER_OP Vector clamp(Vector a, float low, float high) {
     return _mm512_min_ps(_mm512_max_ps(a, splat(low)), splat(high));
 }
 FASTNER_OP Vector add_exponent(Vector a, Vector n) {
-    return _mm512_castsi512_ps(_mm512_add_epi32(
-        _mm512_castps_si512(a), _mm512_slli_epi32(_mm512_castps_si512(n), 23)));
+    return _mm512_castsi512_ps(
+        _mm512_add_epi32(_mm512_castps_si512(a), _mm512_slli_epi32(_mm512_castps_si512(n), 23)));
 }
 FASTNER_OP Integers load(const std::int32_t* p) { return _mm512_loadu_si512(p); }
 FASTNER_OP Integers splat(std::int32_t a) { return _mm512_set1_epi32(a); }
@@ -77,8 +77,8 @@ FASTNER_OP Vector clamp(Vector a, float low, float high) {
     return _mm256_min_ps(_mm256_max_ps(a, splat(low)), splat(high));
 }
 FASTNER_OP Vector add_exponent(Vector a, Vector n) {
-    return _mm256_castsi256_ps(_mm256_add_epi32(
-        _mm256_castps_si256(a), _mm256_slli_epi32(_mm256_castps_si256(n), 23)));
+    return _mm256_castsi256_ps(
+        _mm256_add_epi32(_mm256_castps_si256(a), _mm256_slli_epi32(_mm256_castps_si256(n), 23)));
 }
 FASTNER_OP Integers load(const std::int32_t* p) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
@@ -91,9 +91,9 @@ FASTNER_OP Integers dot(Integers a, Integers b, Integers c) {
 FASTNER_OP Vector to_float(Integers a) { return _mm256_cvtepi32_ps(a); }
 FASTNER_OP void store_rounded(std::int16_t* p, Vector a) {
     const __m256i rounded = _mm256_cvtps_epi32(a);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
-                     _mm_packs_epi32(_mm256_castsi256_si128(rounded),
-                                     _mm256_extracti128_si256(rounded, 1)));
+    _mm_storeu_si128(
+        reinterpret_cast<__m128i*>(p),
+        _mm_packs_epi32(_mm256_castsi256_si128(rounded), _mm256_extracti128_si256(rounded, 1)));
 }
 
 #elif defined(__SSE2__) || defined(_M_X64)
@@ -151,8 +151,8 @@ FASTNER_OP Integers load(const std::int32_t* p) { return vld1q_s32(p); }
 FASTNER_OP Integers splat(std::int32_t a) { return vdupq_n_s32(a); }
 FASTNER_OP Integers dot(Integers a, Integers b, Integers c) {
     const int16x8_t x = vreinterpretq_s16_s32(a), y = vreinterpretq_s16_s32(b);
-    return vaddq_s32(c, vpaddq_s32(vmull_s16(vget_low_s16(x), vget_low_s16(y)),
-                                   vmull_high_s16(x, y)));
+    return vaddq_s32(c,
+                     vpaddq_s32(vmull_s16(vget_low_s16(x), vget_low_s16(y)), vmull_high_s16(x, y)));
 }
 FASTNER_OP Vector to_float(Integers a) { return vcvtq_f32_s32(a); }
 FASTNER_OP void store_rounded(std::int16_t* p, Vector a) {
@@ -254,15 +254,18 @@ FASTNER_OP Vector dot(Vector a, Vector b, Vector c) { return fma(a, b, c); }
 template <class Word, class Sum, int R, int V>
 FASTNER_OP void multiply(const Word* rows, std::int64_t stride, std::int64_t depth,
                          const Word* block, Sum (&sums)[R][V]) {
-    FASTNER_UNROLL for (int r = 0; r < R; ++r)
-        FASTNER_UNROLL for (int v = 0; v < V; ++v) sums[r][v] = splat(Word{0});
+    FASTNER_UNROLL
+    for (int r = 0; r < R; ++r) FASTNER_UNROLL
+    for (int v = 0; v < V; ++v) sums[r][v] = splat(Word{0});
     for (std::int64_t k = 0; k < depth; ++k, block += V * kLanes) {
         Sum weights[V];
-        FASTNER_UNROLL for (int v = 0; v < V; ++v) weights[v] = load(block + v * kLanes);
-        FASTNER_UNROLL for (int r = 0; r < R; ++r) {
+        FASTNER_UNROLL
+        for (int v = 0; v < V; ++v) weights[v] = load(block + v * kLanes);
+        FASTNER_UNROLL
+        for (int r = 0; r < R; ++r) {
             const Sum x = splat(rows[r * stride + k]);
-            FASTNER_UNROLL for (int v = 0; v < V; ++v)
-                sums[r][v] = dot(x, weights[v], sums[r][v]);
+            FASTNER_UNROLL
+            for (int v = 0; v < V; ++v) sums[r][v] = dot(x, weights[v], sums[r][v]);
         }
     }
 }
@@ -305,12 +308,12 @@ FASTNER_OP Vector activate(Vector i, Vector f, Vector g, Vector o, float* memory
 // Memory and states of the sentences, longest first.
 struct States {
     std::int64_t units;
-    std::vector<std::int64_t> order;           // row -> sentence
-    std::vector<const std::int32_t*> tokens;   // of its sentence, by row
-    std::vector<const float*> projection;      // of this token, by row
-    std::vector<float*> emission;              // of this token, by row
-    Words memory, output;                      // [rows, units]: c and s
-    Words old_state, new_state;                // [rows, units / 2]: s as pairs of int16
+    std::vector<std::int64_t> order;          // row -> sentence
+    std::vector<const std::int32_t*> tokens;  // of its sentence, by row
+    std::vector<const float*> projection;     // of this token, by row
+    std::vector<float*> emission;             // of this token, by row
+    Words memory, output;                     // [rows, units]: c and s
+    Words old_state, new_state;               // [rows, units / 2]: s as pairs of int16
 
     States(const Model& model, const Batch& batch)
         : units(model.units()), order(longest_first(batch.lengths, batch.sentences)),
@@ -340,14 +343,16 @@ FASTNER_OP void advance_rows(const Packed& recurrent, std::int64_t block, States
     multiply(s.old_state.as<std::int32_t>() + row * stride, stride, recurrent.depth,
              recurrent.words.as<std::int32_t>() + recurrent.depth * column, sums);
     const float* scale = recurrent.scale.as<float>() + column;
-    FASTNER_UNROLL for (int r = 0; r < R; ++r) {
+    FASTNER_UNROLL
+    for (int r = 0; r < R; ++r) {
         const float* x = s.projection[static_cast<std::size_t>(row + r)] + column;
         Vector gates[4];
-        FASTNER_UNROLL for (int v = 0; v < 4; ++v)
+        FASTNER_UNROLL
+        for (int v = 0; v < 4; ++v)
             gates[v] = fma(to_float(sums[r][v]), load(scale + v * kLanes), load(x + v * kLanes));
         const std::int64_t cell = (row + r) * s.units + block * kLanes;
-        const Vector state = activate(gates[0], gates[1], gates[2], gates[3],
-                                      s.memory.as<float>() + cell);
+        const Vector state =
+            activate(gates[0], gates[1], gates[2], gates[3], s.memory.as<float>() + cell);
         store(s.output.as<float>() + cell, state);
         store_rounded(s.new_state.as<std::int16_t>() + cell, mul(state, splat(kStateScale)));
     }
@@ -361,14 +366,15 @@ FASTNER_OP void emit_rows(const Model& model, const Packed& top, std::int64_t ve
     multiply(s.output.as<float>() + row * s.units, s.units, top.depth,
              top.words.as<float>() + top.depth * column, sums);
     const float* bias = model.bias.as<float>() + column;
-    FASTNER_UNROLL for (int r = 0; r < R; ++r)
-        FASTNER_UNROLL for (int v = 0; v < V; ++v) {
-            float* to = s.emission[static_cast<std::size_t>(row + r)] + column + v * kLanes;
-            const int count = static_cast<int>(
-                std::min<std::int64_t>(kLanes, model.tags - column - v * kLanes));
-            const Vector before = first ? load(bias + v * kLanes) : load_first(to, count);
-            store_first(to, add(before, sums[r][v]), count);
-        }
+    FASTNER_UNROLL
+    for (int r = 0; r < R; ++r) FASTNER_UNROLL
+    for (int v = 0; v < V; ++v) {
+        float* to = s.emission[static_cast<std::size_t>(row + r)] + column + v * kLanes;
+        const int count =
+            static_cast<int>(std::min<std::int64_t>(kLanes, model.tags - column - v * kLanes));
+        const Vector before = first ? load(bias + v * kLanes) : load_first(to, count);
+        store_first(to, add(before, sums[r][v]), count);
+    }
 }
 
 constexpr int kRows = FASTNER_ROWS;
@@ -436,8 +442,7 @@ FASTNER_TARGET static void emissions(const Model& model, const Batch& batch) {
         for (std::size_t row = 0; row < static_cast<std::size_t>(active); ++row) {
             s.projection[row] =
                 batch.projections + s.tokens[row][t] * width + direction * width / 2;
-            s.emission[row] =
-                batch.emissions + (s.order[row] * batch.longest + t) * model.tags;
+            s.emission[row] = batch.emissions + (s.order[row] * batch.longest + t) * model.tags;
         }
         step(model, direction, active, s);
     };
@@ -475,10 +480,11 @@ struct Project {
         Vector sums[R][4];
         multiply(features + row * model.inputs, model.inputs, model.inputs,
                  d.kernel.words.as<float>() + model.inputs * column, sums);
-        FASTNER_UNROLL for (int r = 0; r < R; ++r)
-            FASTNER_UNROLL for (int v = 0; v < 4; ++v)
-                store(out + (row + r) * width + direction * width / 2 + column + v * kLanes,
-                      add(sums[r][v], load(d.bias.as<float>() + column + v * kLanes)));
+        FASTNER_UNROLL
+        for (int r = 0; r < R; ++r) FASTNER_UNROLL
+        for (int v = 0; v < 4; ++v)
+            store(out + (row + r) * width + direction * width / 2 + column + v * kLanes,
+                  add(sums[r][v], load(d.bias.as<float>() + column + v * kLanes)));
     }
 };
 

@@ -40,9 +40,7 @@ def write_corpus(path: Path, *, sentences: int, seed: int) -> Path:
     return path
 
 
-def write_vectors(
-    path: Path, *, width: int = 8, seed: int = 0, others: Sequence[str] = ()
-) -> Path:
+def write_vectors(path: Path, *, width: int = 8, seed: int = 0, others: Sequence[str] = ()) -> Path:
     """GloVe text (no header) for the lower-case words of the corpus but for a few, and others."""
     rng = random.Random(seed)
     words = {w for p in PATTERNS for w in p.split() if "{" not in w}

@@ -31,7 +31,7 @@ def test_typography_changes_nothing_else(sentences, seed):
 
 
 def test_typography_by_hand():
-    sentence = '" O\'Brien \'s 3-4 , " `` said \'\' ... -- 1996'.split()
+    sentence = "\" O'Brien 's 3-4 , \" `` said '' ... -- 1996".split()
     rows = typographic([sentence] * 2000, np.random.default_rng(0))
     clean = [row for row in rows if len("".join(row)) == len("".join(sentence)) - 5]
     assert 2000 * 0.9 ** len(sentence) * 0.7 < len(clean) < 2000 * 0.9 ** len(sentence) * 1.4

@@ -331,9 +331,7 @@ def test_evaluate_in_percent(run, tagger, tmp_path):
 
 
 def test_evaluate_in_json(run, tagger):
-    reordered = "".join(
-        " ".join(reversed(line.split())) + "\n" for line in GOLD.splitlines()
-    )
+    reordered = "".join(" ".join(reversed(line.split())) + "\n" for line in GOLD.splitlines())
     columns = ["--word-column", "1", "--tag-column", "0"]
     code, out, _ = run("evaluate", "-", "--json", *columns, stdin=reordered)
     found = json.loads(out)

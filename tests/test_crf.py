@@ -218,9 +218,7 @@ def test_strided_emissions_and_lengths():
     spaced[:, 1] = lengths
     expected = every_result(crf, emissions, lengths)
     for view in (time_major, wide[::2, ::-2, 1:10]):
-        for found, wanted in zip(
-            every_result(crf, view, spaced[:, 1]), expected, strict=True
-        ):
+        for found, wanted in zip(every_result(crf, view, spaced[:, 1]), expected, strict=True):
             np.testing.assert_array_equal(found, wanted)
 
 

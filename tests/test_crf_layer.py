@@ -55,9 +55,7 @@ def test_likelihood_equals_brute_force(tokens):
     crf = layer(3)
     emissions, tag_ids, lengths = batch(4, tokens, 3)
     got = ops.convert_to_numpy(crf.negative_log_likelihood(emissions, tag_ids, lengths))
-    want = [
-        brute_force(crf, e, y, n) for e, y, n in zip(emissions, tag_ids, lengths, strict=True)
-    ]
+    want = [brute_force(crf, e, y, n) for e, y, n in zip(emissions, tag_ids, lengths, strict=True)]
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
 
 

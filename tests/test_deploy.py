@@ -201,9 +201,10 @@ def test_empty_sentence_in_a_batch(export):
         ["tag_ids", "scores"], model.encode([[], ["Ada", "spoke", "."]])
     )
     assert tag_ids[0].tolist() == [0, 0, 0] and scores[0] == 0
-    assert tag_ids[1].tolist() == model.session.run(
-        ["tag_ids"], model.encode([["Ada", "spoke", "."]])
-    )[0][0].tolist()
+    assert (
+        tag_ids[1].tolist()
+        == model.session.run(["tag_ids"], model.encode([["Ada", "spoke", "."]]))[0][0].tolist()
+    )
 
 
 # --- smaller and faster ------------------------------------------------------------------------
@@ -493,9 +494,7 @@ def test_verify_sees_a_changed_vocabulary(exports, tmp_path):
 @pytest.mark.parametrize("name", ["model.onnx", "vocab.txt", "golden.jsonl"])
 def test_verify_refuses_damage(exports, tmp_path, name):
     source = exports / BUNDLES[0]
-    wrong = changed(
-        source, tmp_path / "a", name, lambda data: data[:-9] + bytes(9), resign=False
-    )
+    wrong = changed(source, tmp_path / "a", name, lambda data: data[:-9] + bytes(9), resign=False)
     with pytest.raises(BundleError, match=f"{name}: expected SHA-256"):
         verify(wrong)
     (wrong / name).unlink()

@@ -19,9 +19,7 @@ def value(name: str, kind: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
 
 
 def model(nodes: list, initializers: list = (), **options) -> onnx.ModelProto:
-    graph = helper.make_graph(
-        nodes, "g", [value("x")], [value("y")], list(initializers), **options
-    )
+    graph = helper.make_graph(nodes, "g", [value("x")], [value("y")], list(initializers), **options)
     return helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name=""
     )

@@ -120,7 +120,10 @@ def test_learning_curves(f1, best, tmp_path):
         (b"{}", "the key 'epochs', got none"),
         (b'{"epochs": []}', "epochs, each with its loss and f1"),
         (b'{"epochs": [{"loss": 1}]}', "epochs, each with its loss and f1"),
-        (b'{"epochs": [{"loss": 1, "f1": true}]}', r"\[0\].'f1': expected a number from .*, got True"),
+        (
+            b'{"epochs": [{"loss": 1, "f1": true}]}',
+            r"\[0\].'f1': expected a number from .*, got True",
+        ),
         (b'{"epochs": [{"loss": NaN, "f1": 1}]}', "finite"),
     ],
 )

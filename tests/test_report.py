@@ -96,9 +96,7 @@ CORPORA = st.lists(
 
 
 def visible(text):
-    return "".join(
-        c if c.isprintable() or c in "\u200c\u200d" else f"U+{ord(c):04X}" for c in text
-    )
+    return "".join(c if c.isprintable() or c in "\u200c\u200d" else f"U+{ord(c):04X}" for c in text)
 
 
 @given(CORPORA)

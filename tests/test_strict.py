@@ -40,7 +40,7 @@ def test_json_that_is_not_strict_is_refused(text, message):
 
 
 def test_brackets_in_strings_are_not_depth():
-    assert parse_json(b'["[[[[[[[[[[[[[[[[[[\\"[[[["]', "x").value == ['[' * 18 + '"[[[[']
+    assert parse_json(b'["[[[[[[[[[[[[[[[[[[\\"[[[["]', "x").value == ["[" * 18 + '"[[[[']
     assert parse_json(b"[" * 16 + b"]" * 16, "x").value
 
 

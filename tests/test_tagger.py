@@ -435,8 +435,18 @@ class TestLoad:
     @pytest.mark.parametrize(
         ("file", "value", "change", "message"),
         [
-            ("words_onnx", "vectors", {"width": 5}, "'vectors' as tensor.float. with 2 axes of wid"),
-            ("words_onnx", "cases", {"dtype": 7}, "'cases' as tensor.int32. with 1 axes, got tensor"),
+            (
+                "words_onnx",
+                "vectors",
+                {"width": 5},
+                "'vectors' as tensor.float. with 2 axes of wid",
+            ),
+            (
+                "words_onnx",
+                "cases",
+                {"dtype": 7},
+                "'cases' as tensor.int32. with 1 axes, got tensor",
+            ),
             ("words_onnx", "features", {"axes": 0}, "'features' as tensor.float. with 2 axes"),
             ("sentences_onnx", "features", {"width": 5}, "'features' as tensor.float. with 3 axes"),
             ("sentences_onnx", "lengths", {"name": "sizes"}, "inputs .'features', 'lengths'., got"),

@@ -231,7 +231,9 @@ def test_sentences(text, expected):
 
 
 def test_offsets_count_characters():
-    assert tokenize("Mr. 👍🏽\tRoe") == [[Token("Mr.", 0, 3), Token("👍🏽", 4, 6), Token("Roe", 7, 10)]]
+    assert tokenize("Mr. 👍🏽\tRoe") == [
+        [Token("Mr.", 0, 3), Token("👍🏽", 4, 6), Token("Roe", 7, 10)]
+    ]
 
 
 def test_a_word_with_too_many_joints_is_cut():

@@ -196,7 +196,9 @@ def test_ten_megabytes_and_nothing():
 
 
 @many
-@given(st.lists(st.lists(st.sampled_from("a A b 1 é É 中 🙂 x\0 \ud800 aa".split(" ")), max_size=6)))
+@given(
+    st.lists(st.lists(st.sampled_from("a A b 1 é É 中 🙂 x\0 \ud800 aa".split(" ")), max_size=6))
+)
 def test_a_batch_is_its_distinct_words_in_order(sentences):
     vocabulary = plain(["a", "é", "0"], characters="aé")
     encoded = vocabulary.encode(sentences)

@@ -137,9 +137,7 @@ def sentences_graph(weights: NetworkWeights) -> "onnx.ModelProto":
 # --- the network in the form that tf2onnx knows ------------------------------------------------
 
 
-def _directions(
-    layer: _Layer, inputs: _Tensor, lengths: _Tensor
-) -> list[tuple[_Tensor, _Tensor]]:
+def _directions(layer: _Layer, inputs: _Tensor, lengths: _Tensor) -> list[tuple[_Tensor, _Tensor]]:
     """Per direction: its states [T, B, H] in the order of the input, and its last state [B, H].
 
     tf2onnx merges a run over `inputs` and one between two `reverse_sequence` into a single
@@ -316,9 +314,7 @@ def _check_recurrent(graph: "onnx.GraphProto", node: "onnx.NodeProto", lengths: 
     if inputs[_LENGTHS] != lengths:
         _refuse(f"every {node.op_type} to read {lengths!r}, got {inputs[_LENGTHS]!r}")
     zero = {
-        tensor.name
-        for tensor in graph.initializer
-        if not onnx.numpy_helper.to_array(tensor).any()
+        tensor.name for tensor in graph.initializer if not onnx.numpy_helper.to_array(tensor).any()
     } | {""}
     for other in graph.node:  # in topological order
         data = other.input if other.op_type == "Concat" else other.input[:1]

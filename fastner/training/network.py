@@ -193,9 +193,7 @@ def _final_states(directions: tuple[Any, Any], x: Any, lengths: Any) -> Any:
     states = [ops.take_along_axis(forward(x), last, axis=1)[:, 0]]
     if backward is not None:
         reversal = _reversal(lengths, ops.shape(x)[1])
-        states.append(
-            ops.take_along_axis(backward(_take_steps(x, reversal)), last, axis=1)[:, 0]
-        )
+        states.append(ops.take_along_axis(backward(_take_steps(x, reversal)), last, axis=1)[:, 0])
     return ops.concatenate(states, -1)
 
 

@@ -150,6 +150,4 @@ def preset(name: str) -> Recipe:
     try:
         return PRESETS[name]
     except KeyError:
-        raise InputError(
-            f"expected a preset out of {', '.join(PRESETS)}, got {name!r}"
-        ) from None
+        raise InputError(f"expected a preset out of {', '.join(PRESETS)}, got {name!r}") from None

@@ -69,6 +69,8 @@ _MISSING = (
     'crf="tfa" needs tensorflow-addons ({}); on Python 3.11 or older run '
     "pip install 'fastner-crf[train,tfa]', or leave out crf"
 )
+
+
 def _with_keras_2(name: str) -> Callable[..., Any]:
     """A function of tensorflow_addons.text; those that make layers look for tf.keras when called."""
 

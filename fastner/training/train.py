@@ -589,7 +589,15 @@ def _learning_rate(recipe: Recipe, epoch: int) -> float:
 
 def _libraries() -> dict[str, str]:
     versions = {"keras_backend": keras.backend.backend()}
-    for name in ("keras", "tensorflow", "tensorflow-cpu", "tf2onnx", "onnx", "onnxruntime", "numpy"):
+    for name in (
+        "keras",
+        "tensorflow",
+        "tensorflow-cpu",
+        "tf2onnx",
+        "onnx",
+        "onnxruntime",
+        "numpy",
+    ):
         try:
             versions[name] = version(name)
         except PackageNotFoundError:
