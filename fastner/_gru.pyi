@@ -1,4 +1,4 @@
-"""Types of the compiled GRU; fastner.words checks every argument before it comes here."""
+"""Types of the compiled GRU; fastner.engine.gru checks every argument before it comes here."""
 
 import numpy as np
 from numpy.typing import NDArray

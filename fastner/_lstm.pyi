@@ -1,4 +1,4 @@
-"""Types of the compiled LSTM; fastner.lstm checks every argument before it comes here."""
+"""Types of the compiled LSTM; fastner.engine.lstm checks every argument before it comes here."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 from typing import IO, Any, NamedTuple, NoReturn, TextIO
 
-from .errors import InputError
-from .tags import TagScheme, convert, shown, split_tag
+from fastner.errors import InputError
+from fastner.tags import TagScheme, convert, shown, split_tag
 
 Source = str | os.PathLike[str] | IO[str] | IO[bytes]  # a path or an open file, such as stdin
 

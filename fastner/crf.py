@@ -17,7 +17,7 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastner import _crf
+from fastner._crf import Lattice
 from fastner.arrays import whole_number
 from fastner.errors import InputError
 
@@ -77,7 +77,7 @@ class CRF:
         self._start = parameters["start"]
         self._transitions = parameters["transitions"]
         self._end = parameters["end"]
-        self._lattice = _crf.Lattice(self._start, self._transitions, self._end)
+        self._lattice = Lattice(self._start, self._transitions, self._end)
 
     @property
     def start(self) -> NDArray[np.float32]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple
 
-from .errors import InputError
-from .text import Token
+from fastner.errors import InputError
+from fastner.text import Token
 
 Span = tuple[int, int, str]
 """(start, end, label): a half-open range of token indices within one sentence."""
@@ -120,7 +120,7 @@ class Doc:
         `corpus.read_conll` gives words and tags back. Raises InputError for a word given to
         `from_tokens` that is empty or holds a tab or a newline.
         """
-        from .corpus import write_conll  # it needs NumPy, which --help does without
+        from fastner.corpus import write_conll  # it needs NumPy, which --help does without
 
         file = io.StringIO()
         write_conll(file, ([token.text for token in row] for row in self.sentences), self.tags)

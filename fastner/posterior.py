@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 
 from fastner.crf import CRF
 from fastner.errors import InputError
-from fastner.manifest import TEMPERATURES
 from fastner.tags import labels_of, spans_of
+
+TEMPERATURES = (0.01, 100.0)  # lowest and highest that a model may have
 
 
 class Posterior:

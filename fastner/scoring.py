@@ -7,8 +7,8 @@ from itertools import chain
 from operator import eq
 from typing import Any
 
-from .errors import InputError
-from .tags import Span, spans_of
+from fastner.errors import InputError
+from fastner.tags import Span, spans_of
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from fastner.arrays import whole_number
 from fastner.bundle import Bundle, Manifest, read_bundle, word_inputs
 from fastner.doc import Doc, build_doc
+from fastner.engine.gru import WordEncoder
+from fastner.engine.lstm import MAX_HIDDEN, VECTORIZED, BiLSTM
+from fastner.engine.weights import bilstm_weights, word_weights
 from fastner.errors import BundleError, DeviceError, FastnerError, InputError
-from fastner.lstm import MAX_HIDDEN, VECTORIZED, BiLSTM
-from fastner.onnx_weights import bilstm_weights, word_weights
 from fastner.posterior import Posterior
 from fastner.tags import spans_of
 from fastner.text import Token, tokenize
 from fastner.vocab import CASES, RowBatch, WordCache, lengths_of, tags_of
-from fastner.words import WordEncoder
 
 EMBEDDED = Path(__file__).parent / "models" / "conll2003"
 CACHED_WORDS = 32_768  # most rows kept, and ...
@@ -60,9 +60,9 @@ def load(
 ) -> Tagger:
     """Opens a model directory, or the embedded English model where no path is given.
 
-    engine: what runs the networks. "onnxruntime" runs any model. "native" is `fastner.lstm`,
+    engine: what runs the networks. "onnxruntime" runs any model. "native" is `fastner.engine.lstm`,
     several times as fast on the CPU, for a model of one bidirectional LSTM and one linear layer,
-    and `fastner.words` for words never seen before, where these have the usual features. "auto" is
+    and `fastner.engine.gru` for words never seen before, where these have the usual features. "auto" is
     native where the model and the processor (AVX2 or AVX-512) allow it and training found no dev
     tag on which the two disagree, else onnxruntime.
     device: "cpu", or "cuda" with onnxruntime-gpu, in full float32 precision. threads: how many

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _tags
-from .errors import InputError
+from fastner._tags import spans as _read_spans
+from fastner.errors import InputError
 
 
 class Span(NamedTuple):
@@ -139,7 +139,7 @@ def spans_of(tags: Sequence[str]) -> list[Span]:
     Raises InputError with the position (from 0) of what is not a tag.
     """
     try:
-        return _tags.spans(tags, split_tag, Span)
+        return _read_spans(tags, split_tag, Span)
     except InputError:
         for position, tag in enumerate(tags):
             try:

@@ -14,8 +14,16 @@ are linear in the text whatever it holds.
 import re
 from typing import NamedTuple
 
-from . import _text
-from .errors import InputError
+from fastner._text import (
+    ALONE,
+    ENDS_SENTENCE,
+    ENDS_WORD,
+    SPACE,
+    WORD_CHARACTER,
+    cut,
+    join,
+)
+from fastner.errors import InputError
 
 
 class Token(NamedTuple):
@@ -53,8 +61,8 @@ def tokenize(text: str) -> list[list[Token]]:
     """
     if not isinstance(text, str):
         raise InputError(f"tokenize expects a str, got {type(text).__name__}; decode bytes first")
-    pieces, ends = _text.cut(text, _KINDS, _PIECE.match)
-    return _text.join(pieces, _cut_sentences(pieces, ends), Token)
+    pieces, ends = cut(text, _KINDS, _PIECE.match)
+    return join(pieces, _cut_sentences(pieces, ends), Token)
 
 
 # --- The pattern -----------------------------------------------------------------------------
@@ -156,11 +164,11 @@ def _character_kinds() -> bytes:
     points = "".join(map(chr, range(0x10000)))
     kinds = 0
     for flag, characters in (
-        (_text.WORD_CHARACTER, _WORD),
-        (_text.SPACE, f"[{_SPACE}]"),
-        (_text.ENDS_WORD, f"[{_SPACE}{_ENDS_WORD}]"),
-        (_text.ALONE, f"[{_ALONE}]"),
-        (_text.ENDS_SENTENCE, f"[{''.join(_LAST)}]"),
+        (WORD_CHARACTER, _WORD),
+        (SPACE, f"[{_SPACE}]"),
+        (ENDS_WORD, f"[{_SPACE}{_ENDS_WORD}]"),
+        (ALONE, f"[{_ALONE}]"),
+        (ENDS_SENTENCE, f"[{''.join(_LAST)}]"),
     ):
         flags = bytearray(len(points))
         for run in re.finditer(f"{characters}+", points):

@@ -20,7 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastner import _index
+from fastner._index import Index, RowCache, pad
+from fastner._index import lengths_of as _lengths_of
+from fastner._index import tags_of as _tags_of
 from fastner.arrays import check
 from fastner.errors import InputError
 
@@ -91,7 +93,7 @@ class RowBatch(NamedTuple):
         """The rows of all tokens, float32 [T, B, D], T the longest length; 0 beyond a length."""
         longest = max(self.lengths.tolist(), default=0)
         out = np.empty((longest, len(self.lengths), self.rows.shape[1]), np.float32)
-        _index.pad(self.rows, self.tokens, self.lengths, out)
+        pad(self.rows, self.tokens, self.lengths, out)
         return out
 
 
@@ -141,7 +143,7 @@ class Vocabulary:
         self._max_characters = int(max_characters)
         self._categories = categories
         try:
-            self._index = _index.Index(
+            self._index = Index(
                 words,
                 self._vector_rows,
                 np.array(self._characters, np.uint32),
@@ -251,7 +253,7 @@ class WordCache:
         _check_integer("width", width, 1)
         self._capacity = int(capacity)
         self._width = int(width)
-        self._cache = _index.RowCache(self._capacity, self._width)
+        self._cache = RowCache(self._capacity, self._width)
 
     @property
     def capacity(self) -> int:
@@ -304,7 +306,7 @@ def lengths_of(sentences: Sequence[Sequence[str]]) -> NDArray[np.int32]:
     Raises InputError for a sentence that is not a list or tuple. Words are not looked at.
     """
     try:
-        return _index.lengths_of(sentences)
+        return _lengths_of(sentences)
     except ValueError as error:
         raise InputError(str(error)) from None
 
@@ -331,7 +333,7 @@ def tags_of(
     if order is not None:
         check("order", order, _INT32, (tag_ids.shape[0],))
     try:
-        _index.tags_of(tag_ids, lengths, order, tag_names, results)
+        _tags_of(tag_ids, lengths, order, tag_names, results)
     except ValueError as error:
         raise InputError(str(error)) from None
 

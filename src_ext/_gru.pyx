@@ -1,4 +1,4 @@
-"""Hands arrays that fastner.words has checked to gru.hpp, without the GIL; checks nothing."""
+"""Hands arrays that fastner.engine.gru has checked to gru.hpp, without the GIL; checks nothing."""
 
 from libc.stdint cimport int32_t, int64_t
 from libcpp.memory cimport unique_ptr

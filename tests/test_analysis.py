@@ -5,8 +5,8 @@ import reference
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastner.analysis import ERRORS, KINDS, Pair, analyse, pair_spans
 from fastner.errors import InputError
+from fastner.evaluation.analysis import ERRORS, KINDS, Pair, analyse, pair_spans
 from fastner.scoring import score
 from fastner.tags import Span, spans_of
 

@@ -20,20 +20,20 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from onnx import TensorProto, helper, numpy_helper
 
-from fastner import bundle as module
-from fastner import directory
 from fastner.bundle import (
     Bundle,
     Lexicon,
+    directory,
     quantize_int8,
     read_bundle,
     word_vectors,
     write_bundle,
 )
+from fastner.bundle import store as module
+from fastner.bundle.manifest import parse_manifest
+from fastner.bundle.safetensors import parse_safetensors
+from fastner.bundle.screen import screen_onnx
 from fastner.errors import BundleError, InputError
-from fastner.manifest import parse_manifest
-from fastner.onnx_screen import screen_onnx
-from fastner.safetensors import parse_safetensors
 from fastner.vocab import Vocabulary
 
 WORDS = ["the", "Rhône", "a b", "日本", "0"]
@@ -869,7 +869,8 @@ def test_permissions_follow_the_umask(tmp_path):
 
 KILL = """
     import os, random, shutil, signal, sys, time
-    from fastner import bundle, directory
+    from fastner import bundle
+    from fastner.bundle import directory
 
     tmp, kills = sys.argv[1], int(sys.argv[2])
     sys.path.insert(0, sys.argv[3])

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastner
-from fastner.calibration import (
+from fastner.corpus import read_conll
+from fastner.crf import CRF
+from fastner.evaluation.calibration import (
     THRESHOLDS,
     correct_entities,
     expected_calibration_error,
@@ -20,8 +22,6 @@ from fastner.calibration import (
     reliability,
     threshold_scores,
 )
-from fastner.corpus import read_conll
-from fastner.crf import CRF
 from fastner.posterior import Posterior
 from fastner.tags import TagScheme, allowed, convert, tag_set
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fastner import cli
+from fastner.cli import app as cli
 from fastner.doc import build_doc
 from fastner.errors import BundleError, InputError
 from fastner.scoring import score
@@ -21,7 +21,7 @@ from fastner.tags import spans_of
 from fastner.text import tokenize
 from fastner.version import __version__
 
-PACKAGE = Path(cli.__file__).parent
+PACKAGE = Path(cli.__file__).parents[1]
 EMBEDDED = PACKAGE / "models" / "conll2003"
 
 
@@ -398,7 +398,7 @@ def bundle(monkeypatch):
     """A bundle with a made-up manifest in place of any that `info` reads."""
     import fastner.bundle
     import fastner.tagger  # noqa: F401  before the patch: what it imports must be the real thing
-    from fastner.manifest import FileRecord, Lexicon, Manifest
+    from fastner.bundle.manifest import FileRecord, Lexicon, Manifest
 
     manifest = Manifest(
         tags=("O", "B-PER", "I-PER"),
@@ -699,7 +699,7 @@ FAKED = """
 import sys
 from contextlib import nullcontext
 from types import SimpleNamespace
-from fastner import cli
+from fastner.cli import app as cli
 cli._load = lambda args: nullcontext(SimpleNamespace(tag_batch=lambda sentences: [["O"]]))
 sys.exit(cli.main(["evaluate", "-"]))
 """

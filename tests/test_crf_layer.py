@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 from keras import ops
+from small import needs
 
 from fastner.crf import CRF
 from fastner.training.crf_layer import CRFLayer
-from small import needs
 
 rng = np.random.default_rng(5)
 

@@ -13,23 +13,23 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 import pytest
-
-import fastner
-from fastner import cli
-from fastner import tagger as tagger_module
-from fastner import verify as verify_module
-from fastner.bundle import read_bundle, write_bundle
-from fastner.corpus import read_conll, write_conll
-from fastner.crf import CRF
-from fastner.errors import BundleError, DependencyError, FastnerError, InputError
-from fastner.golden import golden_sentences
-from fastner.verify import ExportedModel, case_id, verify
 from reference import crf_viterbi
 from small import write_corpus
 
+import fastner
+from fastner import tagger as tagger_module
+from fastner import verify as verify_module
+from fastner.bundle import read_bundle, write_bundle
+from fastner.cli import app as cli
+from fastner.corpus import read_conll, write_conll
+from fastner.crf import CRF
+from fastner.deploy.golden import golden_sentences
+from fastner.errors import BundleError, DependencyError, FastnerError, InputError
+from fastner.verify import ExportedModel, case_id, verify
+
 onnx = pytest.importorskip("onnx", reason="exporting needs the train extra")
 from fastner import deploy  # noqa: E402
-from fastner.onnx_graph import viterbi_graph  # noqa: E402
+from fastner.deploy.graph import viterbi_graph  # noqa: E402
 
 GOLDEN = Path(__file__).parent / "golden"
 DOCS = Path(__file__).parents[1] / "docs"
@@ -372,8 +372,8 @@ def test_what_export_refuses(tmp_path):
 
 
 def test_onnx_is_asked_for_where_it_is_missing(tmp_path, monkeypatch):
-    monkeypatch.delitem(sys.modules, "fastner.onnx_graph")
-    monkeypatch.delattr(fastner, "onnx_graph")
+    monkeypatch.delitem(sys.modules, "fastner.deploy.graph")
+    monkeypatch.delattr(fastner.deploy, "graph")
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(DependencyError, match=r"pip install 'fastner-crf\[train\]'"):
         deploy.export_onnx(GOLDEN / BUNDLES[0], tmp_path / "out")
@@ -388,7 +388,7 @@ def test_export_again_gives_the_same_bytes(exports):
 
 
 def test_a_wrong_graph_is_not_written(tmp_path, monkeypatch):
-    from fastner import onnx_graph
+    from fastner.deploy import graph as onnx_graph
 
     monkeypatch.setattr(onnx_graph, "BLOCK", 3)  # another sum: scores differ, at least
     monkeypatch.setattr(

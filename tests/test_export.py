@@ -20,8 +20,8 @@ with warnings.catch_warnings():
     pytest.importorskip("tf2onnx")
     import keras
 
+from fastner.engine.weights import bilstm_weights, word_weights
 from fastner.errors import DependencyError, TrainingError
-from fastner.onnx_weights import bilstm_weights, word_weights
 from fastner.training import export
 from fastner.training.export import ParityBatch, check_parity, sentences_graph, words_graph
 from fastner.training.weights import DenseWeights, GRUWeights, LSTMWeights, NetworkWeights

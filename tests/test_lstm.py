@@ -1,4 +1,4 @@
-"""fastner.lstm against a float64 reference and onnxruntime, on every instruction set here."""
+"""fastner.engine.lstm against a float64 reference and onnxruntime, on every instruction set here."""
 
 import threading
 from types import SimpleNamespace
@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastner import _lstm
+from fastner.engine.lstm import BiLSTM
 from fastner.errors import InputError
-from fastner.lstm import BiLSTM
 
 SEEDS = st.integers(0, 2**32 - 1)
 # of the recurrence: states are multiples of 2^-13, weights of 2^-18 of a column's sum

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
+from fastner.bundle.screen import ONNX_OPERATORS, screen_onnx
 from fastner.errors import BundleError
-from fastner.onnx_screen import ONNX_OPERATORS, screen_onnx
 
 
 def value(name: str, kind: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
@@ -79,7 +79,7 @@ def test_a_recurrent_graph_passes():
 
 def test_operators_outside_the_list_are_refused():
     for name in ("Loop", "If", "Scan", "EPContext", "lstm", "", "StringNormalizer", "MatMulÿ"):
-        screened(identity(name), r"node\[0\].*an operator of fastner.onnx_screen.ONNX_OPERATORS")
+        screened(identity(name), r"node\[0\].*an operator of fastner.bundle.screen.ONNX_OPERATORS")
     screened(identity(domain="com.microsoft"), "of domain 'com.microsoft'")
     screened(identity(domain="ai.onnx.ml"), "of domain 'ai.onnx.ml'")
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastner import plots
 from fastner.errors import BundleError, DependencyError, InputError
-from fastner.plots import history_figure, save, transitions_figure
+from fastner.evaluation.plots import history_figure, save, transitions_figure
 from fastner.tags import TagScheme, allowed, tag_set
 
 pytest.importorskip("matplotlib")
@@ -169,7 +168,7 @@ def test_the_command_says_what_is_missing(tmp_path, monkeypatch, capsys):
     from types import SimpleNamespace
 
     import fastner.bundle
-    from fastner import cli
+    from fastner.cli import app as cli
 
     bare = SimpleNamespace(path="m", extra={})
     monkeypatch.setattr(fastner.bundle, "read_bundle", lambda path: bare)

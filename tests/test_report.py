@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastner import report
-from fastner.analysis import analyse
-from fastner.report import report_page
+from fastner.evaluation import report
+from fastner.evaluation.analysis import analyse
+from fastner.evaluation.report import report_page
 from fastner.tags import Span, spans_of
 
 VOID = {"meta", "link"}

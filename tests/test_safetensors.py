@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from fastner.bundle.safetensors import parse_safetensors, safetensors_bytes
 from fastner.errors import BundleError
-from fastner.safetensors import parse_safetensors, safetensors_bytes
 
 
 def test_the_library_reads_ours_and_we_read_its():

@@ -13,14 +13,14 @@ import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference import conlleval_chunks, crf_entities
 
 import fastner
 from fastner.bundle import read_bundle
 from fastner.corpus import read_conll
-from fastner.golden import golden_sentences
+from fastner.deploy.golden import golden_sentences
 from fastner.scoring import score
 from fastner.tagger import EMBEDDED, Tagger, available_processors
-from reference import conlleval_chunks, crf_entities
 
 GOLDEN = Path(__file__).parent / "golden"
 

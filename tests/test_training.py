@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small import needs, write_corpus, write_vectors
 
 import fastner
 from fastner.bundle import product_vectors, read_bundle, word_vectors
-from fastner.calibration import measure_confidence
 from fastner.corpus import read_conll
 from fastner.errors import BundleError, InputError, TrainingError
+from fastner.evaluation.calibration import measure_confidence
 from fastner.tags import TagScheme
 from fastner.training.product import product_quantize
 from fastner.training.recipe import preset
 from fastner.training.vectors import load_vectors
-from small import needs, write_corpus, write_vectors
 
 SMALL = {
     "hidden": (12,),
@@ -89,7 +89,7 @@ def test_same_seed_same_model(data, tmp_path):
         assert_same_model(tmp_path / "one", tmp_path / "three")
 
 
-Run = sys.modules["fastner.training.train"]._Run
+Run = sys.modules["fastner.training.run"]._Run
 
 
 class Interrupt(Exception):

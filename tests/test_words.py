@@ -1,4 +1,4 @@
-"""fastner.words against a float64 reference and onnxruntime, on every instruction set here."""
+"""fastner.engine.gru against a float64 reference and onnxruntime, on every instruction set here."""
 
 from types import SimpleNamespace
 
@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 import fastner
 from fastner import _gru
 from fastner.bundle import read_bundle, word_inputs
+from fastner.engine.gru import WordEncoder
+from fastner.engine.weights import WordWeights, word_weights
 from fastner.errors import InputError
-from fastner.onnx_weights import WordWeights, word_weights
 from fastner.tagger import EMBEDDED
-from fastner.words import WordEncoder
 
 SEEDS = st.integers(0, 2**32 - 1)
 VECTOR_WIDTH = 3

@@ -1,6 +1,6 @@
 """fastner's own training: the process of one recipe, Keras backend and number of threads.
 
-The only file here that knows the inside of `fastner.training.train`: its `_Task`, and its `_Run`,
+The only file here that knows the inside of `fastner.training.run`: its `_Task`, and its `_Run`,
 which builds, compiles and traces the network, averages its weights and scores the dev corpus.
 """
 
@@ -31,7 +31,7 @@ class Trainer:
         pin(*options["cores"])
         keras = import_keras(options["backend"], threads=options["threads"])
         keras.utils.set_random_seed(1)  # here: it makes TensorFlow forget all compiled functions
-        self._training = import_module("fastner.training.train")
+        self._training = import_module("fastner.training.run")
         return {"versions": version_of("keras", options["backend"])}
 
     def take(self, request: Answer) -> Answer:

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from fastner.bundle.screen import ONNX_OPERATORS
 from fastner.errors import DependencyError, TrainingError
-from fastner.onnx_screen import ONNX_OPERATORS
 from fastner.training.weights import DenseWeights, GRUWeights, LSTMWeights, NetworkWeights
 
 try:

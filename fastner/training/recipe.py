@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from numbers import Real
 from typing import Any
 
+from fastner.bundle.manifest import MAX_CHARACTERS
 from fastner.errors import InputError
-from fastner.manifest import MAX_CHARACTERS
 from fastner.tags import TagScheme
 
 SCHEDULES = ("constant", "cosine")

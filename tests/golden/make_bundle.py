@@ -19,7 +19,7 @@ from unittest import mock
 import numpy as np
 
 import fastner
-from fastner.manifest import FORMAT
+from fastner.bundle.manifest import FORMAT
 from fastner.training.lexicons import Lexicon
 
 HERE = Path(__file__).parent
@@ -69,7 +69,7 @@ def main() -> None:
         train = write_corpus(Path(scratch) / "train.txt", sentences=300, seed=1)
         dev = write_corpus(Path(scratch) / "dev.txt", sentences=60, seed=2)
         vectors = write_vectors(Path(scratch) / "vectors.txt", others=OTHERS)
-        with mock.patch.object(sys.modules["fastner.training.train"], "brown_clusters", lexicon):
+        with mock.patch.object(sys.modules["fastner.training.run"], "brown_clusters", lexicon):
             scores = fastner.train(
                 train,
                 dev,

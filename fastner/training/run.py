@@ -19,14 +19,14 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from fastner import plots
 from fastner.bundle import Lexicon as BundleLexicon
 from fastner.bundle import product_vectors, quantize_int8, write_bundle
-from fastner.calibration import measure_confidence
+from fastner.bundle.directory import check_replaceable
 from fastner.corpus import Corpus, read_conll
 from fastner.crf import CRF
-from fastner.directory import check_replaceable
 from fastner.errors import DependencyError, InputError, TrainingError
+from fastner.evaluation import plots
+from fastner.evaluation.calibration import measure_confidence
 from fastner.scoring import Scores, score
 from fastner.strict import MAX_STRING
 from fastner.tags import TagScheme, allowed, labels_of, tag_set
@@ -37,7 +37,8 @@ from fastner.training.export import check_parity, sentences_graph, words_graph
 from fastner.training.lexicons import Lexicon, brown_clusters
 from fastner.training.network import Network
 from fastner.training.product import product_quantize
-from fastner.training.recipe import Recipe, preset as preset_recipe
+from fastner.training.recipe import Recipe
+from fastner.training.recipe import preset as preset_recipe
 from fastner.training.vectors import load_vectors
 from fastner.vocab import Vocabulary
 

@@ -484,8 +484,8 @@ def _write_jsonl(number: int, record: RECORD, doc: Doc) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from fastner.calibration import format_confidence, measure_confidence
     from fastner.corpus import read_conll
+    from fastner.evaluation.calibration import format_confidence, measure_confidence
     from fastner.scoring import format_scores, format_token_report, score, token_report
     from fastner.tags import TagScheme
 
@@ -526,8 +526,8 @@ def _write_report(
     gold: list[list[str]],
     predicted: list[list[str]],
 ) -> None:
-    from fastner.analysis import analyse
-    from fastner.report import report_page
+    from fastner.evaluation.analysis import analyse
+    from fastner.evaluation.report import report_page
 
     facts = {
         "corpus": "standard input" if args.file == "-" else args.file,
@@ -575,8 +575,8 @@ def _description(bundle: Bundle) -> dict[str, Any]:
 
 
 def _plot(args: argparse.Namespace) -> None:
-    from fastner import plots
     from fastner.bundle import read_bundle
+    from fastner.evaluation import plots
     from fastner.tagger import EMBEDDED
     from fastner.tags import TagScheme
 

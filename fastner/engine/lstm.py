@@ -17,12 +17,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fastner import _lstm
+from fastner._lstm import ISAS, Layer
 from fastner.arrays import check
 from fastner.errors import InputError
 
 MAX_HIDDEN = 4096
-VECTORIZED = _lstm.ISAS != ("portable",)  # this processor has AVX2 or AVX-512
+VECTORIZED = ISAS != ("portable",)  # this processor has AVX2 or AVX-512
 
 Cell = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
@@ -77,7 +77,7 @@ class BiLSTM:
         bias = _weights("bias", bias, (tags,))
         self._inputs = inputs
         self._tags = tags
-        self._layer = _lstm.Layer(*cells, kernel, bias)
+        self._layer = Layer(*cells, kernel, bias)
 
     @property
     def projection_width(self) -> int:

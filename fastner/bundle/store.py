@@ -30,10 +30,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastner.crf import CRF
-from fastner.directory import MANIFEST, OPTIONAL, Directory, save_directory
-from fastner.errors import BundleError, InputError
-from fastner.manifest import (
+from fastner.bundle.directory import MANIFEST, OPTIONAL, Directory, save_directory
+from fastner.bundle.manifest import (
     LOOKUPS,
     MAX_MANIFEST,
     MAX_WORDS,
@@ -43,8 +41,10 @@ from fastner.manifest import (
     manifest_bytes,
     parse_manifest,
 )
-from fastner.onnx_screen import screen_onnx
-from fastner.safetensors import parse_safetensors, safetensors_bytes
+from fastner.bundle.safetensors import parse_safetensors, safetensors_bytes
+from fastner.bundle.screen import screen_onnx
+from fastner.crf import CRF
+from fastner.errors import BundleError, InputError
 from fastner.strict import MAX_STRING, check_finite, refuse, show
 from fastner.tags import TagScheme, allowed
 from fastner.vocab import EncodedWords, Vocabulary

@@ -17,8 +17,9 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from fastner.directory import OPTIONAL, REQUIRED
+from fastner.bundle.directory import OPTIONAL, REQUIRED
 from fastner.errors import BundleError
+from fastner.posterior import TEMPERATURES
 from fastner.strict import Json, parse_json, refuse, show, twice
 from fastner.tags import TagScheme
 
@@ -27,7 +28,6 @@ MAX_WORDS = 20_000_000
 LOOKUPS = ("exact", "lower", "digits")
 
 FORMAT = (1, 2)
-TEMPERATURES = (0.01, 100.0)  # lowest and highest that a model may have
 
 _KEYS = (
     "format tags scheme normalization characters vectors lexicons features hidden files "

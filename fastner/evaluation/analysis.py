@@ -15,8 +15,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from .scoring import Scores, score
-from .tags import Span, spans_of
+from fastner.scoring import Scores, score
+from fastner.tags import Span, spans_of
 
 KINDS = {
     "correct": "same words, same label",

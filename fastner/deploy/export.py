@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from fastner.bundle import Bundle, quantize_int8, read_bundle, word_inputs, word_vectors
 from fastner.corpus import read_conll
+from fastner.deploy.golden import golden_sentences
 from fastner.errors import FastnerError, InputError
-from fastner.golden import golden_sentences
 from fastner.scoring import score
 from fastner.tagger import EMBEDDED, sessions
 from fastner.tags import TagScheme
@@ -212,7 +212,7 @@ def _check_loss(
 
 def _write(bundle: Bundle, directory: Path, vectors: str, recurrences: str) -> Report:
     """Writes the export with such vectors and recurrences to a new directory, verified."""
-    from fastner.onnx_graph import int8_recurrences, tagger_graph  # needs onnx: the train extra
+    from fastner.deploy.graph import int8_recurrences, tagger_graph  # needs onnx: the train extra
 
     bundle = _with_vectors(bundle, vectors)
     if recurrences == "int8":

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastner.onnx_screen import Fields, Walker
+from fastner.bundle.screen import Fields, Walker
 
 Array = NDArray[np.float32]
 
@@ -18,7 +18,7 @@ _END = 2**31 - 1  # of a slice to the end
 
 
 class BiLSTMWeights(NamedTuple):
-    """What `fastner.lstm.BiLSTM` takes, in this order and in Keras' layout, all float32."""
+    """What `fastner.engine.lstm.BiLSTM` takes, in this order and in Keras' layout, all float32."""
 
     forward: tuple[Array, Array, Array]  # W [D, 4H], U [H, 4H], b [4H]
     backward: tuple[Array, Array, Array]
@@ -32,7 +32,7 @@ class BiLSTMWeights(NamedTuple):
 
 
 class WordWeights(NamedTuple):
-    """What `fastner.words.WordEncoder` takes, all float32; arrays of cells in Keras' layout.
+    """What `fastner.engine.gru.WordEncoder` takes, all float32; arrays of cells in Keras' layout.
 
     parts: what a feature row is made of, in order: "vectors", "forward" and "backward" (the GRU's
     last states), "cases", and the number of a lexicon.

@@ -19,10 +19,10 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from fastner import _gru
+from fastner._gru import Gru
 from fastner.arrays import check
+from fastner.engine.weights import WordWeights
 from fastner.errors import InputError
-from fastner.onnx_weights import WordWeights
 
 _INT32 = np.dtype(np.int32)
 
@@ -35,7 +35,7 @@ class WordEncoder:
     """
 
     def __init__(self, weights: WordWeights, vector_width: int) -> None:
-        self._gru = _gru.Gru(weights.characters, weights.forward, weights.backward)
+        self._gru = Gru(weights.characters, weights.forward, weights.backward)
         self._hidden = weights.forward[1].shape[0]
         self._tables = {"cases": weights.cases, **dict(enumerate(weights.lexicons))}
         widths = {part: table.shape[1] for part, table in self._tables.items()}

@@ -103,7 +103,7 @@ def screen_onnx(data: bytes, where: str) -> None:
         operator, domain = "".join(node["op_type"]), "".join(node["domain"])
         key = f"{where}: node[{index}] {show(operator)}"
         if operator not in ONNX_OPERATORS or domain not in _STANDARD_DOMAINS:
-            problem = "an operator of fastner.onnx_screen.ONNX_OPERATORS"
+            problem = "an operator of fastner.bundle.screen.ONNX_OPERATORS"
             refuse(key, f"{problem}, got {show(operator)} of domain {show(domain)}")
         for part in node["attribute"]:
             attribute = walker.fields(part, "Attribute")

@@ -12,8 +12,8 @@ from html import escape
 from itertools import chain
 from unicodedata import bidirectional
 
-from .analysis import ERRORS, KINDS, Analysis, Pair
-from .tags import Span
+from fastner.evaluation.analysis import ERRORS, KINDS, Analysis, Pair
+from fastner.tags import Span
 
 WORST_SHOWN = 50  # sentences
 ERRORS_SHOWN = 100  # of each kind

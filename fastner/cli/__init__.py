@@ -1,0 +1,5 @@
+"""The command line `fastner`."""
+
+from fastner.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,5 @@
+"""A model as one ONNX file for any runtime, with the proof that it tags as the model does."""
+
+from fastner.deploy.export import Price, compare, export_onnx
+
+__all__ = ["Price", "compare", "export_onnx"]
