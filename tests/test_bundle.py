@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,9 @@ from onnx import TensorProto, helper, numpy_helper
 from fastner.bundle import (
     Bundle,
     Lexicon,
+    Manifest,
     directory,
+    make_bundle,
     quantize_int8,
     read_bundle,
     word_vectors,
@@ -54,7 +57,7 @@ GRAPH = graph()
 
 
 def fields(**changes) -> dict:
-    """The arguments of write_bundle for a small bundle of every kind of content."""
+    """What a small bundle of every kind of content is made of."""
     rng = np.random.default_rng(0)
     vectors, scales = quantize_int8(rng.normal(size=(3, 2)).astype(np.float32))
     defaults = {
@@ -86,6 +89,14 @@ def fields(**changes) -> dict:
         "created": "2025-01-01T00:00:00Z",
     }
     return defaults | changes
+
+
+def made(**changes) -> Bundle:
+    """The small bundle, some of it changed, in memory."""
+    given = fields(**changes)
+    contents = ("words", "arrays", "words_onnx", "sentences_onnx", "extra")
+    parts = {name: given.pop(name) for name in contents if name in given}
+    return make_bundle(Manifest(**given), **parts)
 
 
 def arrays(**changes) -> dict:
@@ -137,14 +148,14 @@ def save(folder: Path, files: dict[str, bytes]) -> Path:
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    write_bundle(tmp_path / "model", **fields(extra={"README.md": b"# card"}))
+    write_bundle(tmp_path / "model", made(extra={"README.md": b"# card"}))
     return tmp_path / "model"
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("small") / "model"
-    write_bundle(folder, **fields())
+    write_bundle(folder, made())
     return load(folder)
 
 
@@ -166,7 +177,7 @@ def same(left: Bundle, right: Bundle) -> bool:
 
 def test_what_is_saved_is_read_back(tmp_path):
     given = fields(extra={"README.md": b"# card", "history.json": b"[]"})
-    written = write_bundle(tmp_path / "model", **given)
+    written = write_bundle(tmp_path / "model", made(**given))
     read = read_bundle(tmp_path / "model")
     assert same(written, read)
     assert read.words() == WORDS and read.word_count == 5
@@ -185,11 +196,23 @@ def test_what_is_saved_is_read_back(tmp_path):
     assert read.words_onnx == read.sentences_onnx == GRAPH
 
 
+def test_what_was_changed_since_it_was_made_is_not_saved(tmp_path):
+    bundle = replace(made(), sentences_onnx=GRAPH + b"\0")
+    with pytest.raises(BundleError, match="sentences.onnx: expected SHA-256"):
+        write_bundle(tmp_path / "m", bundle)
+    assert not (tmp_path / "m").exists()
+
+
+def test_what_was_read_can_be_saved_elsewhere(saved, tmp_path):
+    copy = write_bundle(tmp_path / "copy", read_bundle(saved))
+    assert same(copy, read_bundle(saved)) and same(copy, read_bundle(tmp_path / "copy"))
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 def test_float_vectors_without_lexicons(tmp_path, dtype):
     vectors = np.arange(6).reshape(3, 2).astype(dtype)
     kept = arrays(vectors=vectors, scales=None, categories=None)
-    write_bundle(tmp_path / "m", **fields(arrays=kept, words=WORDS[:3], lexicons=[]))
+    write_bundle(tmp_path / "m", made(arrays=kept, words=WORDS[:3], lexicons=[]))
     read = read_bundle(tmp_path / "m")
     assert read.manifest.dtype == dtype and read.arrays["vectors"].dtype == dtype
     assert np.array_equal(word_vectors(read.arrays, np.arange(3)), vectors.astype(np.float32))
@@ -197,7 +220,7 @@ def test_float_vectors_without_lexicons(tmp_path, dtype):
 
 def test_no_words_at_all(tmp_path):
     kept = arrays(vectors=np.empty((0, 2), np.float32), scales=None, categories=None)
-    write_bundle(tmp_path / "m", **fields(arrays=kept, words=[], lexicons=[]))
+    write_bundle(tmp_path / "m", made(arrays=kept, words=[], lexicons=[]))
     read = read_bundle(tmp_path / "m")
     assert read.words() == [] and read.arrays["vectors"].shape == (0, 2)
 
@@ -215,7 +238,7 @@ def test_the_manifest_is_one_key_a_line(saved):
 
 
 def test_saving_twice_gives_the_same_bytes(tmp_path, small):
-    write_bundle(tmp_path / "m", **fields())
+    write_bundle(tmp_path / "m", made())
     assert load(tmp_path / "m") == small
 
 
@@ -233,10 +256,10 @@ def test_scores_and_training_are_any_json_within_the_depth(tmp_path, key):
         "epochs": [{"loss": 2.5, "dev": {"PER": [0.5, 1]}}, {}],
         "deep": nested(14),  # in this object, in the manifest: 16
     }
-    write_bundle(tmp_path / "m", **fields(**{key: given}))
+    write_bundle(tmp_path / "m", made(**{key: given}))
     assert getattr(read_bundle(tmp_path / "m").manifest, key) == given
     with pytest.raises(BundleError, match="16 deep, got 17"):
-        write_bundle(tmp_path / "m", **fields(**{key: {"deep": nested(15)}}))
+        write_bundle(tmp_path / "m", made(**{key: {"deep": nested(15)}}))
 
 
 def test_words_given_twice_are_left_to_the_vocabulary(small):
@@ -312,7 +335,7 @@ def product(**changed) -> dict:
 
 
 def test_product_vectors_are_joined_from_centroids(tmp_path):
-    bundle = write_bundle(tmp_path / "m", **fields(arrays=product()))
+    bundle = write_bundle(tmp_path / "m", made(arrays=product()))
     assert (bundle.manifest.rows, bundle.manifest.width) == (3, 3)
     assert bundle.manifest.dtype == "product"
     read = read_bundle(tmp_path / "m")
@@ -324,12 +347,12 @@ def test_product_vectors_are_joined_from_centroids(tmp_path):
 
 @pytest.mark.parametrize("first", [0, 3])
 def test_all_vectors_or_none_may_be_codes(tmp_path, first):
-    made = product(
+    stored = product(
         vectors=np.ones((first, 3), np.int8),
         scales=np.ones(first, np.float32),
         codes=np.zeros((3 - first, 2), np.uint8),
     )
-    bundle = write_bundle(tmp_path / "m", **fields(arrays=made))
+    bundle = write_bundle(tmp_path / "m", made(arrays=stored))
     wanted = np.ones((3, 3)) if first else np.tile([0, 1, 512], (3, 1))
     np.testing.assert_array_equal(word_vectors(bundle.arrays, np.arange(3)), wanted)
 
@@ -356,18 +379,19 @@ def test_all_vectors_or_none_may_be_codes(tmp_path, first):
 )
 def test_wrong_codes_are_not_saved(tmp_path, changed, message):
     with pytest.raises(BundleError, match=message):
-        write_bundle(tmp_path / "m", **fields(arrays=product(**changed)))
+        write_bundle(tmp_path / "m", made(arrays=product(**changed)))
 
 
 def test_rows_are_those_of_vectors_and_codes(tmp_path):
-    write_bundle(tmp_path / "m", **fields(arrays=product()))
+    write_bundle(tmp_path / "m", made(arrays=product()))
     message = "expected 2 rows of vectors and codes, got 1 and 2"
     refused(load(tmp_path / "m"), change("vectors", "rows", 2), message)
 
 
 def test_product_vectors_came_with_format_1_2(tmp_path):
-    write_bundle(tmp_path / "m", **fields(arrays=product()))
-    refused(load(tmp_path / "m"), change("format", "version", "1.1"), "dtype: expected one of")
+    write_bundle(tmp_path / "m", made(arrays=product()))
+    edit = as_of("1.1", "native_tag_differences")
+    refused(load(tmp_path / "m"), edit, "dtype: expected one of")
 
 
 # --- damage --------------------------------------------------------------------------------
@@ -454,8 +478,11 @@ def change(*path_and_value):
         (lambda content: content.pop("hidden"), "expected the key 'hidden'"),
         (change("format", "name", "spacy"), "format.name: expected one of"),
         (change("format", "version", "2.0"), "written by a newer fastner.*upgrade"),
-        (change("format", "version", "1.3"), "newer fastner, this one reads up to 1.2; upgrade"),
-        (change("format", "version", "1.0"), "only the keys .* got 'temperature'"),
+        (change("format", "version", "1.4"), "newer fastner, this one reads up to 1.3; upgrade"),
+        (
+            change("format", "version", "1.0"),
+            "only the keys .* got '(native_tag_differences|temperature)'",
+        ),
         (change("format", "version", "0.9"), "format.version"),
         (change("format", "version", 1.0), "format.version"),
         (change("format", "version", "1.٠"), "format.version"),
@@ -527,10 +554,40 @@ def test_a_wrong_manifest_is_refused(small, edit, message):
     refused(small, edit, message)
 
 
-def test_format_1_0_has_no_temperature(small):
+def as_of(version: str, *missing: str, **scores):
+    """An edit that makes a manifest one of an older format, which lacks these keys."""
+
     def edit(content):
-        content["format"]["version"] = "1.0"
-        del content["temperature"]
+        content["format"]["version"] = version
+        content["scores"] |= scores
+        for key in missing:
+            del content[key]
+
+    return edit
+
+
+def test_differences_of_the_engines(small):
+    """Not counted where the format had no key for them and they are not among the scores."""
+    for differences in (None, 0, 7):
+        files = reseal(small, change("native_tag_differences", differences))
+        assert parse(files).manifest.native_tag_differences == differences
+    refused(small, change("native_tag_differences", -1), "native_tag_differences: expected an int")
+    refused(small, change("native_tag_differences", "0"), "native_tag_differences: expected an int")
+    refused(small, as_of("1.3", "native_tag_differences"), "the key 'native_tag_differences'")
+    refused(small, as_of("1.2"), "only the keys .* got 'native_tag_differences'")
+    for scores, found in (
+        ({"native_tag_differences": 3}, 3),
+        ({"native_tag_differences": 0}, 0),
+        ({"native_tag_differences": False}, None),
+        ({"native_tag_differences": "0"}, None),
+        ({}, None),
+    ):
+        files = reseal(small, as_of("1.2", "native_tag_differences", **scores))
+        assert parse(files).manifest.native_tag_differences == found
+
+
+def test_format_1_0_has_no_temperature(small):
+    edit = as_of("1.0", "native_tag_differences", "temperature")
 
     assert parse(small).manifest.temperature == 1.25
     assert parse(reseal(small, edit)).manifest.temperature == 1.0
@@ -538,9 +595,9 @@ def test_format_1_0_has_no_temperature(small):
 
 def test_scores_stay_finite_at_the_temperature(tmp_path):
     large = arrays(end=np.float32([0, 3e38, 0]))
-    write_bundle(tmp_path / "m", **fields(arrays=large, temperature=1.0))
+    write_bundle(tmp_path / "m", made(arrays=large, temperature=1.0))
     with pytest.raises(BundleError, match="end divided by the temperature: expected finite"):
-        write_bundle(tmp_path / "m", **fields(arrays=large, temperature=0.5))
+        write_bundle(tmp_path / "m", made(arrays=large, temperature=0.5))
 
 
 def test_a_temperature_may_be_a_whole_number(small):
@@ -614,7 +671,7 @@ def test_words_are_whole_lines_of_utf8(data):
 )
 def test_wrong_arrays_are_neither_saved_nor_read(tmp_path, changed, message):
     with pytest.raises(BundleError, match=message):
-        write_bundle(tmp_path / "m", **fields(arrays=arrays(**changed)))
+        write_bundle(tmp_path / "m", made(arrays=arrays(**changed)))
     assert not list(tmp_path.iterdir())
 
 
@@ -623,7 +680,7 @@ def test_vectors_are_finite_to_the_last(tmp_path, dtype):
     vectors = np.zeros((3, 2), dtype)
     vectors[2, 1] = np.inf
     with pytest.raises(BundleError, match="vectors: expected finite"):
-        write_bundle(tmp_path / "m", **fields(arrays=arrays(vectors=vectors, scales=None)))
+        write_bundle(tmp_path / "m", made(arrays=arrays(vectors=vectors, scales=None)))
 
 
 # --- the directory -------------------------------------------------------------------------
@@ -755,7 +812,7 @@ def test_a_huge_file_is_refused_unread(saved):
 def test_the_path_itself_may_be_a_link(saved, tmp_path):
     (tmp_path / "current").symlink_to(saved)
     assert same(read_bundle(tmp_path / "current"), read_bundle(saved))
-    write_bundle(tmp_path / "current", **fields(description="new"))
+    write_bundle(tmp_path / "current", made(description="new"))
     assert (tmp_path / "current").is_symlink()
     assert read_bundle(saved).manifest.description == "new"
 
@@ -764,7 +821,7 @@ def test_no_descriptor_stays_open(saved):
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(20):
         read_bundle(saved)
-        write_bundle(saved, **fields())
+        write_bundle(saved, made())
     (saved / "words.onnx").unlink()
     for _ in range(20):
         with pytest.raises(BundleError):
@@ -799,19 +856,19 @@ def test_no_descriptor_stays_open(saved):
 )
 def test_what_would_not_be_read_is_not_saved(tmp_path, changes, message):
     with pytest.raises(BundleError, match=message):
-        write_bundle(tmp_path / "m", **fields(**changes))
+        write_bundle(tmp_path / "m", made(**changes))
     assert not list(tmp_path.iterdir())
 
 
 def test_replacing_a_bundle_leaves_nothing_else(saved, tmp_path):
-    write_bundle(saved, **fields(description="new"))
+    write_bundle(saved, made(description="new"))
     assert read_bundle(saved).manifest.description == "new"
     assert os.listdir(tmp_path) == ["model"] and not (saved / "README.md").exists()
 
 
 def test_replacing_without_exchange(saved, tmp_path, monkeypatch):
     monkeypatch.setattr(directory, "_exchange", lambda first, second: False)
-    write_bundle(saved, **fields(description="new"))
+    write_bundle(saved, made(description="new"))
     assert read_bundle(saved).manifest.description == "new"
     assert os.listdir(tmp_path) == ["model"]
 
@@ -823,7 +880,7 @@ def test_a_kill_between_the_two_renames_is_undone(saved, tmp_path, monkeypatch):
         read_bundle(saved)
     monkeypatch.setattr(directory, "_install", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        write_bundle(saved, **fields(description="new"))
+        write_bundle(saved, made(description="new"))
     assert same(read_bundle(saved), before) and os.listdir(tmp_path) == ["model"]
 
 
@@ -832,35 +889,35 @@ def test_a_user_s_own_directory_is_not_replaced(tmp_path):
     for name in ("README.md", "thesis.tex"):
         (tmp_path / "work" / name).write_text("mine")
         with pytest.raises(BundleError, match="without manifest.json; save to a new or empty"):
-            write_bundle(tmp_path / "work", **fields())
+            write_bundle(tmp_path / "work", made())
     assert len(os.listdir(tmp_path / "work")) == 2 and os.listdir(tmp_path) == ["work"]
     (tmp_path / "file").write_text("mine")
     with pytest.raises(BundleError, match="which is a directory"):
-        write_bundle(tmp_path / "file", **fields())
+        write_bundle(tmp_path / "file", made())
     assert (tmp_path / "file").read_text() == "mine"
     (tmp_path / "empty").mkdir()
-    write_bundle(tmp_path / "empty", **fields())
+    write_bundle(tmp_path / "empty", made())
     read_bundle(tmp_path / "empty")
 
 
 def test_a_disk_that_refuses_is_a_bundle_error(saved, tmp_path, monkeypatch):
     before = read_bundle(saved)
     with pytest.raises(BundleError, match="cannot be saved"):
-        write_bundle(tmp_path / "no" / "parent", **fields())
+        write_bundle(tmp_path / "no" / "parent", made())
 
     def full(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(BundleError, match="No space left"):
-        write_bundle(saved, **fields(description="new"))
+        write_bundle(saved, made(description="new"))
     assert same(read_bundle(saved), before) and os.listdir(tmp_path) == ["model"]
 
 
 def test_permissions_follow_the_umask(tmp_path):
     old = os.umask(0o027)
     try:
-        write_bundle(tmp_path / "m", **fields())
+        write_bundle(tmp_path / "m", made())
     finally:
         os.umask(old)
     assert (tmp_path / "m").stat().st_mode & 0o777 == 0o750
@@ -874,13 +931,13 @@ KILL = """
 
     tmp, kills = sys.argv[1], int(sys.argv[2])
     sys.path.insert(0, sys.argv[3])
-    from test_bundle import fields
+    from test_bundle import made
     from fastner.errors import BundleError
 
     path = os.path.join(tmp, "model")
 
     def save(version):
-        bundle.write_bundle(path, **fields(description=version))
+        bundle.write_bundle(path, made(description=version))
 
     def check(exchange):
         if not exchange and not os.path.exists(path):
@@ -970,9 +1027,9 @@ def test_a_reader_beside_a_saving_process_sees_whole_bundles(saved):
         import sys
         from fastner.bundle import write_bundle
         sys.path.insert(0, sys.argv[2])
-        from test_bundle import fields
+        from test_bundle import made
         for turn in range(15):
-            write_bundle(sys.argv[1], **fields(description=str(turn)))
+            write_bundle(sys.argv[1], made(description=str(turn)))
     """
     writers = [
         subprocess.Popen(

@@ -1,10 +1,11 @@
 """manifest.json: what a model is, and the size and SHA-256 of every other file of its bundle.
 
-Version 1.2 of the format. A reader knows its own minor version and all before it. A later minor
+Version 1.3 of the format. A reader knows its own minor version and all before it. A later minor
 version exists only because it holds something that an older reader cannot check, so it is
 refused too.
 
-1.0 had no key "temperature"; 1.1 requires it. 1.2 brought the dtype "product" of vectors.
+1.0 had no key "temperature"; 1.1 requires it. 1.2 brought the dtype "product" of vectors. 1.3
+requires "native_tag_differences", which stood among the scores before, where it stood at all.
 """
 
 import hashlib
@@ -12,29 +13,31 @@ import json
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from fastner.bundle.directory import OPTIONAL, REQUIRED
+from fastner.bundle.vectors import DTYPES
 from fastner.errors import BundleError
 from fastner.posterior import TEMPERATURES
 from fastner.strict import Json, parse_json, refuse, show, twice
-from fastner.tags import TagScheme
+from fastner.tags import TagScheme, labels_of
 
 MAX_MANIFEST = 4 << 20  # bytes
 MAX_WORDS = 20_000_000
 LOOKUPS = ("exact", "lower", "digits")
 
-FORMAT = (1, 2)
+FORMAT = (1, 3)
 
 _KEYS = (
     "format tags scheme normalization characters vectors lexicons features hidden files "
     "license description scores training libraries created sha256"
 )
 _SCHEMES = {scheme.value: scheme for scheme in (TagScheme.BIOES, TagScheme.IOB2)}
-_DTYPES = ("int8", "float16", "float32", "product")  # the last since 1.2
+_SINCE = {"product": (1, 2)}  # dtypes that came after 1.0
+_ADDED_KEYS = {(1, 1): " temperature", (1, 3): " native_tag_differences"}
 _NO_DIGEST = "0" * 64
 
 _MAX_FILE = 4 << 30  # bytes
@@ -43,6 +46,7 @@ _MAX_WIDTH = 1 << 16  # of a vector, a feature row, a hidden state
 MAX_CHARACTERS = 4096  # of a word, as seen by the character encoder
 _MAX_LEXICONS = 64
 _MAX_CATEGORIES = 1 << 16
+_MAX_TOKENS = 1 << 53  # of a corpus
 
 
 class FileRecord(NamedTuple):
@@ -66,22 +70,29 @@ class Manifest:
     tags: tuple[str, ...]  # a tag's id is its index; holds "O"
     scheme: str  # "BIOES" or "IOB2"
     max_characters: int  # longer words are seen by their first and last halves
-    lookup: tuple[str, ...]  # forms of a word, tried in turn: LOOKUPS
+    lookup: tuple[str, ...] = LOOKUPS  # forms of a word, tried in turn
     characters: tuple[int, ...]  # code points, ascending; id = index + 2 (0 padding, 1 unknown)
-    rows: int  # words that have a vector: the first ones of words.txt
-    width: int  # of a vector
-    dtype: str  # "int8", "float16", "float32" or "product"
+    rows: int = 0  # words that have a vector: the first ones of words.txt
+    width: int = 0  # of a vector
+    dtype: str = "float32"  # one of `vectors.DTYPES`
     lexicons: tuple[Lexicon, ...]
     features: int  # width of the feature row that words.onnx makes of a word
     hidden: int  # width of one direction of the sentence encoder
     temperature: float = 1.0  # what scores are divided by where they become probabilities
-    files: Mapping[str, FileRecord]
+    # dev tags that the native engine gives otherwise than onnxruntime; None: not compared
+    native_tag_differences: int | None = None
+    files: Mapping[str, FileRecord] = field(default_factory=dict)
     license: str
     description: str
     scores: Mapping[str, Any]  # any JSON, as is `training`
     training: Mapping[str, Any]
     libraries: Mapping[str, str]
     created: str
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels that entities may have, sorted."""
+        return labels_of(self.tags)
 
 
 def manifest_bytes(manifest: Manifest, where: str) -> bytes:
@@ -103,6 +114,7 @@ def manifest_bytes(manifest: Manifest, where: str) -> bytes:
         "features": manifest.features,
         "hidden": manifest.hidden,
         "temperature": manifest.temperature,
+        "native_tag_differences": manifest.native_tag_differences,
         "files": {name: record._asdict() for name, record in manifest.files.items()},
         "license": manifest.license,
         "description": manifest.description,
@@ -130,8 +142,8 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
     """The manifest of manifest.json's bytes; raises BundleError, saying which key is wrong."""
     content = parse_json(data, where)
     version = _version(content)
-    calibrated = version >= (1, 1)
-    fields = content.fields(f"{_KEYS} temperature" if calibrated else _KEYS)
+    added = "".join(keys for since, keys in _ADDED_KEYS.items() if version >= since)
+    fields = content.fields(_KEYS + added)
     _check_own_digest(data, fields["sha256"], where)
     fields["format"].fields("name version")["name"].choice(["fastner"])
     scheme = fields["scheme"].choice(_SCHEMES)
@@ -146,11 +158,14 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
         characters=_characters(fields["characters"]),
         rows=vectors["rows"].integer(0, MAX_WORDS),
         width=vectors["width"].integer(1, _MAX_WIDTH),
-        dtype=vectors["dtype"].choice(_DTYPES if version >= (1, 2) else _DTYPES[:-1]),
+        dtype=vectors["dtype"].choice([d for d in DTYPES if version >= _SINCE.get(d, (1, 0))]),
         lexicons=_lexicons(fields["lexicons"]),
         features=fields["features"].integer(1, _MAX_WIDTH),
         hidden=fields["hidden"].integer(1, _MAX_WIDTH),
-        temperature=fields["temperature"].number(*TEMPERATURES) if calibrated else 1.0,
+        temperature=(
+            fields["temperature"].number(*TEMPERATURES) if "temperature" in fields else 1.0
+        ),
+        native_tag_differences=_native_tag_differences(fields),
         files=_files(fields["files"]),
         license=fields["license"].string(),
         description=fields["description"].string(),
@@ -159,6 +174,14 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
         libraries=MappingProxyType({name: item.string() for name, item in libraries.items()}),
         created=fields["created"].string(),
     )
+
+
+def _native_tag_differences(fields: Mapping[str, Json]) -> int | None:
+    if "native_tag_differences" in fields:
+        value = fields["native_tag_differences"]
+        return None if value.value is None else value.integer(0, _MAX_TOKENS)
+    counted = fields["scores"].object().get("native_tag_differences")
+    return counted if type(counted) is int and 0 <= counted <= _MAX_TOKENS else None
 
 
 def _version(content: Json) -> tuple[int, int]:

@@ -4,15 +4,13 @@ A bundle may come from a stranger. `read_bundle` runs no code from it, follows n
 and uses the very bytes that it hashed. Nothing is ignored: a file, key, tensor, ONNX field or
 operator that fastner does not know is refused.
 
-Version 1.2 (`manifest` says how older ones differ), all files required unless marked::
+All files are required unless marked (`manifest` says how the versions of the format differ)::
 
     manifest.json       what the model is, and the size and SHA-256 of every other file
     words.txt           UTF-8, one word per line, each line ended by one line feed
-    arrays.safetensors  vectors [rows, width], scales [rows] (int8 and product), unknown [width],
+    arrays.safetensors  the word vectors (`vectors` says how), unknown [width],
                         categories [words, lexicons] (with lexicons only),
-                        start [K], transitions [K, K], end [K];
-                        of the dtype product, vectors and scales are of the first rows alone, and
-                        codes [other rows, parts] and centroids [256 parts, part width] of the rest
+                        start [K], transitions [K, K], end [K]
     words.onnx          a word's vector, characters, ... -> its feature row
     sentences.onnx      feature rows and lengths -> emissions
     README.md           model card (optional)
@@ -23,7 +21,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -32,35 +30,21 @@ import numpy.typing as npt
 
 from fastner.bundle.directory import MANIFEST, OPTIONAL, Directory, save_directory
 from fastner.bundle.manifest import (
-    LOOKUPS,
     MAX_MANIFEST,
     MAX_WORDS,
     FileRecord,
-    Lexicon,
     Manifest,
     manifest_bytes,
     parse_manifest,
 )
 from fastner.bundle.safetensors import parse_safetensors, safetensors_bytes
 from fastner.bundle.screen import screen_onnx
+from fastner.bundle.vectors import Form, check_values, form_of, wanted_arrays, word_vectors
 from fastner.crf import CRF
 from fastner.errors import BundleError, InputError
 from fastner.strict import MAX_STRING, check_finite, refuse, show
 from fastner.tags import TagScheme, allowed
 from fastner.vocab import EncodedWords, Vocabulary
-
-__all__ = [
-    "Bundle",
-    "FileRecord",
-    "Lexicon",
-    "Manifest",
-    "product_vectors",
-    "quantize_int8",
-    "read_bundle",
-    "word_inputs",
-    "word_vectors",
-    "write_bundle",
-]
 
 _READ_ATTEMPTS = 10  # when the directory is replaced while it is read
 
@@ -72,6 +56,7 @@ class Bundle:
     `arrays` are read-only views of the bytes that were hashed; names, shapes and dtypes are in
     the docstring of this module. `words_utf8` is words.txt as it is, for the index to split.
     `sha256` is the digest of manifest.json, and so of everything: `read_bundle(..., sha256=)`.
+    `path` is where it lies, or a name for errors of one that was not saved yet.
     """
 
     path: str
@@ -141,43 +126,25 @@ def read_bundle(path: str | os.PathLike[str], *, sha256: str | None = None) -> B
     raise AssertionError("unreachable")
 
 
-def write_bundle(
-    path: str | os.PathLike[str],
+def make_bundle(
+    manifest: Manifest,
     *,
-    tags: Sequence[str],
-    scheme: str,
-    max_characters: int,
-    characters: Sequence[int],
-    lexicons: Sequence[Lexicon],
-    features: int,
-    hidden: int,
     words: Sequence[str],
     arrays: Mapping[str, npt.NDArray[Any]],
     words_onnx: bytes,
     sentences_onnx: bytes,
-    license: str,
-    description: str,
-    scores: Mapping[str, Any],
-    training: Mapping[str, Any],
-    libraries: Mapping[str, str],
-    created: str,
-    temperature: float = 1.0,
     extra: Mapping[str, bytes] = MappingProxyType({}),
+    where: str = "(unsaved model)",
 ) -> Bundle:
-    """Save a bundle at `path` and return it as `read_bundle` would.
+    """The bundle of these contents, in memory, checked as `read_bundle` would check it.
 
-    The arguments are the fields of `Manifest` and `Bundle`; rows, width and dtype follow from
-    `arrays`. `scores` and `training` are any JSON of 16 levels at most, counted from
-    the manifest itself, in strings of at most 1 KiB. All of it passes the reader's own checks
-    before anything is written, and no word may come twice.
+    `manifest` says what only its maker knows: rows, width, dtype and files follow from the
+    contents. Its `scores` and `training` are any JSON of 16 levels at most, counted from the
+    manifest itself, in strings of at most 1 KiB. No word may come twice. where: what errors call
+    the bundle.
 
-    An existing bundle at `path` is replaced; a directory that holds anything else is not. A
-    process killed at any instant leaves the old bundle or the new one, whole; `save_directory`
-    says how.
-
-    Raises BundleError: the fields disagree, or the disk refuses.
+    Raises BundleError: the contents disagree.
     """
-    where = os.fsdecode(path)
     try:
         words_utf8 = "".join(f"{word}\n" for word in words).encode()
     except UnicodeEncodeError as error:
@@ -189,98 +156,40 @@ def write_bundle(
         "sentences.onnx": sentences_onnx,
         **extra,
     }
-    vectors = arrays.get("vectors", np.empty((0, 0), np.float32))
-    rows, width = vectors.shape if vectors.ndim == 2 else (0, 0)
-    product = "codes" in arrays
-    manifest = Manifest(
-        tags=tuple(tags),
-        scheme=scheme,
-        max_characters=max_characters,
-        lookup=LOOKUPS,
-        characters=tuple(characters),
-        rows=rows + len(arrays["codes"]) if product else rows,
-        width=width,
-        dtype="product" if product else vectors.dtype.name,
-        lexicons=tuple(lexicons),
-        features=features,
-        hidden=hidden,
-        temperature=temperature,
-        files={
-            name: FileRecord(hashlib.sha256(data).hexdigest(), len(data))
-            for name, data in files.items()
-        },
-        license=license,
-        description=description,
-        scores=scores,
-        training=training,
-        libraries=libraries,
-        created=created,
-    )
-    saved = manifest_bytes(manifest, f"{where}/{MANIFEST}")
+    records = {
+        name: FileRecord(hashlib.sha256(data).hexdigest(), len(data))
+        for name, data in files.items()
+    }
+    complete = replace(manifest, **form_of(arrays)._asdict(), files=records)
+    saved = manifest_bytes(complete, f"{where}/{MANIFEST}")
     bundle = _assemble(saved, parse_manifest(saved, f"{where}/{MANIFEST}"), files, where)
     if bundle.word_count != len(words):
         refuse(f"{where}/words.txt", "words without line feeds, got one that holds a line feed")
     _check_distinct(bundle.words(), f"{where}/words.txt")
-    save_directory({**files, MANIFEST: saved}, where)
     return bundle
 
 
-def quantize_int8(
-    vectors: npt.NDArray[np.floating[Any]],
-) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
-    """int8 [R, D] and float32 scales [R] of finite `vectors` [R, D]; value = int8 * scale.
+def write_bundle(path: str | os.PathLike[str], bundle: Bundle) -> Bundle:
+    """Save a bundle of `make_bundle` at `path` and return it as `read_bundle` would.
 
-    Symmetric, one scale a row: the largest magnitude of a row becomes ±127, and no value moves
-    by more than half a scale. Raises InputError on another rank and on NaN or infinity.
+    An existing bundle at `path` is replaced; a directory that holds anything else is not. A
+    process killed at any instant leaves the old bundle or the new one, whole; `save_directory`
+    says how.
+
+    Raises BundleError: it is not as it was made, or the disk refuses.
     """
-    if vectors.ndim != 2:
-        raise InputError(f"vectors: expected [rows, width], got shape {vectors.shape}")
-    largest = np.abs(vectors).max(axis=1, initial=0.0).astype(np.float64)
-    if not np.isfinite(largest).all():
-        row = int(np.flatnonzero(~np.isfinite(largest))[0])
-        raise InputError(f"vectors: expected finite values, got NaN or infinity in row {row}")
-    with np.errstate(over="ignore", under="ignore"):
-        scales = (largest / 127).astype(np.float32)
-        # Rounding up at the edge of float32 would make 127 * scale infinite.
-        scales = np.where(np.isinf(scales * np.float32(127)), np.nextafter(scales, 0), scales)
-    divisors = np.where(scales == 0, 1, scales).astype(np.float64)[:, None]
-    quantized = np.clip(np.rint(vectors / divisors), -127, 127).astype(np.int8)
-    return quantized, scales.astype(np.float32)
-
-
-def word_vectors(
-    arrays: Mapping[str, npt.NDArray[Any]], rows: npt.NDArray[np.integer[Any]]
-) -> npt.NDArray[np.float32]:
-    """float32 [R, width]: these rows of the word vectors that a bundle's `arrays` store."""
-    if "codes" not in arrays:
-        return _stored(arrays, rows)
-    vectors = np.empty((len(rows), arrays["vectors"].shape[1]), np.float32)
-    first = rows < len(arrays["vectors"])
-    vectors[first] = _stored(arrays, rows[first])
-    codes = arrays["codes"][rows[~first] - len(arrays["vectors"])]
-    vectors[~first] = product_vectors(codes, arrays["centroids"], vectors.shape[1])
-    return vectors
-
-
-def _stored(
-    arrays: Mapping[str, npt.NDArray[Any]], rows: npt.NDArray[np.integer[Any]]
-) -> npt.NDArray[np.float32]:
-    values = arrays["vectors"][rows].astype(np.float32)
-    return values * arrays["scales"][rows, None] if "scales" in arrays else values
-
-
-def product_vectors(
-    codes: npt.NDArray[np.uint8], centroids: npt.NDArray[np.float32], width: int
-) -> npt.NDArray[np.float32]:
-    """float32 [R, width] of product-quantized vectors (Jégou, Douze & Schmid 2011).
-
-    codes [R, P] name, for each of P parts of a vector, one of the part's 256 centroids; centroids
-    [256 P, part width] hold those of the first part, then those of the second, and so on. What the
-    last part has beyond `width` is left out.
-    """
-    places = codes + np.arange(0, 256 * codes.shape[1], 256)
-    joined = codes.shape[1] * centroids.shape[1]
-    return centroids[places].reshape(len(codes), joined)[:, :width]
+    where = os.fsdecode(path)
+    files = {
+        "words.txt": bundle.words_utf8,
+        "arrays.safetensors": safetensors_bytes(bundle.arrays, f"{where}/arrays.safetensors"),
+        "words.onnx": bundle.words_onnx,
+        "sentences.onnx": bundle.sentences_onnx,
+        **bundle.extra,
+    }
+    _check_digests(files, bundle.manifest, where)
+    saved = manifest_bytes(bundle.manifest, f"{where}/{MANIFEST}")
+    save_directory({**files, MANIFEST: saved}, where)
+    return replace(bundle, path=where, sha256=hashlib.sha256(saved).hexdigest())
 
 
 def word_inputs(
@@ -330,10 +239,7 @@ def _read(directory: Directory, sha256: str | None) -> Bundle:
 
 def _assemble(saved: bytes, manifest: Manifest, files: Mapping[str, bytes], where: str) -> Bundle:
     """The bundle of a manifest, parsed from `saved`, and the files that it lists, all checked."""
-    for name, record in manifest.files.items():
-        actual = hashlib.sha256(files[name]).hexdigest()
-        if actual != record.sha256:
-            refuse(f"{where}/{name}", f"SHA-256 {record.sha256}, got {actual}: damaged")
+    _check_digests(files, manifest, where)
     word_count = _count_words(files["words.txt"], f"{where}/words.txt")
     arrays = parse_safetensors(files["arrays.safetensors"], f"{where}/arrays.safetensors")
     _check_arrays(arrays, manifest, word_count, f"{where}/arrays.safetensors")
@@ -350,6 +256,13 @@ def _assemble(saved: bytes, manifest: Manifest, files: Mapping[str, bytes], wher
         sentences_onnx=files["sentences.onnx"],
         extra=MappingProxyType({name: files[name] for name in OPTIONAL if name in files}),
     )
+
+
+def _check_digests(files: Mapping[str, bytes], manifest: Manifest, where: str) -> None:
+    for name, record in manifest.files.items():
+        actual = hashlib.sha256(files[name]).hexdigest()
+        if actual != record.sha256:
+            refuse(f"{where}/{name}", f"SHA-256 {record.sha256}, got {actual}: damaged")
 
 
 def _count_words(data: bytes, where: str) -> int:
@@ -384,27 +297,16 @@ def _check_arrays(
 ) -> None:
     """Refuse arrays whose names, shapes, dtypes or values disagree with the manifest."""
     tags, rows = len(manifest.tags), manifest.rows
-    if manifest.lexicons and word_count < rows or not manifest.lexicons and word_count != rows:
+    if (manifest.lexicons and word_count < rows) or (not manifest.lexicons and word_count != rows):
         extent = "at least" if manifest.lexicons else "as many words as vectors,"
         refuse(where, f"{extent} {rows} words in words.txt, got {word_count}")
-    product = manifest.dtype == "product"
-    scaled = product or manifest.dtype == "int8"
-    stored = rows  # as vectors; the others as codes
-    if product and arrays.keys() >= {"vectors", "codes", "centroids"}:
-        stored = _check_codes(arrays, manifest, where)
     wanted: dict[str, tuple[tuple[int, ...], str]] = {
-        "vectors": ((stored, manifest.width), "int8" if scaled else manifest.dtype),
+        **wanted_arrays(arrays, Form(rows, manifest.width, manifest.dtype), where),
         "unknown": ((manifest.width,), "float32"),
         "start": ((tags,), "float32"),
         "transitions": ((tags, tags), "float32"),
         "end": ((tags,), "float32"),
     }
-    if scaled:
-        wanted["scales"] = ((stored,), "float32")
-    if product:
-        for name in ("codes", "centroids"):  # their shapes: _check_codes
-            shape = arrays[name].shape if name in arrays else ()
-            wanted[name] = (shape, "uint8" if name == "codes" else "float32")
     if manifest.lexicons:
         wanted["categories"] = ((word_count, len(manifest.lexicons)), "uint16")
     if arrays.keys() != wanted.keys():
@@ -419,36 +321,9 @@ def _check_arrays(
         for name in ("start", "transitions", "end"):
             scores = arrays[name] / np.float32(manifest.temperature)
             check_finite(scores, f"{where}: {name} divided by the temperature")
-    if scaled:
-        scales = arrays["scales"]
-        with np.errstate(over="ignore"):
-            usable = (scales >= 0) & np.isfinite(scales * np.float32(127))
-        if not usable.all():
-            row = int(np.flatnonzero(~usable)[0])
-            refuse(f"{where}: scales[{row}]", f"from 0 to 2.6e36, got {scales[row]}")
-        if arrays["vectors"].min(initial=0) < -127:
-            refuse(f"{where}: vectors", "int8 from -127 to 127, got -128")
+    check_values(arrays, where)
     for column, lexicon in enumerate(manifest.lexicons):
         largest = int(arrays["categories"][:, column].max(initial=0))
         if largest >= lexicon.categories:
             problem = f"categories below {lexicon.categories} of {show(lexicon.name)}"
             refuse(f"{where}: categories", f"{problem}, got {largest}")
-
-
-def _check_codes(arrays: Mapping[str, npt.NDArray[Any]], manifest: Manifest, where: str) -> int:
-    """How many rows are stored as vectors; refuses codes and centroids of other shapes."""
-    vectors, codes, centroids = (arrays[name] for name in ("vectors", "codes", "centroids"))
-    for name in ("vectors", "codes", "centroids"):
-        if arrays[name].ndim != 2:
-            refuse(f"{where}: {name}", f"two axes, got {list(arrays[name].shape)}")
-    if len(vectors) + len(codes) != manifest.rows:
-        got = f"{len(vectors)} and {len(codes)}"
-        refuse(f"{where}: codes", f"{manifest.rows} rows of vectors and codes, got {got}")
-    parts, width = codes.shape[1], centroids.shape[1]
-    if len(centroids) != 256 * parts or not (parts - 1) * width < manifest.width <= parts * width:
-        refuse(
-            f"{where}: centroids",
-            f"256 for each of {parts} parts that make up a vector of {manifest.width}, "
-            f"got {list(centroids.shape)}",
-        )
-    return len(vectors)
