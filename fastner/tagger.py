@@ -11,48 +11,37 @@ from contextlib import contextmanager
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import TypeVar
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from fastner.arrays import whole_number
-from fastner.bundle import Bundle, Manifest, read_bundle, word_inputs
+from fastner.bundle import Bundle, Manifest, read_bundle
 from fastner.doc import Doc, build_doc
-from fastner.engine.gru import WordEncoder
-from fastner.engine.lstm import MAX_HIDDEN, VECTORIZED, BiLSTM
-from fastner.engine.weights import bilstm_weights, word_weights
-from fastner.errors import BundleError, DeviceError, FastnerError, InputError
+from fastner.engine import Engine, EngineName, open_engine
+from fastner.errors import FastnerError, InputError
 from fastner.posterior import Posterior
 from fastner.tags import spans_of
 from fastner.text import Token, tokenize
-from fastner.vocab import CASES, RowBatch, WordCache, lengths_of, tags_of
+from fastner.vocab import WordCache, lengths_of, tags_of
 
 EMBEDDED = Path(__file__).parent / "models" / "conll2003"
 CACHED_WORDS = 32_768  # most rows kept, and ...
 CACHED_FLOATS = 12_500_000  # ... most numbers in them: 50 MB, or 16,276 rows where H = 96
 GROUP_TOKENS = 1_024  # cells of one call of the LSTM, padding included; both engines slow beyond
-CALL_WORDS = 128  # words of one call of the character GRU: of like length, so little padding
-MAX_CHARACTER_STATES = 1_000_000  # characters times units of a native GRU: 32 MB of tables
-
-Signature = dict[str, tuple[str, int, int | None]]  # name: type, axes, width of the last one
-
-# Making two sessions at once is not safe in onnxruntime; running them is.
-_session_lock = threading.Lock()
 
 Result = TypeVar("Result")
 Tokenizer = Callable[[str], Sequence[Sequence[Token]]]
 Tokenized = tuple[str, Sequence[Sequence[Token]]]
 # called with emissions [B, T, K], lengths [B], and which sentences they are, [B]
 Use = Callable[[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]], None]
-Engine = Literal["auto", "native", "onnxruntime"]
 
 
 def load(
     path: str | os.PathLike[str] | None = None,
     *,
-    engine: Engine = "auto",
+    engine: EngineName = "auto",
     device: str = "cpu",
     threads: int | None = None,
     sha256: str | None = None,
@@ -60,11 +49,11 @@ def load(
 ) -> Tagger:
     """Opens a model directory, or the embedded English model where no path is given.
 
-    engine: what runs the networks. "onnxruntime" runs any model. "native" is `fastner.engine.lstm`,
-    several times as fast on the CPU, for a model of one bidirectional LSTM and one linear layer,
-    and `fastner.engine.gru` for words never seen before, where these have the usual features. "auto" is
-    native where the model and the processor (AVX2 or AVX-512) allow it and training found no dev
-    tag on which the two disagree, else onnxruntime.
+    engine: what runs the networks. "onnxruntime" runs any model. "native" is fastner's own,
+    several times as fast on the CPU, for a model of one bidirectional GRU over characters, one
+    bidirectional LSTM and one linear layer; it does without onnxruntime. "auto" is native where the
+    model and the processor (AVX2 or AVX-512) allow it and training found no dev tag on which the
+    two disagree, else onnxruntime.
     device: "cpu", or "cuda" with onnxruntime-gpu, in full float32 precision. threads: how many
     groups of sentences may be tagged side by side within one call; default: the processors this
     process may use. sha256: pins the model, see `read_bundle`. tokenizer: splits a text into
@@ -99,7 +88,7 @@ class Tagger:
         self,
         bundle: Bundle,
         *,
-        engine: Engine = "auto",
+        engine: EngineName = "auto",
         device: str = "cpu",
         threads: int | None = None,
         tokenizer: Tokenizer = tokenize,
@@ -111,23 +100,15 @@ class Tagger:
         if not callable(tokenizer):
             raise InputError(f"expected a tokenizer that can be called, got {tokenizer!r}")
         self._tokenizer = tokenizer
-        self._lstm = _native(bundle, engine, device)
-        self._engine = "onnxruntime" if self._lstm is None else "native"
-        self._words, self._sentences = sessions(bundle, device)  # checks the graphs in any case
-        self._encoder = None
-        if self._lstm is not None:
-            self._sentences = None
-            self._encoder = _word_encoder(bundle)
-        self._arrays = bundle.arrays
+        self._engine: Engine | None = open_engine(bundle, engine, device)  # None: closed
+        self._engine_name = self._engine.name
         self._crf = bundle.crf()
         # legal BIOES and IOB2 sequences become IOB2 tag by tag
         self._tag_names = tuple(
             {"S": "B", "E": "I"}.get(tag[0], tag[0]) + tag[1:] for tag in manifest.tags
         )
         self._posterior = Posterior(self._crf, self._tag_names, manifest.temperature)
-        self._vocabulary = bundle.vocabulary()
-        # the native LSTM starts from projections of words, kept in place of their features
-        width = manifest.features if self._lstm is None else self._lstm.projection_width
+        width = self._engine.width
         self._cache = WordCache(min(CACHED_WORDS, max(1, CACHED_FLOATS // width)), width)
         self._closed = False
         self._under_way = 0  # calls that are tagging now: the last one frees a closed model
@@ -136,12 +117,12 @@ class Tagger:
     @property
     def engine(self) -> str:
         """What runs the LSTM: "native" or "onnxruntime"."""
-        return self._engine
+        return self._engine_name
 
     @property
     def labels(self) -> list[str]:
         """The labels that entities may have, sorted."""
-        return sorted({tag[2:] for tag in self.manifest.tags if tag != "O"})
+        return self.manifest.labels
 
     @property
     def tags(self) -> list[str]:
@@ -238,19 +219,19 @@ class Tagger:
                 self._free()
 
     def _free(self) -> None:
-        self._words = self._sentences = self._encoder = self._lstm = None
-        self._arrays = self._vocabulary = None
+        self._engine = None
         self._cache.clear()
 
     @contextmanager
-    def _in_use(self) -> Iterator[None]:
-        """Keeps the model from being freed."""
+    def _in_use(self) -> Iterator[Engine]:
+        """The engine, which is kept from being freed."""
         with self._lock:
-            if self._closed:
+            if self._closed or self._engine is None:
                 raise FastnerError("the tagger is closed; load the model again")
             self._under_way += 1
+            engine = self._engine
         try:
-            yield
+            yield engine
         finally:
             with self._lock:
                 self._under_way -= 1
@@ -353,11 +334,11 @@ class Tagger:
         Empty sentences are in no group.
         """
         groups = _groups(lengths)
+        with self._in_use() as engine:
 
-        def run(group: NDArray[np.int32]) -> None:
-            use(*self._lattice(sentences, group), group)
+            def run(group: NDArray[np.int32]) -> None:
+                use(*self._lattice(engine, sentences, group), group)
 
-        with self._in_use():
             if threads == 1 or len(groups) < 2:
                 for group in groups:
                     run(group)
@@ -367,48 +348,19 @@ class Tagger:
                         pass
 
     def _lattice(
-        self, sentences: Sequence[Sequence[str]], order: NDArray[np.int32]
+        self, engine: Engine, sentences: Sequence[Sequence[str]], order: NDArray[np.int32]
     ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Emissions [B, T, K] and lengths [B] of sentences[order], T the longest length."""
         batch = self._cache.look_up(sentences, order)
         if batch.missing:
             rows = batch.rows[-len(batch.missing) :]
-            self._encode(batch.missing, rows)
+            engine.encode(batch.missing, rows)
             self._cache.insert(batch.missing, rows)
-        return self._emissions(batch), batch.lengths
-
-    def _emissions(self, batch: RowBatch) -> NDArray[np.float32]:
-        if self._lstm is not None:
-            return self._lstm.emissions(batch.rows, batch.tokens, batch.lengths)
-        features = batch.padded()
-        emissions = self._sentences.run(
-            _EMISSIONS, {"features": features, "lengths": batch.lengths}, _run_options(features)
-        )[0]
-        return emissions.transpose(1, 0, 2)  # time-major in memory
-
-    def _encode(self, words: list[str], rows: NDArray[np.float32]) -> None:
-        """Writes the cache's rows of these words: features [U, D], or their projections.
-
-        Fast where words of like length come together.
-        """
-        for at in range(0, len(words), CALL_WORDS):
-            part = slice(at, at + CALL_WORDS)
-            encoded = self._vocabulary.encode_words(words[part])
-            inputs = word_inputs(encoded, self._arrays)
-            if self._encoder is not None:
-                features = self._encoder.features(inputs)
-            else:
-                features = self._words.run(_FEATURES, inputs)[0]
-            if self._lstm is None:
-                rows[part] = features
-            else:
-                self._lstm.project(features, rows[part])
+        return engine.emissions(batch), batch.lengths
 
 
 _text_of = attrgetter("text")
 _FIRST = np.zeros(1, np.int32)
-_EMISSIONS = ["emissions"]
-_FEATURES = ["features"]
 
 
 def _groups(lengths: NDArray[np.int32]) -> list[NDArray[np.int32]]:
@@ -424,136 +376,3 @@ def _groups(lengths: NDArray[np.int32]) -> list[NDArray[np.int32]]:
         groups.append(order[max(0, end - size) : end])
         end -= size
     return groups[::-1]
-
-
-_shrink = ort.RunOptions()
-_shrink.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-
-
-def _run_options(features: NDArray[np.float32]) -> ort.RunOptions | None:
-    """Gives the memory of an unusually long sentence back after its call."""
-    return _shrink if features.shape[0] * features.shape[1] > 2 * GROUP_TOKENS else None
-
-
-def _native(bundle: Bundle, engine: Engine, device: str) -> BiLSTM | None:
-    """The native LSTM with the weights of sentences.onnx; None where onnxruntime is to run it."""
-    if engine not in get_args(Engine):
-        names = ", ".join(map(repr, get_args(Engine)))
-        raise InputError(f"expected an engine of {names}, got {engine!r}")
-    # training counts the dev tags in which the engines disagree: one is enough to stay with ONNX
-    agreed = bundle.manifest.scores.get("native_tag_differences", 0) == 0
-    usable = VECTORIZED and agreed and device == "cpu"
-    if engine == "onnxruntime" or engine == "auto" and not usable:
-        return None
-    instead = "use engine='onnxruntime'"
-    if device != "cpu":
-        raise InputError(f"engine 'native' runs on device 'cpu', got {device!r}; {instead}")
-    weights = bilstm_weights(bundle.sentences_onnx)
-    if weights is not None and weights.hidden <= MAX_HIDDEN:
-        return BiLSTM(*weights)
-    if engine == "auto":
-        return None
-    raise InputError(
-        f"{bundle.path}/sentences.onnx: engine 'native' expected one bidirectional LSTM of at most "
-        f"{MAX_HIDDEN} units and one linear layer, got another graph; {instead}"
-    )
-
-
-def _word_encoder(bundle: Bundle) -> WordEncoder | None:
-    """The native encoder with the weights of words.onnx; None where onnxruntime is to run it."""
-    manifest = bundle.manifest
-    weights = word_weights(bundle.words_onnx)
-    if weights is None:
-        return None
-    rows = [len(table) for table in (weights.characters, weights.cases, *weights.lexicons)]
-    categories = [lexicon.categories for lexicon in manifest.lexicons]
-    if rows != [len(manifest.characters) + 2, len(CASES), *categories]:
-        return None
-    units = -(-weights.forward[1].shape[0] // 16) * 16  # as the widest vectors pad them
-    if len(weights.characters) * units > MAX_CHARACTER_STATES:
-        return None
-    encoder = WordEncoder(weights, bundle.arrays["unknown"].shape[0])
-    return encoder if encoder.width == manifest.features else None
-
-
-def sessions(bundle: Bundle, device: str) -> tuple[ort.InferenceSession, ort.InferenceSession]:
-    """Sessions over words.onnx and sentences.onnx, checked to take and give what is run."""
-    manifest = bundle.manifest
-    per_word: Signature = {
-        "vectors": ("float", 2, manifest.width),
-        "characters": ("int32", 2, None),
-        "character_lengths": ("int32", 1, None),
-        "cases": ("int32", 1, None),
-    }
-    if manifest.lexicons:
-        per_word["categories"] = ("int32", 2, len(manifest.lexicons))
-    features: Signature = {"features": ("float", 2, manifest.features)}
-    per_token: Signature = {
-        "features": ("float", 3, manifest.features),
-        "lengths": ("int32", 1, None),
-    }
-    emissions: Signature = {"emissions": ("float", 3, len(manifest.tags))}
-    words = _session(bundle.words_onnx, f"{bundle.path}/words.onnx", device)
-    _check_graph(words, f"{bundle.path}/words.onnx", per_word, features)
-    where = f"{bundle.path}/sentences.onnx"
-    sentences = _session(bundle.sentences_onnx, where, device)
-    _check_graph(sentences, where, per_token, emissions)
-    return words, sentences
-
-
-def _session(graph: bytes, where: str, device: str) -> ort.InferenceSession:
-    providers: list[Any] = ["CPUExecutionProvider"]
-    if device == "cuda":
-        if "CUDAExecutionProvider" not in ort.get_available_providers():
-            raise DeviceError(
-                "device 'cuda' needs onnxruntime with CUDA, and this one has "
-                f"{', '.join(ort.get_available_providers())}; run "
-                "pip uninstall onnxruntime && pip install onnxruntime-gpu, or use device='cpu'"
-            )
-        # TF32 rounds to 10 bits of mantissa: tags would differ from the CPU's
-        providers.insert(0, ("CUDAExecutionProvider", {"use_tf32": "0"}))
-    elif device != "cpu":
-        raise InputError(f"expected device 'cpu' or 'cuda', got {device!r}")
-    options = ort.SessionOptions()
-    # One thread a call, calls side by side: pools of threads spin, follow the host rather than
-    # the container, and do not survive a fork.
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 4  # what goes wrong is raised
-    problem = "a driver or a CUDA library is missing or too old"
-    try:
-        with _session_lock:
-            session = ort.InferenceSession(graph, options, providers=providers, enable_fallback=0)
-        if device == "cpu" or "CUDAExecutionProvider" in session.get_providers():
-            return session
-    except Exception as error:  # onnxruntime's exceptions have no common base
-        if device == "cpu":
-            raise BundleError(f"{where}: expected a graph that onnxruntime runs: {error}") from None
-        _session(graph, where, "cpu")  # raises BundleError where the graph is to blame
-        problem = str(error)
-    raise DeviceError(
-        f"device 'cuda': onnxruntime could not start CUDA ({problem}); repair it, or use "
-        "device='cpu'"
-    )
-
-
-def _check_graph(
-    session: ort.InferenceSession, where: str, inputs: Signature, outputs: Signature
-) -> None:
-    """Raises BundleError unless the graph's inputs and outputs are these."""
-    for kind, wanted, values in (
-        ("inputs", inputs, session.get_inputs()),
-        ("outputs", outputs, session.get_outputs()),
-    ):
-        got = {value.name: f"{value.type} of shape {value.shape}" for value in values}
-        if got.keys() != wanted.keys():
-            raise BundleError(f"{where}: expected the {kind} {sorted(wanted)}, got {sorted(got)}")
-        for value in values:
-            dtype, axes, width = wanted[value.name]
-            fits = value.type == f"tensor({dtype})" and len(value.shape) == axes
-            if not fits or width not in (None, value.shape[-1]):
-                of_width = "" if width is None else f" of width {width}"
-                raise BundleError(
-                    f"{where}: expected {value.name!r} as tensor({dtype}) with {axes} axes"
-                    f"{of_width}, got {got[value.name]}"
-                )

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
+from fastner.engine.session import open_session
 from fastner.errors import BundleError
 from fastner.strict import Json
 
 FORMAT = {"name": "fastner-onnx", "version": 1}
+OPSET, IR_VERSION = 13, 7  # of model.onnx; the latter is of the onnx that brought this opset
 CONFIG, MODEL, VOCABULARY, GOLDEN = "config.json", "model.onnx", "vocab.txt", "golden.jsonl"
 BATCH = 32  # sentences of a batch
 PROBLEMS = 20  # differences that a report spells out
@@ -89,17 +90,7 @@ class ExportedModel:
         self._word_ids = {word: number for number, word in enumerate(words, 1)}
         self._character_ids = {chr(c): i for i, c in enumerate(config["characters"], 2)}
         self._most = config["max_characters"]
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            self.session = ort.InferenceSession(
-                files[MODEL], options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime's exceptions have no common base
-            raise BundleError(
-                f"{self.path / MODEL}: expected a graph that onnxruntime runs: {error}"
-            ) from None
+        self.session = open_session(files[MODEL], str(self.path / MODEL))
         shapes = {output.name: output.shape for output in self.session.get_outputs()}
         known = shapes.get("emissions", [None])[-1]
         if len(config["tags"]) != known:

@@ -117,7 +117,8 @@ def test_order_matters(tagger):
     emissions = []
     for sentence in (["Jordan", "Corp"], ["Jordan", "River"]):
         tagger.tag(sentence)  # its words are in the cache now
-        emissions.append(tagger._emissions(tagger._cache.look_up([sentence]))[0, 0])
+        batch = tagger._cache.look_up([sentence])
+        emissions.append(tagger._engine.emissions(batch)[0, 0])
     assert np.abs(emissions[0] - emissions[1]).max() > 0.1
 
 
@@ -195,11 +196,11 @@ class TestEngine:
 
     def test_auto(self, monkeypatch):
         for fast, engine in ((True, "native"), (False, "onnxruntime")):
-            monkeypatch.setattr("fastner.tagger.VECTORIZED", fast)
+            monkeypatch.setattr("fastner.engine.native.VECTORIZED", fast)
             with fastner.load() as tagger:
                 assert tagger.engine == engine
-        monkeypatch.setattr("fastner.tagger.VECTORIZED", True)
-        monkeypatch.setattr("fastner.tagger.bilstm_weights", lambda graph: None)
+        monkeypatch.setattr("fastner.engine.native.VECTORIZED", True)
+        monkeypatch.setattr("fastner.engine.native.bilstm_weights", lambda graph: None)
         with fastner.load() as tagger:
             assert tagger.engine == "onnxruntime"
             assert tagger.tag(["Oslo"]) == ["B-LOC"]
@@ -511,7 +512,7 @@ class TestLoad:
             tagger.close()
             for worker in workers:
                 worker.join()
-            assert tagger._words is None
+            assert tagger._engine is None
         assert len(outcomes) >= 30 and all(outcomes)
 
     def test_processors(self):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import fastner
 from fastner import _gru
 from fastner.bundle import read_bundle, word_inputs
+from fastner.engine import open_engine
 from fastner.engine.gru import WordEncoder
 from fastner.engine.weights import WordWeights, word_weights
 from fastner.errors import InputError
@@ -163,29 +164,33 @@ WORDS = st.lists(st.text(st.characters(), min_size=1, max_size=30), min_size=1, 
 
 @pytest.fixture(scope="module")
 def embedded():
-    with fastner.load(engine="onnxruntime") as tagger:
-        bundle = read_bundle(EMBEDDED)
-        weights = word_weights(bundle.words_onnx)
-        yield tagger, bundle, WordEncoder(weights, bundle.arrays["unknown"].shape[0])
+    """The embedded model's vocabulary, its arrays, the engine that runs its graphs, and ours."""
+    bundle = read_bundle(EMBEDDED)
+    encoder = WordEncoder(word_weights(bundle.words_onnx), bundle.manifest.width)
+    return bundle.vocabulary(), bundle.arrays, open_engine(bundle, "onnxruntime"), encoder
 
 
 @settings(deadline=None, max_examples=60)
 @given(WORDS)
 def test_features_are_those_of_onnxruntime(embedded, words):
-    tagger, bundle, encoder = embedded
-    inputs = word_inputs(bundle.vocabulary().encode_words(words), bundle.arrays)
-    (wanted,) = tagger._words.run(["features"], inputs)
-    np.testing.assert_allclose(encoder.features(inputs), wanted, rtol=0, atol=5e-6)
+    vocabulary, arrays, engine, encoder = embedded
+    wanted = np.empty((len(words), engine.width), np.float32)
+    engine.encode(words, wanted)
+    features = encoder.features(word_inputs(vocabulary.encode_words(words), arrays))
+    np.testing.assert_allclose(features, wanted, rtol=0, atol=5e-6)
 
 
-def test_the_native_engine_encodes_words_itself(monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "value"), [("word_weights", lambda graph: None), ("MAX_CHARACTER_STATES", 100)]
+)
+def test_words_of_another_form_are_left_to_onnxruntime(monkeypatch, name, value):
     sentence = ["Unheardof", "Quixotica", "visited", "Xyzzyville", "."]
     with fastner.load(engine="native") as native:
-        assert isinstance(native._encoder, WordEncoder)
         tags = native.tag(sentence)
-    for name, value in (("word_weights", lambda graph: None), ("MAX_CHARACTER_STATES", 100)):
-        with monkeypatch.context() as patch:
-            patch.setattr(f"fastner.tagger.{name}", value)
-            with fastner.load(engine="native") as other:
-                assert other.engine == "native" and other._encoder is None
-                assert other.tag(sentence) == tags
+    monkeypatch.setattr(f"fastner.engine.native.{name}", value)
+    with fastner.load() as other:
+        assert other.engine == "onnxruntime" and other.tag(sentence) == tags
+    with pytest.raises(
+        InputError, match=r"words\.onnx: engine 'native' expected one bidirec.* GRU"
+    ):
+        fastner.load(engine="native")

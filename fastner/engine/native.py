@@ -1,0 +1,96 @@
+"""fastner's own engine: a character GRU and a BiLSTM in C++, for models of the usual form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastner.bundle import Bundle, Manifest
+from fastner.engine.gru import WordEncoder
+from fastner.engine.inputs import WordInputs
+from fastner.engine.lstm import MAX_HIDDEN, VECTORIZED, BiLSTM
+from fastner.engine.weights import WordWeights, bilstm_weights, word_weights
+from fastner.errors import BundleError, InputError
+from fastner.vocab import CASES, RowBatch
+
+__all__ = ["VECTORIZED", "NativeEngine"]
+
+MAX_CHARACTER_STATES = 1_000_000  # characters times units of the GRU: 32 MB of tables
+
+
+class NativeEngine:
+    """Rows are projections: what a word adds to the gates of the LSTM, made once a word.
+
+    They are made of its features: vector, character GRU, embeddings. Raises InputError for a model
+    with other graphs than these, BundleError where they do not fit the manifest.
+    """
+
+    name = "native"
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._lstm = _lstm(bundle)
+        self._encoder = _word_encoder(bundle)
+        self._inputs = WordInputs(bundle)
+        self.width = self._lstm.projection_width
+
+    def encode(self, words: Sequence[str], rows: NDArray[np.float32]) -> None:
+        """Writes the rows, float32 [U, width], of these words; fast if of like length together."""
+        for part, inputs in self._inputs.parts(words):
+            self._lstm.project(self._encoder.features(inputs), rows[part])
+
+    def emissions(self, batch: RowBatch) -> NDArray[np.float32]:
+        """Emissions float32 [B, T, K] of sentences that are not empty."""
+        return self._lstm.emissions(batch.rows, batch.tokens, batch.lengths)
+
+
+def _lstm(bundle: Bundle) -> BiLSTM:
+    """The layer with the weights of sentences.onnx."""
+    where, manifest = f"{bundle.path}/sentences.onnx", bundle.manifest
+    weights = bilstm_weights(bundle.sentences_onnx)
+    if weights is None or weights.hidden > MAX_HIDDEN:
+        raise _another_graph(
+            where, f"one bidirectional LSTM of at most {MAX_HIDDEN} units and one linear layer"
+        )
+    features, tags = len(weights.forward[0]), len(weights.bias)
+    _check_sizes(where, (features, tags), (manifest.features, len(manifest.tags)))
+    return BiLSTM(*weights)
+
+
+def _word_encoder(bundle: Bundle) -> WordEncoder:
+    """The encoder with the weights of words.onnx."""
+    where, manifest = f"{bundle.path}/words.onnx", bundle.manifest
+    weights = word_weights(bundle.words_onnx)
+    if weights is None or not _tables_fit(weights, manifest):
+        raise _another_graph(
+            where, "one bidirectional GRU over characters, beside vectors and embeddings"
+        )
+    encoder = WordEncoder(weights, manifest.width)
+    _check_sizes(where, (manifest.width, encoder.width), (manifest.width, manifest.features))
+    return encoder
+
+
+def _tables_fit(weights: WordWeights, manifest: Manifest) -> bool:
+    """Whether they have the rows that the manifest names, and are not too large to unroll."""
+    rows = [len(table) for table in (weights.characters, weights.cases, *weights.lexicons)]
+    categories = [lexicon.categories for lexicon in manifest.lexicons]
+    units = -(-len(weights.forward[1]) // 16) * 16  # as the widest vectors pad them
+    return (
+        rows == [len(manifest.characters) + 2, len(CASES), *categories]
+        and len(weights.characters) * units <= MAX_CHARACTER_STATES
+    )
+
+
+def _check_sizes(where: str, got: tuple[int, int], wanted: tuple[int, int]) -> None:
+    if got != wanted:
+        raise BundleError(
+            f"{where}: expected a graph from rows of {wanted[0]} to rows of {wanted[1]}, got one "
+            f"from {got[0]} to {got[1]}"
+        )
+
+
+def _another_graph(where: str, expected: str) -> InputError:
+    return InputError(
+        f"{where}: engine 'native' expected {expected}, got another graph; use engine='onnxruntime'"
+    )
