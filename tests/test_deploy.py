@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from small import write_corpus
 import fastner
 from fastner import tagger as tagger_module
 from fastner import verify as verify_module
-from fastner.bundle import read_bundle, write_bundle
+from fastner.bundle import make_bundle, read_bundle, write_bundle
 from fastner.cli import app as cli
 from fastner.corpus import read_conll, write_conll
 from fastner.crf import CRF
@@ -285,20 +285,14 @@ def test_int8_recurrences_say_that_batches_matter(exports, tmp_path, bundle, cap
 
 def copied(bundle, path, **changes):
     """The bundle with other arrays at path."""
-    manifest = bundle.manifest
-    fields = {
-        name: getattr(manifest, name)
-        for name in "tags scheme max_characters characters lexicons features hidden license "
-        "description scores training libraries created".split()
-    }
-    return write_bundle(
-        path,
-        **fields,
+    copy = make_bundle(
+        bundle.manifest,
         words=bundle.words(),
         arrays={**bundle.arrays, **changes},
         words_onnx=bundle.words_onnx,
         sentences_onnx=bundle.sentences_onnx,
     )
+    return write_bundle(path, copy)
 
 
 def test_a_loss_above_the_limit_is_refused(exports, tmp_path):
@@ -537,21 +531,21 @@ def test_verify_refuses_what_is_no_export(exports, tmp_path):
 
 
 def test_verify_is_independent_of_indexer_and_decoder():
-    tree = ast.parse(Path(verify_module.__file__).read_text(encoding="utf-8"))
-    imported = {
-        name
-        for node in ast.walk(tree)
-        for name in (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module]
-            if isinstance(node, ast.ImportFrom)
-            else []
-        )
-    }
-    fastner_s = {name for name in imported if name.startswith("fastner")}
-    assert fastner_s == {"fastner.errors", "fastner.strict"}
-    assert not {name for name in imported if name.split(".")[0] in ("onnx", "tensorflow")}
+    """Beside what `import fastner` brings it has checks of JSON and the way to open a session."""
+    code = """
+import sys, fastner
+before = set(sys.modules)
+import fastner.verify
+print(*sorted(set(sys.modules) - before))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    brought = done.stdout.split()
+    ours = {name for name in brought if name.startswith("fastner.")}
+    engine = {"fastner.engine", "fastner.engine.session"}
+    assert ours == {"fastner.verify", "fastner.strict", *engine}
+    assert not {name for name in brought if name.split(".")[0] in ("onnx", "tensorflow")}
 
 
 # --- documentation -----------------------------------------------------------------------------

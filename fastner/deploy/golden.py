@@ -1,9 +1,22 @@
-"""Made-up sentences for the golden file of an export: templates, and a zoo of Unicode."""
+"""The golden cases of an export: made-up sentences, and what the model itself makes of them."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastner.bundle import Bundle
+from fastner.engine import open_engine
+from fastner.tags import TagScheme
+from fastner.vocab import RowBatch
+
+# Golden paths lead the second best by this: rounding on no platform changes them. In 8 bits the
+# last digit of an activation decides between two of 256 steps, and platforms differ in it.
+MARGINS = {"float32": 1e-3, "int8": 0.1}
+EMISSION_CASES = 60  # golden cases that hold emissions, none longer than 40 tokens
 
 # Made up here, not taken from any corpus. Every code point is assigned since Unicode 14 at the
 # latest, so that all runtimes classify it alike.
@@ -52,6 +65,55 @@ _ - -- ... … ’ “ ” « » ¿ § © ™ ¬ \\ / // 'n' 's n't
 <b> & &amp; {} [] "quote" \\u0041 %20 $0
 𐐀𐐨 𐐨 𝒜𝓃𝓃𝒶 𝔘𝔫𝔦 𞤀𞤢 𐓀 ꭰ Ꭰ ა Ა Ⴀ ⴀ
 http://example.org/a?b=c user@example.org @handle #tag www.example.org""".split("\n")
+
+
+def golden_cases(bundle: Bundle, recurrences: str) -> list[dict[str, Any]]:
+    """The lines of golden.jsonl, as docs/onnx.md describes them.
+
+    They come from fastner's own index, the bundle's own graphs and `CRF.nbest`: nothing of the
+    clients that check them has a part in it. A sentence whose two best paths lie within the margin
+    of these recurrences is left out: rounding may decide it.
+    """
+    cases: list[dict[str, Any]] = []
+    with_emissions = 0
+    for case, emissions, lead in _cases(bundle):
+        if lead < MARGINS[recurrences]:
+            continue
+        length = len(case["tokens"])
+        if with_emissions < EMISSION_CASES and length <= 40 and len(cases) % 5 == 0:
+            with_emissions += 1
+            case["emissions"] = emissions
+        cases.append(case)
+    return cases
+
+
+def _cases(bundle: Bundle) -> Iterator[tuple[dict[str, Any], list[list[float]], float]]:
+    """Each sentence's case, its emissions [T, K], and by how much its path leads the second."""
+    manifest = bundle.manifest
+    vocabulary, crf = bundle.vocabulary(), bundle.crf()
+    engine = open_engine(bundle, "onnxruntime")
+    scheme = TagScheme(manifest.scheme)
+    for sentence in golden_sentences(bundle.words(), manifest.max_characters):
+        encoded = vocabulary.encode_words(sentence)
+        rows = np.empty((len(sentence), engine.width), np.float32)
+        engine.encode(sentence, rows)
+        lengths = np.array([len(sentence)], np.int32)
+        batch = RowBatch(rows, np.arange(len(sentence), dtype=np.int32), lengths, [])
+        emissions = np.ascontiguousarray(engine.emissions(batch))
+        paths, scores = crf.nbest(emissions, lengths, 2)
+        names = [manifest.tags[tag_id] for tag_id in paths[0, 0]]
+        spelled = zip(encoded.characters.tolist(), encoded.character_lengths, strict=True)
+        case = {
+            "tokens": list(sentence),
+            "word_ids": vocabulary.form_ids(sentence).tolist(),
+            "case_ids": encoded.cases.tolist(),
+            "characters": [row[:length] for row, length in spelled],
+            "tag_ids": paths[0, 0].tolist(),
+            "tags": TagScheme.IOB2.tags(scheme.spans(names), len(names)),
+            "score": round(float(scores[0, 0]), 6),
+        }
+        rounded = [[round(float(x), 6) for x in row] for row in emissions[0]]
+        yield case, rounded, float(scores[0, 0] - scores[0, 1])
 
 
 def golden_sentences(

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from fastner.bundle import Bundle
 from fastner.crf import CRF
 from fastner.errors import DependencyError, FastnerError
+from fastner.verify import IR_VERSION, OPSET
 
 try:
     import onnx
@@ -34,8 +35,6 @@ except ImportError as error:
         "writing ONNX needs a package that is not installed; run pip install 'fastner-crf[train]'"
     ) from error
 
-OPSET = 13
-IR_VERSION = 7  # of the onnx that brought this opset
 BLOCK = 512  # tokens between two subtractions of the maximum, as CRF.decode has it
 
 # A word is looked up in up to three forms. The first form that owns a vector gives the vector (the
