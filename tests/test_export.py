@@ -20,10 +20,12 @@ with warnings.catch_warnings():
     pytest.importorskip("tf2onnx")
     import keras
 
+from fastner.bundle.screen import ONNX_OPERATORS
 from fastner.engine.weights import bilstm_weights, word_weights
 from fastner.errors import DependencyError, TrainingError
-from fastner.training import export
-from fastner.training.export import ParityBatch, check_parity, sentences_graph, words_graph
+from fastner.training import conversion
+from fastner.training.graphs import sentences_graph, words_graph
+from fastner.training.parity import ParityBatch, check_parity
 from fastner.training.weights import DenseWeights, GRUWeights, LSTMWeights, NetworkWeights
 
 VECTOR_WIDTH = 50
@@ -292,7 +294,7 @@ def test_recurrent_nodes(network, grus, lstms, request):
         nodes = model.graph.node
         counts = Counter(node.op_type for node in nodes)
         assert {kind: counts[kind] for kind in ("GRU", "LSTM") if counts[kind]} == meant
-        assert counts.keys() <= export.ONNX_OPERATORS
+        assert counts.keys() <= ONNX_OPERATORS
         assert not counts.keys() & {"Loop", "If", "Scan", "ReverseSequence"}
         recurrent = [node for node in nodes if node.op_type in ("GRU", "LSTM")]
         assert all(node.input[4] == lengths and len(node.input) == 5 for node in recurrent)
@@ -372,7 +374,7 @@ def test_says_nothing(capfd, caplog):
 @pytest.fixture
 def tampered(monkeypatch):
     """sentences_graph of a tf2onnx that changes its result by a function of the graph."""
-    convert = export.tf2onnx.convert.from_function
+    convert = conversion.tf2onnx.convert.from_function
 
     def run(change):
         def from_function(*args, **kwargs):
@@ -380,7 +382,7 @@ def tampered(monkeypatch):
             change(model.graph)
             return model, storage
 
-        monkeypatch.setattr(export.tf2onnx.convert, "from_function", from_function)
+        monkeypatch.setattr(conversion.tf2onnx.convert, "from_function", from_function)
         return sentences_graph(deep_network())
 
     return run
@@ -531,9 +533,9 @@ def test_layers_that_do_not_fit(make, message):
 
 def test_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
-    monkeypatch.delitem(sys.modules, "fastner.training.export")
+    monkeypatch.delitem(sys.modules, "fastner.training.conversion")
     with pytest.raises(DependencyError, match=r"pip install 'fastner-crf\[train\]'"):
-        importlib.import_module("fastner.training.export")
+        importlib.import_module("fastner.training.conversion")
 
 
 # --- the way back, for the native LSTM ---------------------------------------------------------

@@ -1,7 +1,6 @@
 """Training end to end on a made-up corpus: it learns, repeats, resumes, stops and says what's wrong."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,11 @@ from fastner.corpus import read_conll
 from fastner.errors import BundleError, InputError, TrainingError
 from fastner.evaluation.calibration import measure_confidence
 from fastner.tags import TagScheme
+from fastner.training import job
+from fastner.training import publish as publishing
 from fastner.training.product import product_quantize
 from fastner.training.recipe import preset
+from fastner.training.run import Run
 from fastner.training.vectors import load_vectors
 
 SMALL = {
@@ -89,9 +91,6 @@ def test_same_seed_same_model(data, tmp_path):
         assert_same_model(tmp_path / "one", tmp_path / "three")
 
 
-Run = sys.modules["fastner.training.run"]._Run
-
-
 class Interrupt(Exception):
     pass
 
@@ -147,13 +146,49 @@ def test_resuming_what_had_stopped_early_trains_no_further(data, tmp_path, monke
         raise Interrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "export", killed)
+        patch.setattr(job, "publish", killed)
         with pytest.raises(Interrupt):
             run(data, tmp_path / "parts", **choices)
     (tmp_path / "parts.training" / "state.partial.npz").write_bytes(b"of a save cut off")
     run(data, tmp_path / "parts", resume=True, **choices)
     assert_same_model(tmp_path / "whole", tmp_path / "parts")
     assert not (tmp_path / "parts.training").exists()
+
+
+def test_a_model_is_saved_once_and_measured_before(data, tmp_path, monkeypatch):
+    """Killed before that, training leaves no model, or the one that was there."""
+    saved = []
+    write, measure = publishing.write_bundle, publishing.measure_confidence
+
+    def written(path, bundle):
+        saved.append(bundle)
+        return write(path, bundle)
+
+    def measured(*arguments):
+        assert not saved and not (tmp_path / "model").exists()
+        return measure(*arguments)
+
+    monkeypatch.setattr(publishing, "write_bundle", written)
+    monkeypatch.setattr(publishing, "measure_confidence", measured)
+    run(data, tmp_path / "model", epochs=1)
+    (bundle,) = saved
+    assert bundle.manifest.scores["dev_f1"] >= 0 and {"README.md"} < set(bundle.extra)
+    assert bundle.manifest.native_tag_differences == 0
+    assert read_bundle(tmp_path / "model").sha256 == bundle.sha256
+
+    def killed(*_):
+        raise Interrupt
+
+    monkeypatch.setattr(publishing, "measure_confidence", killed)
+    with pytest.raises(Interrupt):
+        run(data, tmp_path / "model", epochs=1, seed=9)
+    assert read_bundle(tmp_path / "model").sha256 == bundle.sha256
+
+
+def test_engines_that_were_not_compared_are_not_said_to_agree(data, tmp_path, monkeypatch):
+    """The native engine runs one LSTM, not two."""
+    run(data, tmp_path / "model", epochs=1, hidden=(6, 6))
+    assert read_bundle(tmp_path / "model").manifest.native_tag_differences is None
 
 
 def test_a_damaged_state_is_said_to_be(data, tmp_path):
@@ -267,7 +302,7 @@ def test_product_vectors(data, tmp_path):
     for word, vector in zip(others, coded, strict=True):  # 3 of 256 centroids are exact
         np.testing.assert_allclose(vector, given[word], atol=1e-6)
     assert bundle.manifest.scores["keras_onnx_difference"] < 1e-5
-    assert bundle.manifest.scores["native_tag_differences"] == 0
+    assert bundle.manifest.native_tag_differences == 0
 
 
 def test_product_quantization_takes_the_nearest_centroids():

@@ -1,6 +1,6 @@
 """fastner's own training: the process of one recipe, Keras backend and number of threads.
 
-The only file here that knows the inside of `fastner.training.run`: its `_Task`, and its `_Run`,
+The only file here that knows the inside of `fastner.training`: its `Task`, and its `Run`,
 which builds, compiles and traces the network, averages its weights and scores the dev corpus.
 """
 
@@ -32,6 +32,7 @@ class Trainer:
         keras = import_keras(options["backend"], threads=options["threads"])
         keras.utils.set_random_seed(1)  # here: it makes TensorFlow forget all compiled functions
         self._training = import_module("fastner.training.run")
+        self._task_module = import_module("fastner.training.task")
         return {"versions": version_of("keras", options["backend"])}
 
     def take(self, request: Answer) -> Answer:
@@ -50,8 +51,8 @@ class Trainer:
         )
         words = sorted({word.lower() for sentence in train.sentences for word in sentence})
         matrix = np.random.default_rng(0).standard_normal((len(words), VECTOR_WIDTH), np.float32)
-        with mock.patch.object(self._training, "load_vectors", lambda *_, **__: (words, matrix)):
-            self._task = self._training._Task.prepare(
+        with mock.patch.object(self._task_module, "load_vectors", lambda *_, **__: (words, matrix)):
+            self._task = self._task_module.Task.prepare(
                 preset(request["preset"]).updated(**request.get("choices", {})),
                 train, dev, vectors="", max_words=None, coded=False,
             )  # fmt: skip
@@ -133,7 +134,7 @@ class Trainer:
                 return without(part, network(*arguments, **options))
 
             with mock.patch.object(self._training, "Network", changed):
-                run = self._training._Run(self._task, seed=1, crf="own")
+                run = self._training.Run(self._task, seed=1, crf="own")
             if xla:
                 run.network.compile(run.optimizer, jit_compile=True)
             self._runs[part, xla] = run

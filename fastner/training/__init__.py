@@ -7,7 +7,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its start-up notices are n
 from fastner.errors import DependencyError
 
 try:
-    from fastner.training.run import Progress, train
+    from fastner.training.job import train
+    from fastner.training.run import Progress
 except ModuleNotFoundError as error:
     raise DependencyError(
         f"training needs a package that is not installed ({error.name}); "

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastner.errors import InputError
 
@@ -24,8 +26,22 @@ def refuse_unfinished(folder: Path) -> None:
         )
 
 
+@dataclass(frozen=True)
+class State:
+    """How far a run has come; numbers, JSON values and arrays only."""
+
+    epoch: int
+    best_epoch: int
+    history: list[dict[str, float]]
+    generator: dict[str, Any]  # state of its random bit generator
+    network: list[NDArray[Any]]  # values of the network's variables, as are the others
+    optimizer: list[NDArray[Any]]
+    average: list[NDArray[Any]]
+    best: list[NDArray[Any]]
+
+
 class Checkpoint:
-    """One file, `state.npz`, in `folder`: variables, averages, best weights, history, generator.
+    """One file, `state.npz`, in `folder`, that holds the state of a run.
 
     `fingerprint` identifies recipe, data and seed: a run resumes its own state and no other.
     """
@@ -35,18 +51,13 @@ class Checkpoint:
         self.path = folder / STATE
         self.fingerprint = fingerprint
 
-    def save(self, run: Any) -> None:
-        """Replaces the file by the state of `run`; killed at any instant, the old one stays."""
-        state = {
-            "fingerprint": self.fingerprint,
-            "epoch": run.epoch,
-            "best_epoch": run.best_epoch,
-            "history": run.history,
-            "generator": run.rng.bit_generator.state,
-        }
-        arrays = {"json": np.array(json.dumps(state))}
-        for name, values in _groups(run).items():
-            arrays |= {f"{name}.{i}": np.asarray(value) for i, value in enumerate(values)}
+    def save(self, state: State) -> None:
+        """Replaces the file by this state; killed at any instant, the old one stays."""
+        values = {name: getattr(state, name) for name in _VALUES}
+        text = json.dumps({"fingerprint": self.fingerprint, **values})
+        arrays: dict[str, Any] = {"json": np.array(text)}
+        for name in _ARRAYS:
+            arrays |= {f"{name}.{i}": array for i, array in enumerate(getattr(state, name))}
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = self.folder / PARTIAL
         with open(partial, "wb") as file:
@@ -55,8 +66,8 @@ class Checkpoint:
             os.fsync(file.fileno())
         os.replace(partial, self.path)
 
-    def load(self, run: Any) -> None:
-        """Puts the saved state into a fresh `run`; raises InputError where there is none for it."""
+    def load(self) -> State:
+        """The saved state; raises InputError where there is none of this run."""
         if not self.path.is_file():
             raise InputError(
                 f"{self.path}: expected the state of an interrupted run, found none; "
@@ -64,44 +75,35 @@ class Checkpoint:
             )
         try:
             with np.load(self.path, allow_pickle=False) as arrays:
-                state = json.loads(str(arrays["json"]))
+                values = json.loads(str(arrays["json"]))
+                fingerprint = values.pop("fingerprint")
                 groups = {
                     name: [arrays[f"{name}.{i}"] for i in range(_count(arrays.files, name))]
-                    for name in ("network", "optimizer", "average", "best")
+                    for name in _ARRAYS
                 }
+            state = State(**{name: values[name] for name in _VALUES}, **groups)
         except (BadZipFile, EOFError, KeyError, ValueError) as error:
             raise InputError(
                 f"{self.path}: expected the state of a run, got a damaged file ({error}); "
                 "delete its folder and train anew"
             ) from None
-        if state["fingerprint"] != self.fingerprint:
+        if fingerprint != self.fingerprint:
             raise InputError(
                 f"{self.path}: expected the state of this run, got that of another recipe, seed, "
                 "corpus or vectors; give the same ones, or delete its folder and train anew"
             )
-        for name in ("network", "optimizer"):
-            for variable, value in zip(getattr(run, name).variables, groups[name], strict=True):
-                variable.assign(value)
-        run.average, run.best = groups["average"], groups["best"]
-        run.epoch, run.best_epoch = state["epoch"], state["best_epoch"]
-        run.history = state["history"]
-        run.rng.bit_generator.state = state["generator"]
+        return state
 
     def remove(self) -> None:
-        """Removes the state and its folder, once the run has been exported."""
+        """Removes the state and its folder, once the run has been published."""
         self.path.unlink(missing_ok=True)
         (self.folder / PARTIAL).unlink(missing_ok=True)  # of a save that Ctrl-C cut off
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
 
 
-def _groups(run: Any) -> dict[str, list[Any]]:
-    return {
-        "network": list(run.network.variables),
-        "optimizer": list(run.optimizer.variables),
-        "average": run.average,
-        "best": run.best,
-    }
+_VALUES = ("epoch", "best_epoch", "history", "generator")
+_ARRAYS = ("network", "optimizer", "average", "best")
 
 
 def _count(names: list[str], group: str) -> int:

@@ -15,8 +15,8 @@ from fastner.errors import DependencyError
 
 
 @dataclass(frozen=True)
-class Lexicon:
-    """Words and their category (1 … categories - 1; 0 is for all other words).
+class WordLexicon:
+    """A lexicon with its words, each of a category (1 … categories - 1; 0 is for all others).
 
     groups: int32 [categories] each, a coarser category of every category; widths: the embedding
     width of the category itself and of each group.
@@ -29,7 +29,7 @@ class Lexicon:
     widths: tuple[int, ...]
 
 
-def brown_clusters() -> Lexicon:
+def brown_clusters() -> WordLexicon:
     """Brown clusters of English words, case kept (Brown et al. 1992), from spacy-lookups-data.
 
     The category is the cluster (at most 1,000); the groups are the first 6 and 4 bits of its path
@@ -53,7 +53,7 @@ def brown_clusters() -> Lexicon:
         word: number[bits] for word, bits in paths.items() if paths.get(word.lower()) != bits
     }
     category |= {word: number[bits] for word, bits in paths.items() if word == word.lower()}
-    return Lexicon("brown", category, len(clusters) + 1, groups, (24, 8, 4))
+    return WordLexicon("brown", category, len(clusters) + 1, groups, (24, 8, 4))
 
 
 def _group(prefixes: list[int]) -> NDArray[np.int32]:

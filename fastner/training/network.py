@@ -13,7 +13,7 @@ from keras import layers, ops
 from numpy.typing import NDArray
 
 from fastner.training.crf_layer import CRFLayer
-from fastner.training.lexicons import Lexicon
+from fastner.training.lexicons import WordLexicon
 from fastner.training.recipe import Recipe
 from fastner.training.weights import DenseWeights, GRUWeights, LSTMWeights, NetworkWeights
 from fastner.vocab import CASES
@@ -37,7 +37,7 @@ class Network(keras.Model):
         vector_width: int,
         tuned_rows: int,
         tags: int,
-        lexicons: tuple[Lexicon, ...] = (),
+        lexicons: tuple[WordLexicon, ...] = (),
         crf: str = "own",
     ) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class Network(keras.Model):
 class LexiconEmbedding(layers.Layer):
     """A lexicon's category and its coarser groups, embedded and joined; category 0 included."""
 
-    def __init__(self, lexicon: Lexicon) -> None:
+    def __init__(self, lexicon: WordLexicon) -> None:
         super().__init__()
         self.groups = [np.arange(lexicon.categories, dtype=np.int32), *lexicon.groups]
         self.parts = [

@@ -20,7 +20,8 @@ import numpy as np
 
 import fastner
 from fastner.bundle.manifest import FORMAT
-from fastner.training.lexicons import Lexicon
+from fastner.training import task
+from fastner.training.lexicons import WordLexicon
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
@@ -53,12 +54,12 @@ SENTENCES = [
 OTHERS = ["izmir", "incomprehensibilities", "😀", "x0"]  # of no training sentence: codes
 
 
-def lexicon() -> Lexicon:
+def lexicon() -> WordLexicon:
     """Places and first words of firms, two of them without a vector; a group above the category."""
     places = [word for name in NAMES["LOC"] for word in name.split()]
     firms = ["Globex", "Acme", "Initech", "Hooli"]
     category = {word: 1 for word in places} | {word: 2 for word in firms} | {"ørsted": 1}
-    return Lexicon("places and firms", category, 3, (np.array([0, 1, 1], np.int32),), (3, 2))
+    return WordLexicon("places and firms", category, 3, (np.array([0, 1, 1], np.int32),), (3, 2))
 
 
 def main() -> None:
@@ -69,7 +70,7 @@ def main() -> None:
         train = write_corpus(Path(scratch) / "train.txt", sentences=300, seed=1)
         dev = write_corpus(Path(scratch) / "dev.txt", sentences=60, seed=2)
         vectors = write_vectors(Path(scratch) / "vectors.txt", others=OTHERS)
-        with mock.patch.object(sys.modules["fastner.training.run"], "brown_clusters", lexicon):
+        with mock.patch.object(task, "brown_clusters", lexicon):
             scores = fastner.train(
                 train,
                 dev,

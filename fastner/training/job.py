@@ -1,0 +1,103 @@
+"""`train`: from CoNLL-style corpora and word vectors to a bundle that `fastner.load` opens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from fastner.bundle.directory import check_replaceable
+from fastner.bundle.vectors import DTYPES
+from fastner.corpus import read_conll
+from fastner.errors import InputError, TrainingError
+from fastner.scoring import Scores
+from fastner.strict import MAX_STRING
+from fastner.training.checkpoint import Checkpoint, refuse_unfinished
+from fastner.training.publish import publish
+from fastner.training.recipe import preset as preset_recipe
+from fastner.training.run import Progress, Run
+from fastner.training.task import Task
+
+
+def train(
+    train: str | Path,
+    dev: str | Path,
+    *,
+    vectors: str | Path,
+    output: str | Path,
+    preset: str = "default",
+    crf: str = "own",
+    seed: int = 1,
+    resume: bool = False,
+    max_words: int | None = None,
+    vector_dtype: str = "float32",
+    word_column: int = 0,
+    tag_column: int = -1,
+    license: str = "unknown",
+    description: str = "",
+    progress: Callable[[Progress], None] | None = None,
+    **choices: Any,
+) -> Scores:
+    """Trains a tagger and saves its bundle at `output`; returns its dev scores from the bundle.
+
+    train, dev: CoNLL columns in any tag scheme; dev decides when to stop and which weights to
+    keep. vectors: see `load_vectors`; all their words stay known, or the first `max_words`.
+    preset and choices: a recipe and what to change in it, see `Recipe`. crf: "own", or "tfa" for
+    the likelihood of tensorflow-addons. vector_dtype: how vectors are stored: float32, float16,
+    int8 with a scale per row, or product: the words of the training corpus as int8, and all others
+    product-quantized, which the network is then trained on (`product_quantize`).
+
+    State is kept beside the output (`OUTPUT.training`) after every epoch; `resume=True` goes on
+    from there to the same model that an undisturbed run gives, and without it such a state is
+    never overwritten. A KeyboardInterrupt ends training and exports the best weights so far. The
+    same seed on the same machine gives the same model. Its learning curves lie in the bundle
+    (history.json), and as a picture beside it (`OUTPUT.history.png`) where matplotlib is installed.
+
+    Raises InputError for bad corpora, vectors or choices and for the state of an unfinished run,
+    BundleError where `output` holds anything but a bundle, and TrainingError where training
+    diverges, nothing was learnt before an interrupt, or the exported graphs differ from Keras.
+    """
+    check_replaceable(str(output))
+    for name, text in (("license", license), ("description", description)):
+        if not isinstance(text, str) or len(text.encode("utf-8", "replace")) > MAX_STRING:
+            raise InputError(f"expected {name} as a str of at most {MAX_STRING} bytes in UTF-8")
+    state = Path(f"{output}.training")
+    if not resume:
+        refuse_unfinished(state)
+    recipe = preset_recipe(preset).updated(**choices)
+    if vector_dtype not in DTYPES:
+        raise InputError(f"expected vector_dtype out of {DTYPES}, got {vector_dtype!r}")
+    task = Task.prepare(
+        recipe,
+        read_conll(train, word_column=word_column, tag_column=tag_column),
+        read_conll(dev, word_column=word_column, tag_column=tag_column),
+        vectors=vectors,
+        max_words=max_words,
+        coded=vector_dtype == "product",
+    )
+    keras.utils.set_random_seed(seed)
+    run = Run(task, seed=seed, crf=crf)
+    checkpoint = Checkpoint(state, fingerprint=run.fingerprint())
+    if resume:
+        run.restore(checkpoint.load())
+    try:
+        while not run.finished():
+            run.train_epoch(progress)
+            checkpoint.save(run.state())
+    except KeyboardInterrupt:
+        if not run.best:
+            raise TrainingError(
+                "interrupted before the first epoch was scored: there is nothing to export yet"
+            ) from None
+    scores = publish(
+        run,
+        Path(output),
+        vector_dtype=vector_dtype,
+        license=license,
+        description=description,
+        preset=preset,
+    )
+    checkpoint.remove()
+    return scores

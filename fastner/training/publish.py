@@ -1,0 +1,194 @@
+"""The end of a run: its best weights as a bundle, measured in memory and saved once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from fastner.bundle import Bundle, Lexicon, Manifest, make_bundle, pack_vectors, write_bundle
+from fastner.bundle.vectors import pack_coded
+from fastner.corpus import Corpus
+from fastner.errors import DependencyError, InputError
+from fastner.evaluation import Confidence, measure_confidence, plots
+from fastner.scoring import Scores, score
+from fastner.tagger import Tagger
+from fastner.tags import TagScheme
+from fastner.training.batches import UNKNOWN_OFFSET
+from fastner.training.card import model_card
+from fastner.training.graphs import sentences_graph, words_graph
+from fastner.training.parity import ParityBatch, Reference, check_parity
+from fastner.training.run import Run
+
+
+def publish(
+    run: Run, output: Path, *, vector_dtype: str, license: str, description: str, preset: str
+) -> Scores:
+    """Saves the best weights as a bundle; returns what the bundle scores on dev.
+
+    It is put together in memory, measured there by the tagger, and saved once, whole. Raises
+    TrainingError where the graphs differ from the network, BundleError where the disk refuses.
+    """
+    task, recipe = run.task, run.task.recipe
+    run.use_best()
+    weights = run.network.weights_of_inference()
+    contents: dict[str, Any] = {
+        "words": task.words,
+        "arrays": _arrays(run, vector_dtype),
+        "words_onnx": words_graph(weights, task.vectors.shape[1]).SerializeToString(),
+        "sentences_onnx": sentences_graph(weights).SerializeToString(),
+    }
+    difference = check_parity(
+        contents["words_onnx"], contents["sentences_onnx"], _reference(run), _ragged(run)
+    )
+    manifest = Manifest(
+        tags=tuple(task.tags),
+        scheme=recipe.scheme.value,
+        max_characters=recipe.max_characters,
+        characters=tuple(task.characters),
+        lexicons=tuple(Lexicon(x.name, x.categories) for x in task.lexicons),
+        features=weights.feature_width,
+        hidden=recipe.hidden[-1],
+        license=license,
+        description=description,
+        scores={},
+        training={
+            "preset": preset,
+            "seed": run.seed,
+            "crf": run.crf,
+            "recipe": recipe.to_dict(),
+            "epochs": run.epoch,
+            "best_epoch": run.best_epoch,
+        },
+        libraries=_libraries(),
+        created=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    )
+    measured = _measure(make_bundle(manifest, **contents), task.dev_corpus)
+    scores, confidence = measured.scores, measured.confidence
+    manifest = replace(
+        manifest,
+        temperature=confidence.fitted_temperature,
+        native_tag_differences=measured.native_tag_differences,
+        scores={
+            "dev_precision": scores.precision,
+            "dev_recall": scores.recall,
+            "dev_f1": scores.f1,
+            "dev_calibration_error": confidence.fitted_calibration_error,
+            "keras_onnx_difference": difference,
+        },
+    )
+    card = model_card(
+        scores, recipe, description=description, license=license, preset=preset, seed=run.seed
+    )
+    history = json.dumps({"epochs": run.history}, indent=1).encode()
+    extra = {"history.json": history, "README.md": card.encode()}
+    write_bundle(output, make_bundle(manifest, **contents, extra=extra, where=str(output)))
+    with suppress(DependencyError):  # matplotlib comes with the extra, but is not required
+        figure = plots.history_figure(history, f"{output}/history.json")
+        plots.save(figure, f"{output}.history.png")
+    return scores
+
+
+def _arrays(run: Run, vector_dtype: str) -> dict[str, NDArray[Any]]:
+    """The arrays of the bundle, tuned offsets added to their vectors."""
+    task, crf = run.task, run.network.crf
+    offsets = ops.convert_to_numpy(run.network.tuned.embeddings)
+    vectors = task.vectors.copy()
+    vectors[task.tuned_rows] += offsets[UNKNOWN_OFFSET + 1 :]
+    unknown = task.unknown + offsets[UNKNOWN_OFFSET]
+    if task.codes is not None and task.centroids is not None:
+        stored = pack_coded(vectors[: len(task.tuned_rows)], task.codes, task.centroids)
+    else:
+        stored = pack_vectors(vectors, vector_dtype)
+    arrays: dict[str, NDArray[Any]] = {
+        **stored,
+        "unknown": unknown.astype(np.float32),
+        "start": ops.convert_to_numpy(crf.start),
+        "transitions": ops.convert_to_numpy(crf.transitions),
+        "end": ops.convert_to_numpy(crf.end),
+    }
+    return arrays if task.categories is None else {**arrays, "categories": task.categories}
+
+
+# --- measuring ---------------------------------------------------------------------------------
+
+
+class _Measured(NamedTuple):
+    scores: Scores
+    confidence: Confidence
+    native_tag_differences: int | None  # None: the native engine does not run this model
+
+
+def _measure(bundle: Bundle, dev: Corpus) -> _Measured:
+    """What the bundle gives on the dev corpus, by onnxruntime and beside it natively."""
+    gold = dev.converted(TagScheme.IOB2).tags
+    with Tagger(bundle, engine="onnxruntime") as tagger:
+        predicted = tagger.tag_batch(dev.sentences)
+        confidence = measure_confidence(tagger, dev.sentences, gold)
+    differences = None
+    with suppress(InputError), Tagger(bundle, engine="native") as tagger:
+        native = tagger.tag_batch(dev.sentences)
+        differences = sum(
+            a != b
+            for one, two in zip(predicted, native, strict=True)
+            for a, b in zip(one, two, strict=True)
+        )
+    return _Measured(score(gold, predicted), confidence, differences)
+
+
+def _reference(run: Run) -> Reference:
+    """The network's emissions float32 [B, T, K] for the inputs of the exported graphs."""
+
+    def emissions(
+        words: Mapping[str, NDArray[Any]], tokens: NDArray[np.int32], lengths: NDArray[np.int32]
+    ) -> NDArray[np.float32]:
+        inputs = {
+            "tuned": np.zeros(len(words["vectors"]), np.int32),
+            "categories": np.zeros((len(words["vectors"]), 0), np.int32),
+            **words,
+            "tokens": tokens,
+            "lengths": lengths,
+        }
+        return np.asarray(run.network.predict_on_batch(inputs), np.float32)
+
+    return emissions
+
+
+def _ragged(run: Run) -> Iterator[ParityBatch]:
+    """Batches for the parity check: dev sentences of all lengths mixed, 1 to 64 at a time."""
+    task = run.task
+    rng = np.random.default_rng(0)
+    inputs = ["vectors", "characters", "character_lengths", "cases"]
+    if task.lexicons:
+        inputs.append("categories")
+    for size in (1, 2, 7, 64):
+        chosen = rng.choice(len(task.dev), min(size, len(task.dev)), replace=False)
+        batch = task.dev.batch(chosen)
+        words = {name: batch.inputs[name] for name in inputs}
+        yield ParityBatch(words, batch.inputs["tokens"], batch.inputs["lengths"])
+
+
+def _libraries() -> dict[str, str]:
+    versions = {"keras_backend": keras.backend.backend()}
+    for name in (
+        "keras",
+        "tensorflow",
+        "tensorflow-cpu",
+        "tf2onnx",
+        "onnx",
+        "onnxruntime",
+        "numpy",
+    ):
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions
