@@ -38,7 +38,7 @@ def run(session: Session) -> None:
 
 def index(session: Session) -> None:
     """`Vocabulary.encode` beside a loop over a dict; the ids are the same."""
-    vocabulary = vocabulary_of(session.tagger("onnxruntime"))
+    vocabulary = vocabulary_of(session.model)
     ids = Ids(vocabulary)
     cases: dict[str, Repeat] = {}
     sizes: dict[int, int] = {}

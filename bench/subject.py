@@ -1,27 +1,30 @@
 """fastner under test: the only file here that knows the inside of its tagger.
 
 An engine is a way to run the LSTM: `engines` lists those that this fastner has. Every question
-takes engines as a dimension; the stages and the floor below follow the tagger's own steps.
+takes engines as a dimension; stages are the tagger's own, with clocks around its parts.
 """
 
 from __future__ import annotations
 
-import operator
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, get_args
+from unittest import mock
 
 import numpy as np
 
 import fastner
 from bench.words import Sentences
 from fastner import tagger as internals
+from fastner.bundle import read_bundle
 from fastner.vocab import Vocabulary
 
 STAGES = ("look-up", "character GRU", "LSTM", "Viterbi", "tags")
 
 
-ENGINES = get_args(internals.Engine)[1:]  # without "auto"
+ENGINES = get_args(internals.EngineName)[1:]  # without "auto"
 
 
 def engines_of(model: Path | None) -> tuple[str, ...]:
@@ -46,9 +49,9 @@ def forget(tagger: Any) -> None:
     tagger._cache.clear()
 
 
-def vocabulary_of(tagger: Any) -> Vocabulary:
-    """The tagger's indexer."""
-    return tagger._vocabulary
+def vocabulary_of(model: Path | None) -> Vocabulary:
+    """The indexer of a model."""
+    return read_bundle(internals.EMBEDDED if model is None else model).vocabulary()
 
 
 def check(tagger: Any, sentences: Sentences, sizes: tuple[int, ...]) -> Sentences:
@@ -77,74 +80,79 @@ def tag_in_batches(tagger: Any, sentences: Sentences, size: int) -> Sentences:
     return tags
 
 
-def _groups(sentences: Sentences) -> list[np.ndarray]:
-    """The groups that the tagger makes of one call, as indices into sentences."""
-    return internals._groups(internals.lengths_of(sentences))
+class _Clocked:
+    """Stands before a part of the tagger: passes calls on, and adds their seconds to stages."""
+
+    def __init__(self, part: Any, stages: dict[str, str], seconds: dict[str, float]) -> None:
+        """stages: method of the part, "__call__" for a function, and the stage it belongs to."""
+        self._part, self._stages, self._seconds = part, stages, seconds
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._part, name)
+        stage = self._stages.get(name)
+        if stage is None:
+            return value
+        called = self._timed(value, stage)
+        setattr(self, name, called)  # looked up once
+        return called
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return self._timed(self._part, self._stages["__call__"])(*arguments, **options)
+
+    def _timed(self, function: Any, stage: str) -> Any:
+        seconds, clock = self._seconds, time.perf_counter
+
+        def timed(*arguments: Any, **options: Any) -> Any:
+            began = clock()
+            result = function(*arguments, **options)
+            seconds[stage] += clock() - began
+            return result
+
+        return timed
+
+
+@contextmanager
+def _clocked(parts: list[tuple[Any, str, dict[str, str]]]) -> Iterator[dict[str, float]]:
+    """Seconds by stage of what runs inside; parts: owner, attribute and what `_Clocked` takes."""
+    seconds = {stage: 0.0 for *_, stages in parts for stage in stages.values()}
+    with ExitStack() as stack:
+        for owner, name, stages in parts:
+            part = _Clocked(getattr(owner, name), stages, seconds)
+            stack.enter_context(mock.patch.object(owner, name, part))
+        yield seconds
 
 
 def staged(tagger: Any, sentences: Sentences) -> tuple[dict[str, float], Sentences]:
-    """Seconds of each of STAGES over one call's groups, and the tags.
+    """Seconds of each of STAGES over one call, and the tags.
 
-    The calls are those of `Tagger._lattice` and `_tag`, a clock between them. With the engine
-    "native", "character GRU" also holds the projection of new words, which onnxruntime does in its
-    LSTM.
+    It is `tag_batch` itself, with a clock around each of its parts. With the engine "native",
+    "character GRU" also holds the projection of new words, which onnxruntime does in its LSTM.
     """
-    seconds = dict.fromkeys(STAGES, 0.0)
-    results: Sentences = [[] for _ in sentences]
-    for order in _groups(sentences):
-        marks = _staged_group(tagger, sentences, order, results)
-        for stage, begin, end in zip(STAGES, marks, marks[1:], strict=False):
-            seconds[stage] += end - begin
-    return seconds, results
-
-
-def _staged_group(
-    tagger: Any, sentences: Sentences, order: np.ndarray, results: Sentences
-) -> list[float]:
-    """When each of STAGES began, and the end. A function: its arrays go before the next group."""
-    clock = time.perf_counter
-    marks = [clock()]
-    batch = tagger._cache.look_up(sentences, order)
-    marks.append(clock())
-    _fill(tagger, batch)
-    marks.append(clock())
-    emissions = tagger._emissions(batch)
-    marks.append(clock())
-    tag_ids = tagger._crf.decode(emissions, batch.lengths)
-    marks.append(clock())
-    internals.tags_of(tag_ids, batch.lengths, order, tagger._tag_names, results)
-    marks.append(clock())
-    return marks
+    parts = [
+        (tagger, "_cache", {"look_up": "look-up", "insert": "look-up"}),
+        (tagger, "_engine", {"encode": "character GRU", "emissions": "LSTM"}),
+        (tagger, "_crf", {"decode": "Viterbi"}),
+        (internals, "tags_of", {"__call__": "tags"}),
+    ]
+    with _clocked(parts) as seconds:
+        tags = tagger.tag_batch(sentences)
+    return {stage: seconds[stage] for stage in STAGES}, tags
 
 
 TEXT_STAGES = ("tokenise", "tag", "spans", "documents")
 
 
 def staged_texts(tagger: Any, texts: list[str]) -> tuple[dict[str, float], list[Any]]:
-    """Seconds of each of TEXT_STAGES over all texts, and the documents, as `Tagger.pipe` does."""
-    clock = time.perf_counter
-    marks = [clock()]
-    split = [internals.tokenize(text) for text in texts]
-    marks.append(clock())
-    tags = tagger.tag_batch([[token.text for token in s] for tokens in split for s in tokens])
-    marks.append(clock())
-    spans = list(map(internals.spans_of, tags))
-    marks.append(clock())
-    documents, at = [], 0
-    for text, tokens in zip(texts, split, strict=True):
-        part = slice(at, at + len(tokens))
-        at = part.stop
-        documents.append(internals.build_doc(text, tokens, tags[part], spans[part]))
-    marks.append(clock())
-    return dict(zip(TEXT_STAGES, map(operator.sub, marks[1:], marks), strict=True)), documents
-
-
-def _fill(tagger: Any, batch: Any) -> None:
-    """Writes what is missing, as `Tagger._tag_group` does."""
-    if batch.missing:
-        rows = batch.rows[-len(batch.missing) :]
-        tagger._encode(batch.missing, rows)
-        tagger._cache.insert(batch.missing, rows)
+    """Seconds of each of TEXT_STAGES of `Tagger.pipe` over all texts, and the documents."""
+    parts = [
+        (tagger, "_tokenizer", {"__call__": "tokenise"}),
+        (tagger, "_tag", {"__call__": "tag"}),
+        (internals, "spans_of", {"__call__": "spans"}),
+        (internals, "build_doc", {"__call__": "documents"}),
+    ]
+    with _clocked(parts) as seconds:
+        documents = list(tagger.pipe(texts))
+    return {stage: seconds[stage] for stage in TEXT_STAGES}, documents
 
 
 class Floor:
@@ -157,22 +165,20 @@ class Floor:
 
     def __init__(self, tagger: Any, sentences: Sentences, size: int) -> None:
         """tagger: of the engine onnxruntime, whichever engine is measured against the floor."""
-        self._session = tagger._sentences
-        self._inputs = []
+        self._session = tagger._engine._sentences
+        self._inputs: list[tuple[np.ndarray, np.ndarray]] = []
         self.cells = 0  # tokens that the LSTM computes, padding included
-        for at in range(0, len(sentences), size):
-            batch = sentences[at : at + size]
-            tagger.tag_batch(batch)  # its words are cached now
-            for order in _groups(batch):
-                found = tagger._cache.look_up(batch, order)
-                _fill(tagger, found)  # a word too long to be kept, or more words than fit
-                features = found.padded()
-                self._inputs.append((features, found.lengths))
-                self.cells += features.shape[0] * features.shape[1]
+        with mock.patch.object(tagger, "_engine", _Listener(tagger._engine, self._take)):
+            tag_in_batches(tagger, sentences, size)
         self._hot = np.empty(max(features.size for features, _ in self._inputs), np.float32)
 
+    def _take(self, batch: Any) -> None:
+        features = batch.padded()
+        self._inputs.append((features, batch.lengths))
+        self.cells += features.shape[0] * features.shape[1]
+
     def __call__(self) -> float:
-        run, outputs, clock = self._session.run, internals._EMISSIONS, time.perf_counter
+        run, outputs, clock = self._session.run, ["emissions"], time.perf_counter
         seconds = 0.0
         for features, lengths in self._inputs:
             hot = self._hot[: features.size].reshape(features.shape)
@@ -182,3 +188,15 @@ class Floor:
             run(outputs, feeds)
             seconds += clock() - began
         return seconds
+
+
+class _Listener:
+    """An engine that shows each batch to `take` before it runs."""
+
+    def __init__(self, engine: Any, take: Callable[[Any], None]) -> None:
+        self._engine, self._take = engine, take
+        self.encode = engine.encode
+
+    def emissions(self, batch: Any) -> np.ndarray:
+        self._take(batch)
+        return self._engine.emissions(batch)

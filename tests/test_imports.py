@@ -35,27 +35,32 @@ posterior: crf errors tags numpy
 bundle.safetensors: errors strict numpy
 bundle.screen: errors strict numpy
 bundle.directory: errors strict
-bundle.manifest: bundle.directory errors posterior strict tags
-bundle.store: bundle.directory bundle.manifest bundle.safetensors bundle.screen
+bundle.vectors: errors strict numpy
+bundle.manifest: bundle.directory bundle.vectors errors posterior strict tags
+bundle.store: bundle.directory bundle.manifest bundle.safetensors bundle.screen bundle.vectors
               crf errors strict tags vocab numpy
-bundle: bundle.manifest bundle.store
-engine:
+bundle: bundle.manifest bundle.store bundle.vectors
 engine.weights: bundle.screen numpy
 engine.lstm: _lstm arrays errors numpy
 engine.gru: _gru arrays engine.weights errors numpy
-tagger: arrays bundle doc engine.gru engine.lstm engine.weights errors posterior tags text vocab
-        numpy onnxruntime
-verify: errors strict numpy onnxruntime
+engine.inputs: bundle numpy
+engine.native: bundle engine.gru engine.inputs engine.lstm engine.weights errors vocab numpy
+engine.session: errors onnxruntime
+engine.onnx: bundle engine.inputs engine.session errors vocab numpy onnxruntime
+engine: errors; later ~bundle ~numpy ~vocab engine.native engine.onnx
+tagger: arrays bundle doc engine errors posterior tags text vocab numpy
+verify: engine.session errors strict numpy
 evaluation.analysis: scoring tags
 evaluation.calibration: scoring tags numpy; later ~tagger
 evaluation.report: evaluation.analysis tags
 evaluation.plots: errors strict tags numpy; later matplotlib
 evaluation: evaluation.analysis evaluation.calibration evaluation.report
-deploy.golden:
-deploy.graph: bundle crf errors numpy onnx; later onnxruntime
-deploy.export: bundle corpus deploy.golden errors scoring tagger tags verify version vocab numpy;
+deploy.golden: bundle engine tags vocab numpy
+deploy.graph: bundle crf errors verify numpy onnx; later onnxruntime
+deploy.price: corpus errors scoring tags verify
+deploy.export: bundle bundle.vectors deploy.golden deploy.price errors tagger verify version vocab;
                later onnx deploy.graph
-deploy: deploy.export
+deploy: deploy.export deploy.price
 models:
 cli.app: errors version; later ~bundle bundle corpus deploy doc evaluation.analysis
          evaluation.calibration evaluation.plots evaluation.report scoring tagger tags training
@@ -161,16 +166,23 @@ def test_training_has_no_circle():
     assert list(TopologicalSorter(graph).static_order())
 
 
-def test_each_compiled_module_and_matplotlib_have_one_importer():
+def test_compiled_modules_matplotlib_and_onnxruntime_have_few_importers():
     importers = {}
     for name, path, tree in sources():
         for module in imported(path, ast.walk(tree)):
-            if module.startswith("_") and not module.startswith("__") or module == "matplotlib":
+            compiled = module.startswith("_") and not module.startswith("__")
+            if compiled or module in ("matplotlib", "onnxruntime"):
                 importers.setdefault(module, []).append(name)
     assert importers["_crf"] == ["crf"]
     assert importers["_index"] == ["vocab"]
     assert importers["matplotlib"] == ["evaluation.plots"]
-    assert all(len(names) == 1 for names in importers.values()), importers
+    assert importers["onnxruntime"] == [
+        "deploy.graph",
+        "engine.onnx",
+        "engine.session",
+        "training.parity",
+    ]
+    assert all(len(names) == 1 for name, names in importers.items() if name[0] == "_"), importers
 
 
 def test_only_the_command_line_prints():
@@ -205,13 +217,16 @@ def modules_after(code, *args):
 
 
 def test_import_brings_no_framework():
-    assert not modules_after("import fastner; fastner.load, fastner.Tagger") & FRAMEWORKS
+    found = modules_after("import fastner; fastner.load, fastner.Tagger")
+    assert not found & (FRAMEWORKS | {"onnxruntime"})
 
 
 def test_tagging_brings_no_framework():
     if not (EMBEDDED / "manifest.json").is_file():
         pytest.skip(f"the embedded model is absent: {EMBEDDED}")
     code = "import fastner; assert fastner.load()('Angela Merkel is in Berlin.').entities"
+    assert not modules_after(code) & (FRAMEWORKS | {"onnxruntime"})
+    code = code.replace("load()", "load(engine='onnxruntime')")
     found = modules_after(code)
     assert "onnxruntime" in found
     assert not found & FRAMEWORKS
