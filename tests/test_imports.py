@@ -24,7 +24,7 @@ version:
 errors:
 strict: errors numpy
 arrays: errors numpy
-tags: _tags errors numpy
+tags: _tags errors; later numpy
 text: _text errors
 corpus: errors tags
 doc: errors text; later corpus
@@ -206,6 +206,11 @@ def modules_after(code, *args):
 
 def test_import_brings_no_framework():
     assert not modules_after("import fastner; fastner.load, fastner.Tagger") & FRAMEWORKS
+
+
+def test_reading_and_scoring_corpora_brings_no_numpy():
+    code = "from fastner import Doc, corpus, scoring, tags; tags.spans_of(['B-PER'])"
+    assert "numpy" not in modules_after(code)
 
 
 def test_tagging_brings_no_framework():
