@@ -633,6 +633,24 @@ def test_train_refuses_choices(run, training, assignment, message):
     assert f"--set {assignment.partition('=')[0]}: {message}" in err
 
 
+@pytest.mark.parametrize("preset", ["default", "notebook"])
+def test_recipes_parse_what_they_are_written_as(preset):
+    recipe = recipes().PRESETS[preset]
+    written = json.loads(json.dumps(recipe.to_dict()))
+    found = {name: recipe.parsed(name, value) for name, value in written.items()}
+    assert found == {name: getattr(recipe, name) for name in written}
+    assert recipe.updated(**found) == recipe
+
+
+@pytest.mark.parametrize("value", [None, {}, [[1]], [True], "", "1", {"a": 1}, [None]])
+def test_recipes_parse_no_other_json(value):
+    recipe = recipes().PRESETS["default"]
+    for name, present in recipe.to_dict().items():
+        if not isinstance(value, str) or not isinstance(present, str) or name == "scheme":
+            with pytest.raises(InputError, match=f"^{name}: expected .*, got "):
+                recipe.parsed(name, value)
+
+
 def test_assignments_need_a_name(run, training):
     for text in ("hidden", "=1"):
         code, _, err = run(*TRAIN, "--set", text)
