@@ -27,7 +27,7 @@ arrays: errors numpy
 tags: _tags errors; later numpy
 text: _text errors
 corpus: errors tags
-doc: errors text; later corpus
+doc: corpus errors text
 scoring: errors tags
 vocab: _index arrays errors numpy
 crf: _crf arrays errors numpy
@@ -48,7 +48,7 @@ tagger: arrays bundle doc engine.gru engine.lstm engine.weights errors posterior
 verify: errors strict numpy onnxruntime
 evaluation.analysis: scoring tags
 evaluation.calibration: scoring tags numpy; later ~tagger
-evaluation.report: evaluation.analysis tags
+evaluation.report: evaluation.analysis tags text
 evaluation.plots: errors strict tags numpy; later matplotlib
 evaluation: evaluation.analysis evaluation.calibration evaluation.report
 deploy.golden:
@@ -57,7 +57,7 @@ deploy.export: bundle corpus deploy.golden errors scoring tagger tags verify ver
                later onnx deploy.graph
 deploy: deploy.export
 models:
-cli.app: errors version; later ~bundle bundle corpus deploy doc evaluation.analysis
+cli.app: errors text version; later ~bundle bundle corpus deploy doc evaluation.analysis
          evaluation.calibration evaluation.plots evaluation.report scoring tagger tags training
          training.recipe verify rich
 cli: cli.app

@@ -17,9 +17,10 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby, tee
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from fastner.errors import FastnerError, InputError
+from fastner.text import printable
 from fastner.version import __version__
 
 # onnxruntime, NumPy and Keras load inside the commands: `--help` and usage errors are instant
@@ -74,14 +75,7 @@ def _one_line(error: Exception) -> str:
         text = f"{os.fsdecode(error.filename)}: {error.strerror}"
     else:
         text = str(error) or type(error).__name__
-    return _plain(" ".join(text.splitlines()))
-
-
-def _plain(text: str) -> str:
-    """The text with what could drive a terminal escaped, but for line feeds."""
-    return "".join(
-        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
-    )
+    return printable(" ".join(text.splitlines()))
 
 
 # --- usage -----------------------------------------------------------------------------------
@@ -514,7 +508,7 @@ def _evaluate(args: argparse.Namespace) -> None:
         more = {} if confidence is None else {"confidence": confidence.to_dict()}
         _print_json({**scores.to_dict(), "by_token": report.to_dict(), **more, **counts, **times})
         return
-    print(_plain(f"{format_scores(scores)}\n\n{format_token_report(report)}\n"))
+    print(printable(f"{format_scores(scores)}\n\n{format_token_report(report)}\n", keep="\n"))
     if confidence is not None:
         print(f"{format_confidence(confidence)}\n")
     print(f"{len(corpus):,} sentences, {tokens:,} tokens in {seconds:.2f} s: {speed:,.0f} tokens/s")
@@ -670,7 +664,7 @@ def _print_rows(rows: dict[str, Any]) -> None:
 
     width = max(map(len, rows), default=0)
     for name, value in rows.items():
-        print(_plain(f"{name:{width}}  {shown(value) or '-'}"))
+        print(printable(f"{name:{width}}  {shown(value) or '-'}", keep="\n"))
 
 
 # --- train -----------------------------------------------------------------------------------
@@ -682,7 +676,10 @@ def _train(args: argparse.Namespace) -> None:
     from fastner.training.recipe import preset
 
     recipe = preset(args.preset)
-    choices = {name: _choice(recipe, name, value) for name, value in args.set}
+    try:
+        choices = {name: recipe.parsed(name, value) for name, value in args.set}
+    except InputError as error:
+        raise InputError(f"--set {error}") from None
     if args.epochs is not None:
         choices["epochs"] = args.epochs
     with _display() as progress:
@@ -704,35 +701,9 @@ def _train(args: argparse.Namespace) -> None:
             progress=progress,
             **choices,
         )
-    print(f"saved {_plain(args.output)}; its scores on dev:", file=sys.stderr)
-    print(_plain(format_scores(scores)))
-
-
-def _choice(recipe: Any, name: str, value: Any) -> Any:
-    """A value of JSON as the type of the recipe's field; raises InputError for other types."""
-    from fastner.tags import TagScheme
-
-    if name not in recipe.to_dict():
-        raise InputError(f"--set {name}: expected one of {', '.join(recipe.to_dict())}")
-    present = getattr(recipe, name)
-    if isinstance(present, TagScheme):
-        if value in [scheme.value for scheme in TagScheme]:
-            return TagScheme(value)
-        _refuse_choice(name, " or ".join(scheme.value for scheme in TagScheme), value)
-    if isinstance(present, tuple):
-        if isinstance(value, list) and all(type(width) is int for width in value):
-            return tuple(value)
-        _refuse_choice(name, "a list of whole numbers, as in [128]", value)
-    if isinstance(present, float) and type(value) is int:
-        return float(value)
-    if type(value) is not type(present):
-        kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
-        _refuse_choice(name, kinds[type(present)], value)
-    return value
-
-
-def _refuse_choice(name: str, expected: str, value: Any) -> NoReturn:
-    raise InputError(f"--set {name}: expected {expected}, got {json.dumps(value)}")
+    saved = printable(f"saved {args.output}; its scores on dev:", keep="\n")
+    print(saved, file=sys.stderr)
+    print(printable(format_scores(scores), keep="\n"))
 
 
 class _Lines:
