@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fastner.cli import app as cli
+from fastner.cli import app, main, progress, tag
 from fastner.doc import build_doc
 from fastner.errors import BundleError, InputError
 from fastner.scoring import score
@@ -21,7 +21,7 @@ from fastner.tags import spans_of
 from fastner.text import tokenize
 from fastner.version import __version__
 
-PACKAGE = Path(cli.__file__).parents[1]
+PACKAGE = Path(app.__file__).parents[1]
 EMBEDDED = PACKAGE / "models" / "conll2003"
 
 
@@ -63,14 +63,14 @@ class FakeTagger:
 
 @pytest.fixture
 def tagger(monkeypatch):
-    """The fake tagger in place of any model; its `args` are those of the command."""
+    """The fake tagger in place of any model; its `options` are what it was loaded with."""
     fake = FakeTagger()
 
-    def load(args):
-        fake.args = args
+    def load(model, **options):
+        fake.options = {"model": model, **options}
         return nullcontext(fake)
 
-    monkeypatch.setattr(cli, "_load", load)
+    monkeypatch.setattr("fastner.tagger.load", load)
     return fake
 
 
@@ -85,7 +85,7 @@ def run(capsys, monkeypatch):
         stream.isatty = lambda: terminal
         monkeypatch.setattr(sys, "stdin", stream)
         try:
-            code = cli.main([str(arg) for arg in args])
+            code = main([str(arg) for arg in args])
         except SystemExit as exit:
             code = exit.code
         captured = capsys.readouterr()
@@ -210,7 +210,7 @@ def test_scores_in_tables(run, tagger):
 
 
 def test_streams_are_read_in_bounded_batches(run, tagger, monkeypatch):
-    monkeypatch.setattr(cli, "BATCH_TOKENS", 10)
+    monkeypatch.setattr(tag, "BATCH_TOKENS", 10)
     sentences = "".join(f"w{i}\nx\ny\nz\n\n" for i in range(7))
     code, out, _ = run("tag", "--input", "conll", stdin=sentences)
     assert (code, out.count("\n\n")) == (0, 7)
@@ -225,7 +225,7 @@ def test_results_come_before_the_stream_ends(tagger):
             taken.append(i)
             yield {"text": f"Ada {i}"}
 
-    results = cli._tagged(tagger, texts(), batch_tokens=50, scores=False)
+    results = tag.tag_records(tagger, texts(), batch_tokens=50, scores=False)
     assert next(results)[0] == {"text": "Ada 0"}
     assert len(taken) < 20
     assert [record["text"] for record, _ in results] == [f"Ada {i}" for i in range(1, 1000)]
@@ -258,9 +258,7 @@ def test_what_conll_cannot_hold_is_an_error_with_its_place(run, tagger):
 
 def test_options_reach_the_model(run, tagger):
     run("tag", "x", "--model", "m", "--threads", 3, "--device", "cuda", "--engine", "native")
-    args = tagger.args
-    assert (args.model, args.threads, args.device) == ("m", 3, "cuda")
-    assert args.engine == "native"
+    assert tagger.options == {"model": "m", "threads": 3, "device": "cuda", "engine": "native"}
 
 
 @pytest.mark.parametrize(
@@ -297,18 +295,18 @@ def test_errors_are_one_line(run, tagger, tmp_path, monkeypatch):
     assert "<stdin>:1: expected one JSON" in one_line("tag", "--input", "jsonl", stdin="{")
     assert "No such file" in one_line("evaluate", tmp_path / "gone")
 
-    def refuse(args):
+    def refuse(model, **options):
         raise BundleError("words.onnx: first\nsecond \x1b[2J")
 
-    monkeypatch.setattr(cli, "_load", refuse)
+    monkeypatch.setattr("fastner.tagger.load", refuse)
     assert r"first second \x1b[2J" in one_line("tag", "x")
 
 
 def test_ctrl_c(run, monkeypatch):
-    def interrupt(args):
+    def interrupt(model, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_load", interrupt)
+    monkeypatch.setattr("fastner.tagger.load", interrupt)
     assert run("tag", "x") == (130, "", "")
 
 
@@ -664,7 +662,7 @@ def test_presets_are_those_of_the_recipes(run, training):
 
 def test_progress_on_a_terminal(run, training, monkeypatch):
     pytest.importorskip("rich")
-    monkeypatch.setattr(cli, "_display", cli._Bar)
+    monkeypatch.setattr(progress, "display", progress.Bar)
     monkeypatch.setenv("COLUMNS", "200")
     code, _, err = run(*TRAIN)
     assert code == 0
@@ -672,7 +670,7 @@ def test_progress_on_a_terminal(run, training, monkeypatch):
 
 
 def test_progress_before_the_first_score():
-    assert cli._figures(Progress(1, 2, 1, 2, 3.5, 10.0, 3725.0, 0.0)) == (
+    assert progress._figures(Progress(1, 2, 1, 2, 3.5, 10.0, 3725.0, 0.0)) == (
         "best -  loss 3.5000  10 tokens/s  1:02:05 left"
     )
 
@@ -717,9 +715,11 @@ FAKED = """
 import sys
 from contextlib import nullcontext
 from types import SimpleNamespace
-from fastner.cli import app as cli
-cli._load = lambda args: nullcontext(SimpleNamespace(tag_batch=lambda sentences: [["O"]]))
-sys.exit(cli.main(["evaluate", "-"]))
+import fastner.tagger
+from fastner.cli import main
+fake = SimpleNamespace(tag_batch=lambda sentences: [["O"]])
+fastner.tagger.load = lambda model, **options: nullcontext(fake)
+sys.exit(main(["evaluate", "-"]))
 """
 
 
