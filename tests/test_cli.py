@@ -1,10 +1,13 @@
 """The command line: every format in and out, one result per input, one line per error."""
 
+import argparse
 import dataclasses
 import importlib.util
 import io
 import json
 import os
+import pkgutil
+import re
 import subprocess
 import sys
 import types
@@ -17,6 +20,7 @@ from fastner.cli import app, main, progress, tag
 from fastner.doc import build_doc
 from fastner.errors import BundleError, InputError
 from fastner.scoring import score
+from fastner.tagger import load
 from fastner.tags import spans_of
 from fastner.text import tokenize
 from fastner.version import __version__
@@ -308,6 +312,84 @@ def test_ctrl_c(run, monkeypatch):
 
     monkeypatch.setattr("fastner.tagger.load", interrupt)
     assert run("tag", "x") == (130, "", "")
+
+
+# --- what may be chosen ----------------------------------------------------------------------
+
+
+def refused(option):
+    """The values that `load` names where it refuses one of this option."""
+
+    def values():
+        with pytest.raises(InputError, match="got 'none'") as refusal:
+            load(Path(__file__).parent / "golden" / "bundle-1.0", **{option: "none"})
+        expected, _, _ = str(refusal.value).rpartition(", got")
+        return re.findall(r"'(\w+)'", expected)
+
+    return values
+
+
+def held(name):
+    """A list of the library, or the keys of a dict, by its place."""
+    return lambda: pkgutil.resolve_name(name)
+
+
+# every list of choices in the parser, and what the code checks against: the parser repeats some of
+# these lists, so that --help need not import the modules that hold them
+CHOICES = {
+    "tag --input": held("fastner.cli.tag:FORMATS"),
+    "tag --output": held("fastner.cli.output:WRITERS"),
+    "tag --engine": refused("engine"),
+    "tag --device": refused("device"),
+    "evaluate --engine": refused("engine"),
+    "evaluate --device": refused("device"),
+    "plot what": held("fastner.cli.plot:PICTURES"),
+    "train --preset": held("fastner.training.recipe:PRESETS"),
+    "train --crf": held("fastner.training.crf_layer:LIKELIHOODS"),
+    "train --vector-dtype": held("fastner.training.run:VECTOR_DTYPES"),
+    "export --quantize": held("fastner.deploy.export:VECTORS"),
+    "export --recurrences": held("fastner.deploy.export:RECURRENCES"),
+}
+
+
+def commands():
+    """The parser of each command, by name."""
+    return {
+        name: parser
+        for action in app.parser()._actions
+        if isinstance(action, argparse._SubParsersAction)
+        for name, parser in action.choices.items()
+    }
+
+
+OPTIONS = {
+    f"{name} {action.option_strings[-1] if action.option_strings else action.dest}": action
+    for name, parser in commands().items()
+    for action in parser._actions
+}
+
+
+def test_every_choice_is_held_to_the_code():
+    assert {name for name, action in OPTIONS.items() if action.choices is not None} == set(CHOICES)
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_choices_are_those_that_the_code_knows(name):
+    if name.startswith("train"):
+        pytest.importorskip("keras")
+    assert list(OPTIONS[name].choices) == list(CHOICES[name]())
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "known"),
+    [
+        ("tag --input", r"\.\w+", lambda: tag.OF_ENDINGS),
+        ("plot --output", r"\.\w+", held("fastner.evaluation.plots:FORMATS")),
+        ("export --quantize", r"\w+\d+", held("fastner.deploy.export:VECTORS")),
+    ],
+)
+def test_what_help_lists_is_what_the_code_knows(name, pattern, known):
+    assert re.findall(pattern, OPTIONS[name].help) == list(known())
 
 
 # --- evaluate, info, export ------------------------------------------------------------------
@@ -654,10 +736,6 @@ def test_assignments_need_a_name(run, training):
         code, _, err = run(*TRAIN, "--set", text)
         assert code == 2
         assert "expected NAME=VALUE" in err
-
-
-def test_presets_are_those_of_the_recipes(run, training):
-    assert run("train", "--help")[1].count("{" + ",".join(recipes().PRESETS) + "}") > 0
 
 
 def test_progress_on_a_terminal(run, training, monkeypatch):
