@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple
 
+from fastner.corpus import write_conll
 from fastner.errors import InputError
-from fastner.text import Token
-
-Span = tuple[int, int, str]
-"""(start, end, label): a half-open range of token indices within one sentence."""
+from fastner.text import Token, printable
 
 
 class Entity(NamedTuple):
@@ -64,7 +62,7 @@ class Doc:
         cls,
         words: Sequence[str],
         tags: Sequence[str],
-        spans: Iterable[Span],
+        spans: Iterable[tuple[int, int, str]],
         *,
         scores: Iterable[float] | None = None,
     ) -> "Doc":
@@ -120,8 +118,6 @@ class Doc:
         `corpus.read_conll` gives words and tags back. Raises InputError for a word given to
         `from_tokens` that is empty or holds a tab or a newline.
         """
-        from fastner.corpus import write_conll  # it needs NumPy, which --help does without
-
         file = io.StringIO()
         write_conll(file, ([token.text for token in row] for row in self.sentences), self.tags)
         return file.getvalue()
@@ -135,12 +131,12 @@ class Doc:
         if not self.entities:
             return "(no entities)"
         scored = any(entity.score is not None for entity in self.entities)
-        rows = [("entity", "label", "start", "end") + (("score",) if scored else ())]
+        rows = [["entity", "label", "start", "end"] + ["score"] * scored]
         for entity in self.entities:
-            row = (_printable(entity.text), _printable(entity.label))
-            row += (str(entity.start), str(entity.end))
+            row = [printable(entity.text), printable(entity.label)]
+            row += [str(entity.start), str(entity.end)]
             if scored:
-                row += ("" if entity.score is None else f"{entity.score:.3f}",)
+                row.append("" if entity.score is None else f"{entity.score:.3f}")
             rows.append(row)
         widths = [max(map(_columns, column)) for column in zip(*rows)]
         return "\n".join(_align(row, widths) for row in rows)
@@ -171,7 +167,7 @@ def build_doc(
     text: str,
     sentences: Sequence[Sequence[Token]],
     tags: Sequence[Sequence[str]],
-    spans: Sequence[Iterable[Span]],
+    spans: Sequence[Iterable[tuple[int, int, str]]],
     *,
     scores: Sequence[Iterable[float]] | None = None,
 ) -> Doc:
@@ -234,14 +230,6 @@ def build_doc(
 
 
 _JSON_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-
-
-def _printable(text: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
 
 
 def _columns(text: str) -> int:

@@ -1,15 +1,18 @@
 """Tag schemes: the only place that knows how tags (B-PER) stand for spans (2, 4, PER)."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from functools import lru_cache
-from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, NamedTuple
 
 from fastner._tags import spans as _read_spans
 from fastner.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Span(NamedTuple):
@@ -33,7 +36,7 @@ class TagScheme(Enum):
     BIOES = "BIOES"
 
     @classmethod
-    def detect(cls, tag_sequences: Iterable[Sequence[str]]) -> "TagScheme":
+    def detect(cls, tag_sequences: Iterable[Sequence[str]]) -> TagScheme:
         """The scheme that a corpus is written in; reads each tag once.
 
         Any E- or S- means BIOES. Otherwise it is IOB1 if some I- opens an entity and no B- does
@@ -182,6 +185,8 @@ def allowed(
     tag j may come right after tag i. What they allow is exactly what TagScheme.tags can write.
     Raises InputError for a repeated tag and for one that is not of the scheme.
     """
+    import numpy as np  # for nothing else here: the command line's --help does without
+
     if len(set(tags)) != len(tags):
         twice = next(tag for i, tag in enumerate(tags) if tag in tags[:i])
         raise InputError(f"expected distinct tags, got {shown(twice)} twice; drop one")

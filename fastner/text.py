@@ -12,6 +12,7 @@ are linear in the text whatever it holds.
 """
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from fastner._text import (
@@ -63,6 +64,22 @@ def tokenize(text: str) -> list[list[Token]]:
         raise InputError(f"tokenize expects a str, got {type(text).__name__}; decode bytes first")
     pieces, ends = cut(text, _KINDS, _PIECE.match)
     return join(pieces, _cut_sentences(pieces, ends), Token)
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode()
+
+
+def printable(text: str, *, keep: str = "", escape: Callable[[str], str] = _escaped) -> str:
+    """Return the text with each character escaped that does not print (`str.isprintable`).
+
+    Those are controls, direction marks, line ends, lone surrogates and the like: what could drive
+    a terminal, or is not seen. keep: characters to leave as they are. escape: what stands for one
+    of the others, its Python escape unless told otherwise.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in keep else escape(char) for char in text)
 
 
 # --- The pattern -----------------------------------------------------------------------------

@@ -1,10 +1,13 @@
 """The command line: every format in and out, one result per input, one line per error."""
 
+import argparse
 import dataclasses
 import importlib.util
 import io
 import json
 import os
+import pkgutil
+import re
 import subprocess
 import sys
 import types
@@ -13,15 +16,16 @@ from pathlib import Path
 
 import pytest
 
-from fastner.cli import app as cli
+from fastner.cli import app, main, progress, tag
 from fastner.doc import build_doc
 from fastner.errors import BundleError, InputError
 from fastner.scoring import score
+from fastner.tagger import load
 from fastner.tags import spans_of
 from fastner.text import tokenize
 from fastner.version import __version__
 
-PACKAGE = Path(cli.__file__).parents[1]
+PACKAGE = Path(app.__file__).parents[1]
 EMBEDDED = PACKAGE / "models" / "conll2003"
 
 
@@ -63,14 +67,14 @@ class FakeTagger:
 
 @pytest.fixture
 def tagger(monkeypatch):
-    """The fake tagger in place of any model; its `args` are those of the command."""
+    """The fake tagger in place of any model; its `options` are what it was loaded with."""
     fake = FakeTagger()
 
-    def load(args):
-        fake.args = args
+    def load(model, **options):
+        fake.options = {"model": model, **options}
         return nullcontext(fake)
 
-    monkeypatch.setattr(cli, "_load", load)
+    monkeypatch.setattr("fastner.tagger.load", load)
     return fake
 
 
@@ -85,7 +89,7 @@ def run(capsys, monkeypatch):
         stream.isatty = lambda: terminal
         monkeypatch.setattr(sys, "stdin", stream)
         try:
-            code = cli.main([str(arg) for arg in args])
+            code = main([str(arg) for arg in args])
         except SystemExit as exit:
             code = exit.code
         captured = capsys.readouterr()
@@ -210,7 +214,7 @@ def test_scores_in_tables(run, tagger):
 
 
 def test_streams_are_read_in_bounded_batches(run, tagger, monkeypatch):
-    monkeypatch.setattr(cli, "BATCH_TOKENS", 10)
+    monkeypatch.setattr(tag, "BATCH_TOKENS", 10)
     sentences = "".join(f"w{i}\nx\ny\nz\n\n" for i in range(7))
     code, out, _ = run("tag", "--input", "conll", stdin=sentences)
     assert (code, out.count("\n\n")) == (0, 7)
@@ -225,7 +229,7 @@ def test_results_come_before_the_stream_ends(tagger):
             taken.append(i)
             yield {"text": f"Ada {i}"}
 
-    results = cli._tagged(tagger, texts(), batch_tokens=50, scores=False)
+    results = tag.tag_records(tagger, texts(), batch_tokens=50, scores=False)
     assert next(results)[0] == {"text": "Ada 0"}
     assert len(taken) < 20
     assert [record["text"] for record, _ in results] == [f"Ada {i}" for i in range(1, 1000)]
@@ -258,9 +262,7 @@ def test_what_conll_cannot_hold_is_an_error_with_its_place(run, tagger):
 
 def test_options_reach_the_model(run, tagger):
     run("tag", "x", "--model", "m", "--threads", 3, "--device", "cuda", "--engine", "native")
-    args = tagger.args
-    assert (args.model, args.threads, args.device) == ("m", 3, "cuda")
-    assert args.engine == "native"
+    assert tagger.options == {"model": "m", "threads": 3, "device": "cuda", "engine": "native"}
 
 
 @pytest.mark.parametrize(
@@ -297,19 +299,97 @@ def test_errors_are_one_line(run, tagger, tmp_path, monkeypatch):
     assert "<stdin>:1: expected one JSON" in one_line("tag", "--input", "jsonl", stdin="{")
     assert "No such file" in one_line("evaluate", tmp_path / "gone")
 
-    def refuse(args):
+    def refuse(model, **options):
         raise BundleError("words.onnx: first\nsecond \x1b[2J")
 
-    monkeypatch.setattr(cli, "_load", refuse)
+    monkeypatch.setattr("fastner.tagger.load", refuse)
     assert r"first second \x1b[2J" in one_line("tag", "x")
 
 
 def test_ctrl_c(run, monkeypatch):
-    def interrupt(args):
+    def interrupt(model, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_load", interrupt)
+    monkeypatch.setattr("fastner.tagger.load", interrupt)
     assert run("tag", "x") == (130, "", "")
+
+
+# --- what may be chosen ----------------------------------------------------------------------
+
+
+def refused(option):
+    """The values that `load` names where it refuses one of this option."""
+
+    def values():
+        with pytest.raises(InputError, match="got 'none'") as refusal:
+            load(Path(__file__).parent / "golden" / "bundle-1.0", **{option: "none"})
+        expected, _, _ = str(refusal.value).rpartition(", got")
+        return re.findall(r"'(\w+)'", expected)
+
+    return values
+
+
+def held(name):
+    """A list of the library, or the keys of a dict, by its place."""
+    return lambda: pkgutil.resolve_name(name)
+
+
+# every list of choices in the parser, and what the code checks against: the parser repeats some of
+# these lists, so that --help need not import the modules that hold them
+CHOICES = {
+    "tag --input": held("fastner.cli.tag:FORMATS"),
+    "tag --output": held("fastner.cli.output:WRITERS"),
+    "tag --engine": refused("engine"),
+    "tag --device": refused("device"),
+    "evaluate --engine": refused("engine"),
+    "evaluate --device": refused("device"),
+    "plot what": held("fastner.cli.plot:PICTURES"),
+    "train --preset": held("fastner.training.recipe:PRESETS"),
+    "train --crf": held("fastner.training.crf_layer:LIKELIHOODS"),
+    "train --vector-dtype": held("fastner.training.run:VECTOR_DTYPES"),
+    "export --quantize": held("fastner.deploy.export:VECTORS"),
+    "export --recurrences": held("fastner.deploy.export:RECURRENCES"),
+}
+
+
+def commands():
+    """The parser of each command, by name."""
+    return {
+        name: parser
+        for action in app.parser()._actions
+        if isinstance(action, argparse._SubParsersAction)
+        for name, parser in action.choices.items()
+    }
+
+
+OPTIONS = {
+    f"{name} {action.option_strings[-1] if action.option_strings else action.dest}": action
+    for name, parser in commands().items()
+    for action in parser._actions
+}
+
+
+def test_every_choice_is_held_to_the_code():
+    assert {name for name, action in OPTIONS.items() if action.choices is not None} == set(CHOICES)
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_choices_are_those_that_the_code_knows(name):
+    if name.startswith("train"):
+        pytest.importorskip("keras")
+    assert list(OPTIONS[name].choices) == list(CHOICES[name]())
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "known"),
+    [
+        ("tag --input", r"\.\w+", lambda: tag.OF_ENDINGS),
+        ("plot --output", r"\.\w+", held("fastner.evaluation.plots:FORMATS")),
+        ("export --quantize", r"\w+\d+", held("fastner.deploy.export:VECTORS")),
+    ],
+)
+def test_what_help_lists_is_what_the_code_knows(name, pattern, known):
+    assert re.findall(pattern, OPTIONS[name].help) == list(known())
 
 
 # --- evaluate, info, export ------------------------------------------------------------------
@@ -633,6 +713,24 @@ def test_train_refuses_choices(run, training, assignment, message):
     assert f"--set {assignment.partition('=')[0]}: {message}" in err
 
 
+@pytest.mark.parametrize("preset", ["default", "notebook"])
+def test_recipes_parse_what_they_are_written_as(preset):
+    recipe = recipes().PRESETS[preset]
+    written = json.loads(json.dumps(recipe.to_dict()))
+    found = {name: recipe.parsed(name, value) for name, value in written.items()}
+    assert found == {name: getattr(recipe, name) for name in written}
+    assert recipe.updated(**found) == recipe
+
+
+@pytest.mark.parametrize("value", [None, {}, [[1]], [True], "", "1", {"a": 1}, [None]])
+def test_recipes_parse_no_other_json(value):
+    recipe = recipes().PRESETS["default"]
+    for name, present in recipe.to_dict().items():
+        if not isinstance(value, str) or not isinstance(present, str) or name == "scheme":
+            with pytest.raises(InputError, match=f"^{name}: expected .*, got "):
+                recipe.parsed(name, value)
+
+
 def test_assignments_need_a_name(run, training):
     for text in ("hidden", "=1"):
         code, _, err = run(*TRAIN, "--set", text)
@@ -640,13 +738,9 @@ def test_assignments_need_a_name(run, training):
         assert "expected NAME=VALUE" in err
 
 
-def test_presets_are_those_of_the_recipes(run, training):
-    assert run("train", "--help")[1].count("{" + ",".join(recipes().PRESETS) + "}") > 0
-
-
 def test_progress_on_a_terminal(run, training, monkeypatch):
     pytest.importorskip("rich")
-    monkeypatch.setattr(cli, "_display", cli._Bar)
+    monkeypatch.setattr(progress, "display", progress.Bar)
     monkeypatch.setenv("COLUMNS", "200")
     code, _, err = run(*TRAIN)
     assert code == 0
@@ -654,7 +748,7 @@ def test_progress_on_a_terminal(run, training, monkeypatch):
 
 
 def test_progress_before_the_first_score():
-    assert cli._figures(Progress(1, 2, 1, 2, 3.5, 10.0, 3725.0, 0.0)) == (
+    assert progress._figures(Progress(1, 2, 1, 2, 3.5, 10.0, 3725.0, 0.0)) == (
         "best -  loss 3.5000  10 tokens/s  1:02:05 left"
     )
 
@@ -699,9 +793,11 @@ FAKED = """
 import sys
 from contextlib import nullcontext
 from types import SimpleNamespace
-from fastner.cli import app as cli
-cli._load = lambda args: nullcontext(SimpleNamespace(tag_batch=lambda sentences: [["O"]]))
-sys.exit(cli.main(["evaluate", "-"]))
+import fastner.tagger
+from fastner.cli import main
+fake = SimpleNamespace(tag_batch=lambda sentences: [["O"]])
+fastner.tagger.load = lambda model, **options: nullcontext(fake)
+sys.exit(main(["evaluate", "-"]))
 """
 
 

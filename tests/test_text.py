@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fastner import _text
 from fastner.errors import InputError
-from fastner.text import _KINDS, _LAST, _PIECE, Token, tokenize
+from fastner.text import _KINDS, _LAST, _PIECE, Token, printable, tokenize
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates too
 # Text made of what the rules look at, so that hypothesis reaches their corners.
@@ -264,3 +264,17 @@ def test_conll2003_words_survive(conll2003):
             start += len(word) + 1
         total += len(sentence)
     assert same / total > 0.999
+
+
+@given(ANY_TEXT)
+def test_printable_text_prints_and_can_be_read_back(text):
+    shown = printable(text)
+    assert shown.isprintable()
+    if "\\" not in text:  # backslashes of the text are not escaped
+        assert shown.encode("latin-1", "backslashreplace").decode("unicode_escape") == text
+
+
+def test_printable_text_keeps_and_escapes_as_told():
+    assert printable("a\n\x1b[2J\u202eb") == r"a\n\x1b[2J\u202eb"
+    assert printable("a\n\r\nb", keep="\n") == "a\n\\r\nb"
+    assert printable("<\ud800\u200d>", keep="\u200d", escape=ascii) == "<'\\ud800'\u200d>"

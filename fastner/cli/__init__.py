@@ -1,4 +1,4 @@
-"""The command line `fastner`."""
+"""The command line `fastner`: tag, evaluate, info, plot, train, export, verify."""
 
 from fastner.cli.app import main
 

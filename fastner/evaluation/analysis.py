@@ -69,7 +69,7 @@ class Analysis:
     @cached_property
     def counts(self) -> Counter[tuple[str, str]]:
         """Pairs by kind and label: the gold label, of spurious ones the predicted label."""
-        return Counter((pair.kind, (pair.gold or pair.predicted).label) for pair in self.pairs)
+        return Counter((pair.kind, _first(pair[1:]).label) for pair in self.pairs)
 
     @cached_property
     def confusion(self) -> Counter[tuple[str | None, str | None]]:
@@ -144,6 +144,13 @@ def pair_spans(
         if i not in partner and j not in taken:
             partner[i] = j
             taken.add(j)
-    pairs = [(span, predicted[partner[i]] if i in partner else None) for i, span in enumerate(gold)]
+    pairs: list[tuple[Span | None, Span | None]] = [
+        (span, predicted[partner[i]] if i in partner else None) for i, span in enumerate(gold)
+    ]
     pairs += [(None, span) for j, span in enumerate(predicted) if j not in taken]
-    yield from sorted(pairs, key=lambda pair: (pair[0] or pair[1]).start)
+    yield from sorted(pairs, key=lambda pair: _first(pair).start)
+
+
+def _first(sides: tuple[Span | None, Span | None]) -> Span:
+    """The gold span of a pair, of a spurious one the predicted span."""
+    return next(span for span in sides if span is not None)

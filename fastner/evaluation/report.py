@@ -14,6 +14,7 @@ from unicodedata import bidirectional
 
 from fastner.evaluation.analysis import ERRORS, KINDS, Analysis, Pair
 from fastner.tags import Span
+from fastner.text import printable
 
 WORST_SHOWN = 50  # sentences
 ERRORS_SHOWN = 100  # of each kind
@@ -261,11 +262,8 @@ def _direction(words: Iterable[str]) -> str:
 
 def _text(text: str) -> str:
     """The text escaped, with what cannot be seen as its code point."""
-    if text.isprintable():
-        return escape(text)
-    return "".join(
-        escape(c) if c.isprintable() or c in _JOINERS else f"<code>U+{ord(c):04X}</code>"
-        for c in text
+    return printable(
+        escape(text), keep=_JOINERS, escape=lambda char: f"<code>U+{ord(char):04X}</code>"
     )
 
 

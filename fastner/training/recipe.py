@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import asdict, dataclass, fields, replace
 from numbers import Real
@@ -66,8 +67,8 @@ class Recipe:
                 or not all(_whole(width, 1) for width in widths)
                 or not (widths or name == "dense")
             ):
-                least = "widths" if name == "dense" else "one width or more"
-                raise InputError(f"expected {name} as a tuple of {least}, got {widths!r}")
+                some = "widths" if name == "dense" else "one width or more"
+                raise InputError(f"expected {name} as a tuple of {some}, got {widths!r}")
             object.__setattr__(self, name, tuple(widths))  # as JSON gives it, it would be a list
         for name, least in (
             ("max_characters", 2),
@@ -109,6 +110,35 @@ class Recipe:
                 f"there are {', '.join(sorted(known))}"
             )
         return replace(self, **choices)
+
+    def parsed(self, name: str, value: Any) -> Any:
+        """A value of JSON in the type of the field `name`, for `updated`.
+
+        The scheme is given by its name, widths as a list, and a whole number may stand for a
+        number. Raises InputError for other types and for an unknown name; whether the value itself
+        will do is for the recipe that it goes into.
+        """
+        known = [field.name for field in fields(self)]
+        if name not in known:
+            raise InputError(f"{name}: expected one of {', '.join(known)}")
+        present = getattr(self, name)
+        if isinstance(present, TagScheme):
+            schemes = {scheme.value: scheme for scheme in TagScheme}
+            expected = " or ".join(schemes)
+            if type(value) is str and value in schemes:
+                return schemes[value]
+        elif isinstance(present, tuple):
+            expected = "a list of whole numbers, as in [128]"
+            if type(value) is list and all(type(width) is int for width in value):
+                return tuple(value)
+        else:
+            kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+            expected = kinds[type(present)]
+            if type(present) is float and type(value) is int:
+                return float(value)
+            if type(value) is type(present):
+                return value
+        raise InputError(f"{name}: expected {expected}, got {json.dumps(value)}")
 
 
 def _whole(value: object, least: int) -> bool:

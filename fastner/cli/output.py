@@ -1,0 +1,127 @@
+"""What the commands print: results to stdout, in UTF-8 whatever the locale, all else to stderr.
+
+With `progress`, it is the only module that prints. Text of models and corpora goes to a terminal
+escaped.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from typing import Any
+
+from fastner.corpus import jsonl_line, write_conll
+from fastner.doc import Doc
+from fastner.errors import InputError
+from fastner.text import printable
+
+Record = dict[str, Any]  # one input of tag: {"text": …} or {"tokens": […]}, and any other keys
+
+
+def prepare() -> None:
+    """Makes stdout UTF-8."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # lone surrogates come out as \udcff: as JSON that is the right escape
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
+
+
+def flush() -> None:
+    sys.stdout.flush()
+
+
+def abandon() -> None:
+    """Flushes stdout where that works; else drops the rest, so that Python can exit quietly."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+
+
+def text(text: str) -> None:
+    """Prints lines of a result."""
+    print(printable(text, keep="\n"))
+
+
+def note(text: str) -> None:
+    """Prints lines that are no result, to stderr and at once."""
+    print(printable(text, keep="\n"), file=sys.stderr, flush=True)
+
+
+def as_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def rows(rows: dict[str, Any]) -> None:
+    """Prints one line a key, values aligned; what is nested comes as "name value, name value"."""
+    width = max(map(len, rows), default=0)
+    for name, value in rows.items():
+        text(f"{name:{width}}  {_shown(value) or '-'}")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        parts = (f"{name} {json.dumps(v) if isinstance(v, dict) else _shown(v)}"
+                 for name, v in value.items())  # fmt: skip
+        return ", ".join(parts)
+    if isinstance(value, (list, tuple)):
+        return " ".join(map(_shown, value))
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return " ".join(str(value).splitlines())
+
+
+def prices(prices: list[dict[str, Any]]) -> None:
+    """Prints the table of what each way to store a model costs."""
+    width = max(len(price["name"]) for price in prices)
+    text(f"\n{'':{width}}  model.onnx     load  tokens/s  other tags     F1   loss")
+    for price in prices:
+        scores = ("-" if price[key] is None else f"{price[key]:.2f}" for key in ("f1", "loss"))
+        text(
+            f"{price['name']:{width}}  {price['bytes'] / 1e6:7.1f} MB  "
+            f"{1e3 * price['load_seconds']:4.0f} ms  {price['tokens_per_second']:8,.0f}  "
+            f"{price['changed']:10.2%} " + " ".join(f"{score:>6}" for score in scores)
+        )
+
+
+# --- the formats of `tag --output` -------------------------------------------------------------
+
+
+def _table(number: int, record: Record, doc: Doc) -> None:
+    text("\n" * (number > 0) + doc.to_table())
+
+
+def _conll(number: int, record: Record, doc: Doc) -> None:
+    if "text" in record:
+        if number:
+            print("-DOCSTART-\tO\n")
+    elif not record["tokens"]:
+        print()  # write_conll has no sentence without words, but it keeps its place
+    try:
+        sentences = ([token.text for token in sentence] for sentence in doc.sentences)
+        write_conll(sys.stdout, sentences, doc.tags)
+    except InputError as error:
+        raise InputError(f"result {number}, {error}; or choose --output jsonl") from None
+
+
+def _jsonl(number: int, record: Record, doc: Doc) -> None:
+    if "text" in record:
+        result = {**record, "entities": [entity.to_dict() for entity in doc.entities]}
+    else:
+        entities = [entity.to_dict() for entity in doc.entities]
+        for row, entity in zip(entities, doc.entities, strict=True):
+            # there is no text whose characters could be counted
+            del row["start"], row["end"]
+            row |= {"start_token": entity.start_token, "end_token": entity.end_token}
+        tags = [tag for sentence in doc.tags for tag in sentence]
+        result = {**record, "tags": tags, "entities": entities}
+    sys.stdout.write(jsonl_line(result))
+
+
+# each prints the document of input `number`, from 0
+WRITERS = {"table": _table, "conll": _conll, "jsonl": _jsonl}

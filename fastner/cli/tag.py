@@ -1,0 +1,170 @@
+"""`fastner tag`: one result for each input, in order, in bounded memory."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import groupby, tee
+from typing import TYPE_CHECKING, TextIO, TypeAlias
+
+from fastner.cli import output
+from fastner.cli.options import Commands, add_running, command, load_tagger
+from fastner.cli.output import Record
+from fastner.corpus import iter_conll, iter_jsonl, iter_text
+from fastner.doc import Doc
+from fastner.errors import InputError
+from fastner.tags import shown, spans_of
+
+if TYPE_CHECKING:
+    from fastner.tagger import Tagger
+
+BATCH_TOKENS = 32_768  # read ahead from a stream, to tag sentences of like length together
+FORMATS = ("text", "conll", "jsonl")  # of the input
+OF_ENDINGS = {".jsonl": "jsonl", ".conll": "conll"}
+
+Source: TypeAlias = list[str] | str | TextIO  # texts, the path of a file, or stdin
+
+
+def add(commands: Commands) -> None:
+    parser = command(
+        commands,
+        "tag",
+        run,
+        "find the entities of texts, or of sentences given as words",
+        "Results come in the order of the inputs, one for each. conll: the tag column, comments "
+        "and -DOCSTART- lines of the input are ignored; on output a -DOCSTART- line parts texts. "
+        'jsonl: one {"text": "…"} or {"tokens": ["…"]} a line; the output sets "entities", for '
+        'tokens also "tags" (IOB2), in place of any there were, and keeps other keys.',
+    )
+    parser.add_argument("text", nargs="*", metavar="TEXT", help="a text to tag; - alone is stdin")
+    parser.add_argument(
+        "--file", metavar="F", help="tag this file, or stdin for - (default without TEXT: stdin)"
+    )
+    parser.add_argument(
+        "--input",
+        choices=FORMATS,
+        help="format of the file; text is one text a line (default: jsonl and conll for files "
+        "that end in .jsonl and .conll, else text)",
+    )
+    parser.add_argument(
+        "--output",
+        choices=tuple(output.WRITERS),
+        help="format of the results (default: table for TEXT, conll for conll, else jsonl)",
+    )
+    parser.add_argument(
+        "--word-column",
+        type=int,
+        metavar="N",
+        help="column of the words in conll input, from 0, negative from the right (default: 0)",
+    )
+    parser.add_argument(
+        "--scores", action="store_true", help="give the probability of each entity (not in conll)"
+    )
+    add_running(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    source = _source(args)
+    form = args.input or _format_of(source)
+    if isinstance(source, list) and form != "text":
+        args.usage_error(f"TEXT goes with --input text, not {form}; give {form} by --file")
+    if args.word_column is not None and form != "conll":
+        args.usage_error(f"--word-column goes with --input conll, not {form}")
+    default = "table" if isinstance(source, list) else "conll" if form == "conll" else "jsonl"
+    if args.scores and (args.output or default) == "conll":
+        args.usage_error("--scores goes with --output table or jsonl; conll has no place for them")
+    # whoever types line by line wants each answer at once
+    typed = not isinstance(source, (str, list)) and source.isatty()
+    write = output.WRITERS[args.output or default]
+    with load_tagger(args) as tagger:
+        records = _records(source, form, args.word_column or 0)
+        tagged = tag_records(tagger, records, 1 if typed else BATCH_TOKENS, args.scores)
+        for number, (record, doc) in enumerate(tagged):
+            write(number, record, doc)
+
+
+def _source(args: argparse.Namespace) -> Source:
+    """What to tag."""
+    texts: list[str] = args.text
+    file: str | None = args.file
+    if texts and file is not None:
+        args.usage_error("expected TEXT or --file, got both")
+    if texts and texts != ["-"]:
+        return texts
+    if file not in (None, "-"):
+        return file
+    asked = texts or file
+    if sys.stdin is None or not asked and sys.stdin.isatty():
+        args.usage_error("nothing to tag: give TEXT, --file F, or pipe text in")
+    return sys.stdin
+
+
+def _format_of(source: Source) -> str:
+    """The format that the file's ending says, else "text".
+
+    Raises InputError for a file without such an ending that opens as one of another format does.
+    """
+    if not isinstance(source, str):
+        return "text"
+    if form := OF_ENDINGS.get(os.path.splitext(source)[1].lower()):
+        return form
+    if os.path.isfile(source):  # a pipe can be read only once
+        with open(source, "rb") as file:
+            opening = file.read(80).removeprefix(b"\xef\xbb\xbf").lstrip()
+        for start, form in ((b"-DOCSTART-", "conll"), (b'{"', "jsonl"), (b"[{", "jsonl")):
+            if opening.startswith(start):
+                raise InputError(
+                    f"{source}: expected lines of text, got {shown(start.decode())} at the start; "
+                    f"pass --input {form}, or --input text to tag it as it stands"
+                )
+    return "text"
+
+
+def _records(source: Source, form: str, word_column: int) -> Iterator[Record]:
+    """The inputs of any format, one by one."""
+    if isinstance(source, list):
+        for text in source:
+            yield {"text": text}
+    elif form == "jsonl":
+        yield from iter_jsonl(source)
+    elif form == "conll":
+        for words, _ in iter_conll(source, word_column=word_column, tag_column=None):
+            yield {"tokens": words}
+    else:
+        for text in iter_text(source):
+            yield {"text": text}
+
+
+def tag_records(
+    tagger: Tagger, records: Iterable[Record], batch_tokens: int, scores: bool
+) -> Iterator[tuple[Record, Doc]]:
+    """Each record with its document, in order, holding about `batch_tokens` tokens in memory."""
+    for is_text, some in groupby(records, key=lambda record: "text" in record):
+        if is_text:
+            some, ahead = tee(some)
+            texts = (record["text"] for record in ahead)
+            yield from zip(some, tagger.pipe(texts, batch_tokens=batch_tokens, scores=scores))
+            continue
+        batch: list[Record] = []
+        tokens = 0
+        for record in some:
+            batch.append(record)
+            tokens += len(record["tokens"]) + 1
+            if tokens >= batch_tokens:
+                yield from zip(batch, _tag_words(tagger, batch, scores))
+                batch, tokens = [], 0
+        yield from zip(batch, _tag_words(tagger, batch, scores))
+
+
+def _tag_words(tagger: Tagger, batch: list[Record], scores: bool) -> Iterator[Doc]:
+    """The documents of records that are one sentence of words each."""
+    sentences = [record["tokens"] for record in batch]
+    probabilities: list[list[float]] | list[None] = [None] * len(batch)
+    if scores:
+        tags, probabilities = tagger.entity_scores(sentences)
+    else:
+        tags = tagger.tag_batch(sentences)
+    for words, row, chances in zip(sentences, tags, probabilities, strict=True):
+        yield Doc.from_tokens(words, row, spans_of(row), scores=chances)
