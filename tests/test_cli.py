@@ -346,8 +346,8 @@ CHOICES = {
     "plot what": held("fastner.cli.plot:PICTURES"),
     "train --preset": held("fastner.training.recipe:PRESETS"),
     "train --crf": held("fastner.training.crf_layer:LIKELIHOODS"),
-    "train --vector-dtype": held("fastner.training.run:VECTOR_DTYPES"),
-    "export --quantize": held("fastner.deploy.export:VECTORS"),
+    "train --vector-dtype": held("fastner.bundle.vectors:DTYPES"),
+    "export --quantize": held("fastner.bundle.vectors:PACKED_DTYPES"),
     "export --recurrences": held("fastner.deploy.export:RECURRENCES"),
 }
 
@@ -385,7 +385,7 @@ def test_choices_are_those_that_the_code_knows(name):
     [
         ("tag --input", r"\.\w+", lambda: tag.OF_ENDINGS),
         ("plot --output", r"\.\w+", held("fastner.evaluation.plots:FORMATS")),
-        ("export --quantize", r"\w+\d+", held("fastner.deploy.export:VECTORS")),
+        ("export --quantize", r"\w+\d+", held("fastner.bundle.vectors:PACKED_DTYPES")),
     ],
 )
 def test_what_help_lists_is_what_the_code_knows(name, pattern, known):

@@ -63,7 +63,7 @@ deploy.export: bundle bundle.vectors deploy.golden deploy.price errors tagger ve
 deploy: deploy.export deploy.price
 models:
 cli.output: corpus doc errors text
-cli.options: ; later ~bundle ~tagger bundle tagger
+cli.options: engine; later ~bundle ~tagger bundle tagger
 cli.progress: cli.output; later ~training rich
 cli.tag: cli.options cli.output corpus doc errors tags; later ~tagger
 cli.evaluate: cli.options cli.output corpus scoring tags version

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, get_args
+
+from fastner.engine import EngineName
 
 if TYPE_CHECKING:
     from fastner.bundle import Bundle
@@ -59,7 +61,7 @@ def add_running(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--engine",
-        choices=("auto", "native", "onnxruntime"),
+        choices=get_args(EngineName),
         default="auto",
         help="what runs the LSTM (default: %(default)s, native where the model allows it)",
     )
