@@ -26,7 +26,11 @@ extensions = [
         f"fastner.{source.stem}",
         [str(source)],
         include_dirs=["src_ext"],
-        depends=[str(header) for header in sorted(Path("src_ext").glob("*.hpp"))],
+        depends=[
+            str(path)
+            for kind in ("hpp", "pxd")
+            for path in sorted(Path("src_ext").glob(f"*.{kind}"))
+        ],
         extra_compile_args=compile_args,
         extra_link_args=link_args,
         define_macros=[] if DEBUG else [("NDEBUG", "1")],

@@ -9,15 +9,15 @@ ISAS: tuple[str, ...]  # instruction sets of this machine, slowest first; all gi
 
 class Lattice:
     """Parameters laid out for the inner loops. Methods release the GIL, write into their outputs
-    and raise ValueError where a length, tag or span is out of range."""
+    and raise InputError where a length, tag or span is out of range."""
 
-    def __new__(
-        cls,
+    def __init__(
+        self,
         start: NDArray[np.float32],  # [K]
         transitions: NDArray[np.float32],  # [K, K]
         end: NDArray[np.float32],  # [K]
         isa: str | None = None,
-    ) -> Lattice: ...
+    ) -> None: ...
     def decode(
         self,
         emissions: NDArray[np.float32],  # [B, T, K]

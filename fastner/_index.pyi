@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 _Int32 = NDArray[np.int32]
 
 class Index:
-    """The vocabulary. Raises ValueError for a wrong line, sentence or token. Keeps arguments."""
+    """The vocabulary. Raises InputError for a wrong line, sentence or token. Keeps arguments."""
 
-    def __new__(
-        cls,
+    def __init__(
+        self,
         words: bytes,
         vector_rows: int,
         characters: NDArray[np.uint32],  # ascending
         max_characters: int,
         categories: NDArray[np.uint16] | None,  # [W, L]
-    ) -> Index: ...
+    ) -> None: ...
     @property
     def word_count(self) -> int: ...
     def encode_words(
@@ -29,9 +29,9 @@ class Index:
     ) -> tuple[_Int32, _Int32, _Int32, _Int32, _Int32, _Int32, _Int32]: ...  # tokens, lengths last
 
 class RowCache:
-    """Rows by word behind one mutex. Raises ValueError for a wrong sentence, token or count."""
+    """Rows by word behind one mutex. Raises InputError for a wrong sentence, token or count."""
 
-    def __new__(cls, capacity: int, width: int) -> RowCache: ...
+    def __init__(self, capacity: int, width: int) -> None: ...
     def look_up(
         self, sentences: Sequence[Sequence[str]], order: _Int32 | None
     ) -> tuple[NDArray[np.float32], _Int32, _Int32, list[str]]: ...  # as RowBatch

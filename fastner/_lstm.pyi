@@ -9,16 +9,16 @@ _Cell = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 class Layer:
     """Weights laid out for the inner loops. Methods release the GIL and write into their outputs;
-    emissions() raises ValueError where a length or a token is out of range."""
+    emissions() raises InputError where a length or a token is out of range."""
 
-    def __new__(
-        cls,
+    def __init__(
+        self,
         forward: _Cell,  # kernel [D, 4H], recurrent [H, 4H], bias [4H]
         backward: _Cell,
         kernel: NDArray[np.float32],  # [2H, K]
         bias: NDArray[np.float32],  # [K]
         isa: str | None = None,
-    ) -> Layer: ...
+    ) -> None: ...
     @property
     def projection_width(self) -> int: ...
     def project(

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastner._crf import Lattice
-from fastner.arrays import whole_number
+from fastner.arrays import GENERAL, check, describe, whole_number
 from fastner.errors import InputError
 
 MAX_TAGS = 4096
@@ -26,6 +26,14 @@ MAX_TAGS = 4096
 _FLOAT32 = np.dtype(np.float32)
 _FLOAT64 = np.dtype(np.float64)
 _INT32 = np.dtype(np.int32)
+_BOOL = np.dtype(bool)
+
+_WORDING = GENERAL._replace(
+    dtype="expected {name} as {dtype} {shape}, got {got}; "
+    "convert with numpy.asarray({argument}, {dtype.name!r})",
+    shape="expected {name} of shape {shape}, got {got_shape}",
+    layout="expected {name} with a contiguous, aligned last axis, got strides {strides}",
+)
 
 
 class CRF:
@@ -62,7 +70,7 @@ class CRF:
             "end": _parameter("end", end, 1),
         }
         for name, array in parameters.items():
-            _check_shape(name, array, (tags,) * array.ndim)
+            check(name, array, _FLOAT32, (tags,) * array.ndim, contiguous=None, wording=_WORDING)
         if allowed is not None:
             if len(allowed) != 3:
                 raise InputError(
@@ -70,7 +78,14 @@ class CRF:
                 )
             for (name, array), mask in zip(parameters.items(), allowed, strict=True):
                 mask_array = np.asarray(mask)
-                _check(f"allowed {name}", mask_array, np.dtype(bool), array.shape)
+                check(
+                    f"allowed {name}",
+                    mask_array,
+                    _BOOL,
+                    array.shape,
+                    contiguous=None,
+                    wording=_WORDING,
+                )
                 array[~mask_array] = -np.inf
         for array in parameters.values():
             array.flags.writeable = False
@@ -97,7 +112,7 @@ class CRF:
     @property
     def tag_count(self) -> int:
         """K."""
-        return self._start.shape[0]
+        return int(self._start.shape[0])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return CRF, (self._start, self._transitions, self._end)
@@ -152,14 +167,17 @@ class CRF:
         if out is None:
             out = np.empty((sentences, tokens), _INT32)
         else:
-            _check("out", out, _INT32, (sentences, tokens), contiguous=True)
-            if not out.flags.writeable:
-                raise InputError("expected out to be writeable, got a read-only array")
+            check(
+                "out",
+                out,
+                _INT32,
+                (sentences, tokens),
+                contiguous="last",
+                writeable=True,
+                wording=_WORDING,
+            )
         scores = np.empty(sentences) if return_scores else None
-        try:
-            self._lattice.decode(emissions, lengths, out, scores)
-        except ValueError as error:
-            raise InputError(str(error)) from None
+        self._lattice.decode(emissions, lengths, out, scores)
         return out if scores is None else (out, scores)
 
     def nbest(
@@ -181,10 +199,7 @@ class CRF:
         sentences, tokens, _ = emissions.shape
         paths = np.empty((sentences, n, tokens), _INT32)
         scores = np.empty((sentences, n))
-        try:
-            self._lattice.nbest(emissions, lengths, n, paths, scores)
-        except ValueError as error:
-            raise InputError(str(error)) from None
+        self._lattice.nbest(emissions, lengths, n, paths, scores)
         return paths, scores
 
     def log_normalizer(
@@ -201,10 +216,7 @@ class CRF:
         """
         self._check_batch(emissions, lengths)
         out = np.empty(emissions.shape[0])
-        try:
-            self._lattice.log_normalizer(emissions, lengths, out)
-        except ValueError as error:
-            raise InputError(str(error)) from None
+        self._lattice.log_normalizer(emissions, lengths, out)
         return out
 
     def marginals(
@@ -220,10 +232,7 @@ class CRF:
         """
         self._check_batch(emissions, lengths)
         out = np.empty(emissions.shape, _FLOAT32)
-        try:
-            self._lattice.marginals(emissions, lengths, out)
-        except ValueError as error:
-            raise InputError(str(error)) from None
+        self._lattice.marginals(emissions, lengths, out)
         return out
 
     def sequence_score(
@@ -237,12 +246,9 @@ class CRF:
         0 for an empty sentence. Raises InputError for a tag outside 0..K-1 within a sentence.
         """
         self._check_batch(emissions, lengths)
-        _check("tags", tags, _INT32, emissions.shape[:2], contiguous=True)
+        check("tags", tags, _INT32, emissions.shape[:2], contiguous="last", wording=_WORDING)
         out = np.empty(emissions.shape[0])
-        try:
-            self._lattice.sequence_score(emissions, tags, lengths, out)
-        except ValueError as error:
-            raise InputError(str(error)) from None
+        self._lattice.sequence_score(emissions, tags, lengths, out)
         return out
 
     def path_marginals(
@@ -277,25 +283,22 @@ class CRF:
         tags outside 0..K-1 in a span, and NaN or +inf among the emissions of its sentence.
         """
         self._check_batch(emissions, lengths)
-        _check("tags", tags, _INT32, emissions.shape[:2], contiguous=True)
+        check("tags", tags, _INT32, emissions.shape[:2], contiguous="last", wording=_WORDING)
         if not isinstance(sentences, np.ndarray) or sentences.ndim != 1:
-            raise InputError(f"expected sentences as int32 [N], got {_describe(sentences)}")
-        count = sentences.shape[0]
+            raise InputError(f"expected sentences as int32 [N], got {describe(sentences)}")
+        count = int(sentences.shape[0])
         for name, array in (("sentences", sentences), ("starts", starts), ("ends", ends)):
-            _check(name, array, _INT32, (count,), contiguous=True)
+            check(name, array, _INT32, (count,), contiguous="last", wording=_WORDING)
         masks = []
         for name, mask in (("before", before), ("after", after)):
             if mask is not None:
-                _check(name, mask, np.dtype(bool), (count, self.tag_count))
+                check(name, mask, _BOOL, (count, self.tag_count), contiguous=None, wording=_WORDING)
                 mask = np.ascontiguousarray(mask).view(np.uint8)
             masks.append(mask)
         out = np.empty(count)
-        try:
-            self._lattice.path_marginals(
-                emissions, tags, lengths, sentences, starts, ends, masks[0], masks[1], out
-            )
-        except ValueError as error:
-            raise InputError(str(error)) from None
+        self._lattice.path_marginals(
+            emissions, tags, lengths, sentences, starts, ends, masks[0], masks[1], out
+        )
         return out
 
     def _check_batch(self, emissions: NDArray[np.float32], lengths: NDArray[np.int32]) -> None:
@@ -306,7 +309,7 @@ class CRF:
             or emissions.ndim != 3
         ):
             raise InputError(
-                f"expected emissions as float32 [B, T, K], got {_describe(emissions)}; "
+                f"expected emissions as float32 [B, T, K], got {describe(emissions)}; "
                 "convert with numpy.asarray(emissions, numpy.float32)"
             )
         sentences, _, tags = emissions.shape
@@ -322,7 +325,7 @@ class CRF:
                 "expected emissions whose tag axis is contiguous and aligned, got strides "
                 f"{emissions.strides}; copy with numpy.ascontiguousarray(emissions)"
             )
-        _check("lengths", lengths, _INT32, (sentences,))
+        check("lengths", lengths, _INT32, (sentences,), contiguous=None, wording=_WORDING)
 
 
 def _parameter(name: str, values: ArrayLike, rank: int) -> NDArray[np.float32]:
@@ -337,7 +340,7 @@ def _parameter(name: str, values: ArrayLike, rank: int) -> NDArray[np.float32]:
         raise InputError(f"expected {name} as float32 numbers, got {error}") from None
     if array.ndim != rank:
         axes = "[K]" if rank == 1 else "[K, K]"
-        raise InputError(f"expected {name} as float32 {axes}, got {_describe(array)}")
+        raise InputError(f"expected {name} as float32 {axes}, got {describe(array)}")
     wrong = np.argwhere(np.isnan(array) | (array == np.inf))
     if len(wrong):
         index = tuple(int(k) for k in wrong[0])
@@ -345,37 +348,3 @@ def _parameter(name: str, values: ArrayLike, rank: int) -> NDArray[np.float32]:
             f"expected {name} to be finite or -inf in float32, got {array[index]} at {list(index)}"
         )
     return array
-
-
-def _check(
-    name: str,
-    array: object,
-    dtype: np.dtype[Any],
-    shape: tuple[int, ...],
-    *,
-    contiguous: bool = False,
-) -> None:
-    """Raises InputError unless array has this dtype and shape; contiguous: in its last axis."""
-    if not isinstance(array, np.ndarray) or array.dtype != dtype:
-        raise InputError(
-            f"expected {name} as {dtype} {list(shape)}, got {_describe(array)}; "
-            f"convert with numpy.asarray({name.split()[-1]}, {dtype.name!r})"
-        )
-    _check_shape(name, array, shape)
-    if not array.flags.aligned or (
-        contiguous and array.strides[-1] != dtype.itemsize and shape[-1] > 1 and array.size > 0
-    ):
-        raise InputError(
-            f"expected {name} with a contiguous, aligned last axis, got strides {array.strides}"
-        )
-
-
-def _check_shape(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> None:
-    if array.shape != shape:
-        raise InputError(f"expected {name} of shape {list(shape)}, got {list(array.shape)}")
-
-
-def _describe(value: object) -> str:
-    if isinstance(value, np.ndarray):
-        return f"{value.dtype} of shape {list(value.shape)}"
-    return type(value).__name__

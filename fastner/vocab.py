@@ -142,16 +142,13 @@ class Vocabulary:
         self._characters = _code_points(characters)
         self._max_characters = int(max_characters)
         self._categories = categories
-        try:
-            self._index = Index(
-                words,
-                self._vector_rows,
-                np.array(self._characters, np.uint32),
-                self._max_characters,
-                categories,
-            )
-        except ValueError as error:
-            raise InputError(str(error)) from None
+        self._index = Index(
+            words,
+            self._vector_rows,
+            np.array(self._characters, np.uint32),
+            self._max_characters,
+            categories,
+        )
 
     @classmethod
     def from_words(
@@ -221,20 +218,14 @@ class Vocabulary:
 
     def encode_words(self, words: Sequence[str]) -> EncodedWords:
         """These words as numbers, one row for each, repeated or not. Raises InputError."""
-        try:
-            return EncodedWords(*self._index.encode_words(words))
-        except ValueError as error:
-            raise InputError(str(error)) from None
+        return EncodedWords(*self._index.encode_words(words))
 
     def encode(self, sentences: Sequence[Sequence[str]]) -> EncodedBatch:
         """These sentences as numbers. Raises InputError.
 
         Row u of `words` depends on that word alone, but for the padding of `characters`.
         """
-        try:
-            *words, tokens, lengths = self._index.encode(sentences)
-        except ValueError as error:
-            raise InputError(str(error)) from None
+        *words, tokens, lengths = self._index.encode(sentences)
         return EncodedBatch(EncodedWords(*words), tokens, lengths)
 
 
@@ -279,10 +270,7 @@ class WordCache:
         """
         if order is not None:
             check("order", order, _INT32, (None,))
-        try:
-            return RowBatch(*self._cache.look_up(sentences, order))
-        except ValueError as error:
-            raise InputError(str(error)) from None
+        return RowBatch(*self._cache.look_up(sentences, order))
 
     def insert(self, words: Sequence[str], rows: NDArray[np.float32]) -> None:
         """Keeps rows float32 [U, D] of these words; one that is there already keeps its row.
@@ -290,10 +278,7 @@ class WordCache:
         Raises InputError.
         """
         check("rows", rows, _FLOAT32, (None, self._width))
-        try:
-            self._cache.insert(words, rows)
-        except ValueError as error:
-            raise InputError(str(error)) from None
+        self._cache.insert(words, rows)
 
     def clear(self) -> None:
         """Forgets all words and frees their memory."""
@@ -305,10 +290,7 @@ def lengths_of(sentences: Sequence[Sequence[str]]) -> NDArray[np.int32]:
 
     Raises InputError for a sentence that is not a list or tuple. Words are not looked at.
     """
-    try:
-        return _lengths_of(sentences)
-    except ValueError as error:
-        raise InputError(str(error)) from None
+    return _lengths_of(sentences)
 
 
 def tags_of(
@@ -328,14 +310,11 @@ def tags_of(
             "expected tag_names as tuple and results as list, "
             f"got {type(tag_names).__name__} and {type(results).__name__}"
         )
-    check("tag_ids", tag_ids, _INT32, (None, None), contiguous=False)
+    check("tag_ids", tag_ids, _INT32, (None, None), contiguous=None)
     check("lengths", lengths, _INT32, (tag_ids.shape[0],))
     if order is not None:
         check("order", order, _INT32, (tag_ids.shape[0],))
-    try:
-        _tags_of(tag_ids, lengths, order, tag_names, results)
-    except ValueError as error:
-        raise InputError(str(error)) from None
+    _tags_of(tag_ids, lengths, order, tag_names, results)
 
 
 def _code_points(characters: Sequence[int]) -> tuple[int, ...]:

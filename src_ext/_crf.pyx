@@ -1,9 +1,13 @@
-"""Hands arrays that fastner.crf has checked to crf.hpp, without the GIL; checks nothing itself."""
+"""Hands arrays that fastner.crf has checked to crf.hpp, without the GIL."""
 
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libcpp cimport bool as cbool
 from libcpp.memory cimport unique_ptr
+
+from _errors cimport raise_input_error
+
+from fastner.errors import InputError
 
 
 cdef extern from "crf.hpp" namespace "fastner" nogil:
@@ -16,7 +20,7 @@ cdef extern from "crf.hpp" namespace "fastner" nogil:
 
     cppclass Model:
         Model(const float* start, const float* transitions, const float* end, int tags,
-              Isa isa) except +
+              Isa isa) except +raise_input_error
 
     cppclass Batch:
         const char* emissions
@@ -39,19 +43,22 @@ cdef extern from "crf.hpp" namespace "fastner" nogil:
         const uint8_t* before
         const uint8_t* after
 
-    void c_decode "fastner::decode"(const Model& model, const Batch& batch, char* paths,
-                                    ptrdiff_t path_stride, double* scores) except +
-    void c_nbest "fastner::nbest"(const Model& model, const Batch& batch, int n, int32_t* paths,
-                                  double* scores) except +
-    void c_log_normalizer "fastner::log_normalizer"(const Model& model, const Batch& batch,
-                                                    double* out) except +
-    void c_marginals "fastner::marginals"(const Model& model, const Batch& batch,
-                                          float* out) except +
-    void c_sequence_score "fastner::sequence_score"(const Model& model, const Batch& batch,
-                                                    TagRows tags, double* out) except +
-    void c_path_marginals "fastner::path_marginals"(const Model& model, const Batch& batch,
-                                                    TagRows tags, const Spans& spans,
-                                                    double* out) except +
+    void c_decode "fastner::decode"(
+        const Model& model, const Batch& batch, char* paths, ptrdiff_t path_stride,
+        double* scores) except +raise_input_error
+    void c_nbest "fastner::nbest"(
+        const Model& model, const Batch& batch, int n, int32_t* paths,
+        double* scores) except +raise_input_error
+    void c_log_normalizer "fastner::log_normalizer"(
+        const Model& model, const Batch& batch, double* out) except +raise_input_error
+    void c_marginals "fastner::marginals"(
+        const Model& model, const Batch& batch, float* out) except +raise_input_error
+    void c_sequence_score "fastner::sequence_score"(
+        const Model& model, const Batch& batch, TagRows tags,
+        double* out) except +raise_input_error
+    void c_path_marginals "fastner::path_marginals"(
+        const Model& model, const Batch& batch, TagRows tags, const Spans& spans,
+        double* out) except +raise_input_error
 
 
 ISAS = tuple(
@@ -89,7 +96,7 @@ cdef class Lattice:
         cdef Isa chosen = best_isa()
         if isa is not None:
             if isa not in ISAS:
-                raise ValueError(f"expected one of {ISAS}, got {isa!r}")
+                raise InputError(f"expected one of {ISAS}, got {isa!r}")
             chosen = <Isa><int>("portable", "avx2").index(isa)
         self.model.reset(new Model(&start[0], &transitions[0, 0], &end[0],
                                    <int>start.shape[0], chosen))

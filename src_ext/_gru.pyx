@@ -1,8 +1,9 @@
-"""Hands arrays that fastner.engine.gru has checked to gru.hpp, without the GIL; checks nothing."""
+"""Hands arrays that fastner.engine.gru has checked to gru.hpp, without the GIL."""
 
 from libc.stdint cimport int32_t, int64_t
 from libcpp.memory cimport unique_ptr
 
+from _errors cimport raise_input_error
 from _isa cimport Isa, isa_named, supported_isas
 
 
@@ -14,7 +15,7 @@ cdef extern from "gru.hpp" namespace "fastner::recurrent" nogil:
 
     cppclass CGru "fastner::recurrent::Gru":
         CGru(const GruCell& forward, const GruCell& backward, const float* embedding,
-             int64_t characters, int64_t width, int64_t hidden, Isa isa) except +
+             int64_t characters, int64_t width, int64_t hidden, Isa isa) except +raise_input_error
 
     cppclass WordBatch:
         const int32_t* characters
@@ -23,8 +24,8 @@ cdef extern from "gru.hpp" namespace "fastner::recurrent" nogil:
         int64_t words
         int64_t width
 
-    void c_last_states "fastner::recurrent::last_states"(const CGru& gru,
-                                                         const WordBatch& batch) except +
+    void c_last_states "fastner::recurrent::last_states"(
+        const CGru& gru, const WordBatch& batch) except +raise_input_error
 
 
 ISAS = supported_isas()

@@ -1,7 +1,7 @@
 """Hands words of Python lists to index.hpp: finds the text inside each str, copies none of it.
 
 fastner.vocab checks arrays; here are checked the things met on the way: sentences, tokens, indices.
-What is wrong raises ValueError.
+What is wrong raises InputError.
 
 Pointers into str objects are borrowed. That is safe while nothing can run Python code or free
 those objects: between taking pointers and the last use, or until a reference is held, no object is
@@ -20,7 +20,11 @@ from libcpp cimport bool as cbool
 from libcpp.memory cimport unique_ptr
 from libcpp.vector cimport vector
 
+from _errors cimport raise_input_error
+
 import numpy as np
+
+from fastner.errors import InputError
 
 
 cdef extern from *:
@@ -71,11 +75,11 @@ cdef extern from "index.hpp" namespace "fastner" nogil:
 
     cppclass Distinct:
         vector[Word] words
-        void reserve(size_t count) except +
-        int32_t add(const Word& word) except +
+        void reserve(size_t count) except +raise_input_error
+        int32_t add(const Word& word) except +raise_input_error
 
     cppclass Form:
-        cbool lower_ascii(const Word& word, Word& lowered) except +
+        cbool lower_ascii(const Word& word, Word& lowered) except +raise_input_error
 
     cppclass Encoded:
         int32_t* vector_rows
@@ -88,26 +92,27 @@ cdef extern from "index.hpp" namespace "fastner" nogil:
     cppclass CVocabulary "fastner::Vocabulary":
         CVocabulary(const char* lines, size_t size, const uint32_t* characters,
                     size_t character_count, int64_t max_characters, const uint16_t* categories,
-                    int64_t lexicons, Classify classify) except +
+                    int64_t lexicons, Classify classify) except +raise_input_error
         int64_t words()
         void set_vector_rows(int64_t rows)
         int64_t width(const vector[Word]& words)
         void prefetch(const Word& word)
         cbool encode(const Word& word, size_t u, const Encoded& out)
         void encode_folded(const Word& lowered, size_t u, const Encoded& out,
-                           Form& form) except +
+                           Form& form) except +raise_input_error
 
     cppclass CRowCache "fastner::RowCache":
-        CRowCache(int64_t capacity, int64_t width) except +
+        CRowCache(int64_t capacity, int64_t width) except +raise_input_error
         vector[int32_t] look_up(const vector[Word]& words, float* rows,
-                                int32_t* numbers) except +
-        void insert(const vector[Word]& words, const float* rows) except +
-        void clear() except +
-        int64_t size() except +
+                                int32_t* numbers) except +raise_input_error
+        void insert(const vector[Word]& words, const float* rows) except +raise_input_error
+        void clear() except +raise_input_error
+        int64_t size() except +raise_input_error
 
-    void c_pad "fastner::pad"(const float* rows, int64_t row_count, const int32_t* tokens,
-                              int64_t count, const int32_t* lengths, int64_t sentences,
-                              int64_t longest, int64_t width, float* out) except + nogil
+    void c_pad "fastner::pad"(
+        const float* rows, int64_t row_count, const int32_t* tokens, int64_t count,
+        const int32_t* lengths, int64_t sentences, int64_t longest, int64_t width,
+        float* out) except +raise_input_error
 
 
 hash_seed = <uint64_t><Py_ssize_t>hash("fastner")  # differs between processes as str hashes do
@@ -135,7 +140,7 @@ cdef object _sequence(object value, str where, str kind):
     if _is_fast(<PyObject*>value):
         return tuple(value) if FREE_THREADED else value
     if isinstance(value, (str, bytes)) or not PySequence_Check(<PyObject*>value):
-        raise ValueError(f"{where}expected a list or tuple of {kind}, got {type(value).__name__}")
+        raise InputError(f"{where}expected a list or tuple of {kind}, got {type(value).__name__}")
     return tuple(value)
 
 
@@ -172,7 +177,7 @@ cdef Py_ssize_t _count(object sentences, const int32_t[::1] order) except -1:
         return all_
     for b in range(order.shape[0]):
         if not 0 <= order[b] < all_:
-            raise ValueError(
+            raise InputError(
                 f"expected order within 0..{all_ - 1} (the sentences), got {order[b]} at {b}"
             )
     return order.shape[0]
@@ -194,7 +199,7 @@ cdef int _collect(PyObject* sequence, Py_ssize_t number, vector[Word]& words) ex
     for i in range(count):
         if not PyUnicode_Check(items[i]) or PyUnicode_GET_LENGTH(items[i]) == 0:
             where = f"word {i}" if number < 0 else f"sentence {number}, token {i}"
-            raise ValueError(
+            raise InputError(
                 f"{where}: expected a word of at least one character, got "
                 + ("the empty str" if PyUnicode_Check(items[i])
                    else type(<object>items[i]).__name__)
@@ -270,11 +275,11 @@ cdef class Index:
             rows, lexicons, _classify))
         count = self.vocabulary.get().words()
         if not 0 <= vector_rows <= count:
-            raise ValueError(
+            raise InputError(
                 f"expected vector_rows within 0..{count} (the words), got {vector_rows}"
             )
         if categories is not None and categories.shape[0] != count:
-            raise ValueError(
+            raise InputError(
                 f"expected categories of {count} rows (the words), got {categories.shape[0]}"
             )
         self.vocabulary.get().set_vector_rows(vector_rows)
@@ -369,7 +374,7 @@ cdef class RowCache:
         words = _sequence(words, "", "words")
         _collect(<PyObject*>words, -1, views)
         if <Py_ssize_t>views.size() != rows.shape[0]:
-            raise ValueError(
+            raise InputError(
                 f"expected one row for each of {views.size()} words, got {rows.shape[0]}"
             )
         self.cache.get().insert(views, <const float*>rows._data)
@@ -400,7 +405,7 @@ def lengths_of(sentences):
     for i in range(PySequence_Fast_GET_SIZE(<PyObject*>sentences)):
         sentence = _item(sentences, i)
         if not _is_fast(sentence):
-            raise ValueError(
+            raise InputError(
                 f"sentence {i}: expected a list or tuple of words, got "
                 f"{type(<object>sentence).__name__}"
             )
@@ -417,19 +422,19 @@ def tags_of(const int32_t[:, :] tag_ids, const int32_t[::1] lengths, const int32
         number = _number(order, b)
         length = lengths[b]
         if not 0 <= length <= tag_ids.shape[1]:
-            raise ValueError(
+            raise InputError(
                 f"expected lengths within 0..{tag_ids.shape[1]} (the token axis of tag_ids), "
                 f"got {length} at {b}"
             )
         if not 0 <= number < len(results):
-            raise ValueError(
+            raise InputError(
                 f"expected order within 0..{len(results) - 1} (the results), got {number} at {b}"
             )
         tags = PyList_New(length)
         for t in range(length):
             tag_id = tag_ids[b, t]
             if not 0 <= tag_id < names:
-                raise ValueError(
+                raise InputError(
                     f"expected tag_ids within 0..{names - 1} (the tag names), "
                     f"got {tag_id} at [{b}, {t}]"
                 )

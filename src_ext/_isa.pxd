@@ -23,9 +23,11 @@ cdef inline tuple supported_isas():
 
 
 cdef inline Isa isa_named(name) except *:
-    """The one of this name, the widest for None; raises ValueError where it is not supported."""
+    """The one of this name, the widest for None; raises InputError where it is not supported."""
+    from fastner.errors import InputError
+
     if name is None:
         return best_isa()
     if name not in supported_isas():
-        raise ValueError(f"expected one of {supported_isas()}, got {name!r}")
+        raise InputError(f"expected one of {supported_isas()}, got {name!r}")
     return <Isa><int>("portable", "avx2", "avx512").index(name)

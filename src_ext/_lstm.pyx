@@ -1,8 +1,9 @@
-"""Hands arrays that fastner.engine.lstm has checked to lstm.hpp, without the GIL; checks nothing."""
+"""Hands arrays that fastner.engine.lstm has checked to lstm.hpp, without the GIL."""
 
 from libc.stdint cimport int32_t, int64_t
 from libcpp.memory cimport unique_ptr
 
+from _errors cimport raise_input_error
 from _isa cimport Isa, isa_named, supported_isas
 
 
@@ -14,7 +15,7 @@ cdef extern from "lstm.hpp" namespace "fastner::recurrent" nogil:
 
     cppclass Model:
         Model(const Cell& forward, const Cell& backward, const float* top, const float* top_bias,
-              int64_t inputs, int64_t hidden, int64_t tags, Isa isa) except +
+              int64_t inputs, int64_t hidden, int64_t tags, Isa isa) except +raise_input_error
         int64_t projection_width()
 
     cppclass Batch:
@@ -27,10 +28,11 @@ cdef extern from "lstm.hpp" namespace "fastner::recurrent" nogil:
         int64_t sentences
         int64_t longest
 
-    void c_project "fastner::recurrent::project"(const Model& model, const float* features,
-                                            int64_t count, float* rows) except +
-    void c_emissions "fastner::recurrent::emissions"(const Model& model,
-                                                     const Batch& batch) except +
+    void c_project "fastner::recurrent::project"(
+        const Model& model, const float* features, int64_t count,
+        float* rows) except +raise_input_error
+    void c_emissions "fastner::recurrent::emissions"(
+        const Model& model, const Batch& batch) except +raise_input_error
 
 
 ISAS = supported_isas()

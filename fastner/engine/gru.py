@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,6 @@ from numpy.typing import NDArray
 from fastner._gru import Gru
 from fastner.arrays import check
 from fastner.engine.weights import WordWeights
-from fastner.errors import InputError
 
 _INT32 = np.dtype(np.int32)
 
@@ -37,7 +37,10 @@ class WordEncoder:
     def __init__(self, weights: WordWeights, vector_width: int) -> None:
         self._gru = Gru(weights.characters, weights.forward, weights.backward)
         self._hidden = weights.forward[1].shape[0]
-        self._tables = {"cases": weights.cases, **dict(enumerate(weights.lexicons))}
+        self._tables: dict[str | int, NDArray[np.float32]] = {
+            "cases": weights.cases,
+            **dict(enumerate(weights.lexicons)),
+        }
         widths = {part: table.shape[1] for part, table in self._tables.items()}
         widths |= {"vectors": vector_width, "forward": self._hidden, "backward": self._hidden}
         ends = list(accumulate(widths[part] for part in weights.parts))
@@ -47,7 +50,7 @@ class WordEncoder:
         }
         self.width = ends[-1]  # D
 
-    def features(self, inputs: Mapping[str, NDArray]) -> NDArray[np.float32]:
+    def features(self, inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
         """Feature rows float32 [U, D] of the inputs of words.onnx, see `bundle.word_inputs`.
 
         Raises InputError for characters or lengths out of range. Releases the GIL.
@@ -56,15 +59,12 @@ class WordEncoder:
         check("characters", characters, _INT32, (None, None))
         check("character_lengths", lengths, _INT32, (characters.shape[0],))
         states = np.empty((len(lengths), 2 * self._hidden), np.float32)
-        try:
-            self._gru.last_states(characters, lengths, states)
-        except ValueError as error:
-            raise InputError(str(error)) from None
+        self._gru.last_states(characters, lengths, states)
         rows = np.empty((len(lengths), self.width), np.float32)
         rows[:, self._columns["vectors"]] = inputs["vectors"]
         rows[:, self._columns["forward"]] = states[:, : self._hidden]
         rows[:, self._columns["backward"]] = states[:, self._hidden :]
         for part, table in self._tables.items():
-            ids = inputs["cases"] if part == "cases" else inputs["categories"][:, part]
+            ids = inputs["cases"] if isinstance(part, str) else inputs["categories"][:, part]
             rows[:, self._columns[part]] = table[ids]
         return rows

@@ -55,29 +55,29 @@ class BiLSTM:
         bias: NDArray[np.float32],
     ) -> None:
         recurrent = _weights("the forward recurrent kernel", forward[1], (None, None))
-        hidden = recurrent.shape[0]
+        hidden = int(recurrent.shape[0])
         if not 1 <= hidden <= MAX_HIDDEN:
             raise InputError(
                 f"expected 1 to {MAX_HIDDEN} hidden units, "
                 f"got a forward recurrent kernel of shape {list(recurrent.shape)}"
             )
-        inputs = _weights("the forward kernel", forward[0], (None, 4 * hidden)).shape[0]
-        cells = [
+        inputs = int(_weights("the forward kernel", forward[0], (None, 4 * hidden)).shape[0])
+        forward, backward = (
             (
                 _weights(f"the {name} kernel", cell[0], (inputs, 4 * hidden)),
                 _weights(f"the {name} recurrent kernel", cell[1], (hidden, 4 * hidden)),
                 _weights(f"the {name} bias", cell[2], (4 * hidden,)),
             )
             for name, cell in (("forward", forward), ("backward", backward))
-        ]
+        )
         kernel = _weights("kernel", kernel, (2 * hidden, None))
-        tags = kernel.shape[1]
+        tags = int(kernel.shape[1])
         if tags < 1 or inputs < 1:
             raise InputError(f"expected at least one feature and one tag, got {inputs} and {tags}")
         bias = _weights("bias", bias, (tags,))
         self._inputs = inputs
         self._tags = tags
-        self._layer = Layer(*cells, kernel, bias)
+        self._layer = Layer(forward, backward, kernel, bias)
 
     @property
     def projection_width(self) -> int:
@@ -92,11 +92,8 @@ class BiLSTM:
         never in a file.
         """
         check("features", features, _FLOAT32, (None, self._inputs))
-        check("out", out, _FLOAT32, (features.shape[0], self.projection_width))
-        try:
-            self._layer.project(features, out)
-        except ValueError as error:  # read-only
-            raise InputError(str(error)) from None
+        check("out", out, _FLOAT32, (features.shape[0], self.projection_width), writeable=True)
+        self._layer.project(features, out)
 
     def emissions(
         self,
@@ -116,16 +113,13 @@ class BiLSTM:
         check("lengths", lengths, _INT32, (None,))
         longest = min(max(lengths.tolist(), default=0), len(tokens))  # wrong ones are refused below
         out = np.empty((len(lengths), max(0, longest), self._tags), _FLOAT32)
-        try:
-            self._layer.emissions(projections, tokens, lengths, out)
-        except ValueError as error:
-            raise InputError(str(error)) from None
+        self._layer.emissions(projections, tokens, lengths, out)
         return out
 
 
-def _weights(name: str, array: object, shape: tuple[int | None, ...]) -> NDArray[np.float32]:
+def _weights(
+    name: str, array: NDArray[np.float32], shape: tuple[int | None, ...]
+) -> NDArray[np.float32]:
     """`array` as C-contiguous float32, checked to have this shape and to be finite."""
-    check(name, array, _FLOAT32, shape, contiguous=False)
-    if not np.isfinite(array).all():
-        raise InputError(f"expected {name} to be finite, got NaN or infinity in it")
+    check(name, array, _FLOAT32, shape, contiguous=None, finite=True)
     return np.ascontiguousarray(array)

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from fastner.arrays import Wording, check
 from fastner.errors import TrainingError
 
 __all__ = ["CASES", "DenseWeights", "GRUWeights", "LSTMWeights", "NetworkWeights"]
@@ -18,6 +19,17 @@ __all__ = ["CASES", "DenseWeights", "GRUWeights", "LSTMWeights", "NetworkWeights
 CASES = 8  # rows of the case embedding
 
 Array = npt.NDArray[np.float32]
+
+_FLOAT32 = np.dtype(np.float32)
+_WORDING = Wording(
+    error=TrainingError,
+    dtype="{name}: expected a NumPy array of {dtype}, got {got_dtype}",
+    shape="{name}: expected shape {shape}, got {got_shape}",
+    layout="{name}: expected aligned values, got strides {strides}",
+    writeable="{name}: expected a writeable array, got a read-only one",
+    finite="{name}: expected finite values, got {value} at {at}; training diverged: lower the "
+    "learning rate or clip gradients",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,19 +270,4 @@ def _hidden_size(recurrent: Array, name: str, *, gates: int) -> int:
 
 def _check(array: Array, name: str, shape: tuple[int | None, ...]) -> None:
     """Raise TrainingError unless `array` is finite float32 of `shape`; None is any, at least 1."""
-    if not isinstance(array, np.ndarray) or array.dtype != np.float32:
-        got = getattr(array, "dtype", type(array).__name__)
-        raise TrainingError(f"{name}: expected a NumPy array of float32, got {got}")
-    fits = array.ndim == len(shape) and all(
-        have >= 1 if want is None else have == want
-        for have, want in zip(array.shape, shape, strict=True)
-    )
-    if not fits:
-        wanted = ", ".join("any" if want is None else str(want) for want in shape)
-        raise TrainingError(f"{name}: expected shape [{wanted}], got {list(array.shape)}")
-    if not np.isfinite(array).all():
-        at = np.argwhere(~np.isfinite(array))[0].tolist()
-        raise TrainingError(
-            f"{name}: expected finite values, got {array[tuple(at)]} at {at}; training diverged: "
-            "lower the learning rate or clip gradients"
-        )
+    check(name, array, _FLOAT32, shape, least=1, contiguous=None, finite=True, wording=_WORDING)
