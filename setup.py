@@ -1,4 +1,4 @@
-"""Builds src_ext/*.pyx into the compiled modules fastner._*; everything else is in pyproject.toml."""
+"""Builds src_ext/*.pyx into the compiled modules fastner._*; all else is in pyproject.toml."""
 
 import os
 import sys

@@ -64,7 +64,7 @@ def run(session: Session) -> None:
                 values["latency_ratio"] = latency[name].over(latency[first])
                 cell = duration(values["p50"])
             session.recorder.add("rivals", name, timing, **values)
-            rows.append(row(name, timing, values) + [cell])
+            rows.append([*row(name, timing, values), cell])
     print_table(
         f"Rivals: {words.source}, {len(words.sentences)} sentences, {words.tokens} tokens, "
         "one core",

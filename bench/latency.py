@@ -6,7 +6,7 @@ import gc
 import time
 from collections import Counter
 from collections.abc import Callable
-from itertools import count, cycle, islice
+from itertools import count, cycle, islice, pairwise
 from statistics import median
 
 from bench.harness import Repeat, alternate, duration, print_table, quantile
@@ -77,7 +77,7 @@ def _one_by_one(
         for one in batch:
             function(one)
             marks.append(time.perf_counter())
-        calls = [after - before for before, after in zip(marks, marks[1:])]
+        calls = [after - before for before, after in pairwise(marks)]
         for share, values in quantiles.items():
             values.append(quantile(calls, SHARES[share]))
         return marks[-1] - marks[0]

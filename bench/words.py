@@ -102,8 +102,10 @@ _PATTERNS = [
     "{last} of {name} {verb} the {noun} , the {noun} and the {noun} before {year} , {name} said .",
     "it {verb} a {noun} .",
     "{first} {last} ( {place} ) {number} {number} {number} {number}",
-    '" We {verb} a {noun} that no {noun} in {place} can {verb} , " said {first} {last} , who '
-    "has {verb} the {adjective} {noun} of {name} {suffix} since {year} .",
+    (
+        '" We {verb} a {noun} that no {noun} in {place} can {verb} , " said {first} {last} , who '
+        "has {verb} the {adjective} {noun} of {name} {suffix} since {year} ."
+    ),
 ]
 
 

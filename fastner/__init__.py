@@ -4,7 +4,7 @@
 `Doc`s with `Entity`s for text. `train` makes a model from CoNLL-style data.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastner.doc import Doc, Entity
 from fastner.errors import (
@@ -40,14 +40,16 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in ("Tagger", "load"):  # onnxruntime loads with the first use: `--help` is instant
-        from fastner import tagger
+if not TYPE_CHECKING:  # who checks types sees the names above, and no others
 
-        globals().update(Tagger=tagger.Tagger, load=tagger.load)
-        return globals()[name]
-    if name == "train":  # Keras and TensorFlow load only where training is asked for
-        from fastner.training import train
+    def __getattr__(name: str) -> object:
+        if name in ("Tagger", "load"):  # onnxruntime loads with the first use: `--help` is instant
+            from fastner import tagger
 
-        return train
-    raise AttributeError(f"module 'fastner' has no attribute {name!r}")
+            globals().update(Tagger=tagger.Tagger, load=tagger.load)
+            return globals()[name]
+        if name == "train":  # Keras and TensorFlow load only where training is asked for
+            from fastner.training import train
+
+            return train
+        raise AttributeError(f"module 'fastner' has no attribute {name!r}")

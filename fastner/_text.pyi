@@ -15,7 +15,7 @@ ENDS_SENTENCE: int  # perhaps, where a piece ends so
 def cut(
     text: str,
     kinds: bytes,  # [0x10000]
-    match: Callable[[str, int], re.Match[str]],  # asked where the flags do not tell
+    match: Callable[[str, int], re.Match[str] | None],  # asked where the flags do not tell
 ) -> tuple[list[str], list[int]]: ...  # pieces; indices of those that may end a sentence
 def join(
     pieces: list[str],

@@ -132,7 +132,7 @@ def write_conll(
                 f"and {len(sentence_tags)} tags; leave out sentences without words"
             )
         lines = []
-        for position, (word, tag) in enumerate(zip(words, sentence_tags)):
+        for position, (word, tag) in enumerate(zip(words, sentence_tags, strict=True)):
             _check_writable(word, tag, f"sentence {number}, token {position}")
             lines.append(f"{word}\t{tag}\n")
         if number == 0 and lines[0].startswith("\ufeff"):
@@ -194,10 +194,10 @@ def jsonl_line(record: dict[str, Any]) -> str:
 
 
 def iter_text(source: Source) -> Iterator[str]:
-    """One paragraph after another of a plain-text file: its lines, without their ends.
+    r"""One paragraph after another of a plain-text file: its lines, without their ends.
 
     Empty lines come as "", so that paragraphs and lines keep the same numbers. Lines end in
-    "\\n" or "\\r\\n" only. Raises InputError with path and line number where it is not UTF-8.
+    "\n" or "\r\n" only. Raises InputError with path and line number where it is not UTF-8.
     """
     for _, line in _lines(source):
         yield line
@@ -361,19 +361,20 @@ def _split(line: str, tabs: bool) -> list[str]:
 
 
 def _name(source: Source) -> str:
-    if hasattr(source, "read"):
-        return str(getattr(source, "name", "<stream>"))
-    return os.fspath(source)
+    if isinstance(source, (str, os.PathLike)):
+        return os.fspath(source)
+    return str(getattr(source, "name", "<stream>"))
 
 
 def _lines(source: Source) -> Iterator[tuple[int, str]]:
-    """Numbers from 1 and lines without their "\\n" or "\\r\\n", decoded from UTF-8."""
-    if not hasattr(source, "read"):
+    r"""Numbers from 1 and lines without their "\n" or "\r\n", decoded from UTF-8."""
+    if isinstance(source, (str, os.PathLike)):
         with open(source, "rb") as file:
             yield from _lines(file)
         return
     # the bytes below a text file: its universal newlines would split at a lone "\r"
-    for number, line in enumerate(getattr(source, "buffer", source), 1):
+    lines: Iterable[str | bytes] = getattr(source, "buffer", source)
+    for number, line in enumerate(lines, 1):
         if isinstance(line, bytes):
             try:
                 line = line.decode()

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice
-from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +36,8 @@ class Posterior:
 
     def __init__(self, crf: CRF, names: Sequence[str], temperature: float = 1.0) -> None:
         low, high = TEMPERATURES
-        if not isinstance(temperature, Real) or not low <= temperature <= high:
+        real = (int, float, np.integer, np.floating)  # to mypy a float is no numbers.Real
+        if not isinstance(temperature, real) or not low <= temperature <= high:
             raise InputError(
                 f"expected a temperature from {low:g} to {high:g}, got {temperature!r}"
             )
@@ -124,4 +124,5 @@ class Posterior:
         if self._divisor == 1:
             return scores
         with np.errstate(over="ignore"):  # the CRF refuses +inf
-            return scores / self._divisor
+            quotients: NDArray[np.float32] = scores / self._divisor
+            return quotients

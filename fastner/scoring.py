@@ -85,7 +85,7 @@ def score(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
     gold_count: Counter[str] = Counter()
     predicted_count: Counter[str] = Counter()
     correct_count: Counter[str] = Counter()
-    for number, (gold_tags, predicted_tags) in enumerate(zip(gold, predicted)):
+    for number, (gold_tags, predicted_tags) in enumerate(zip(gold, predicted, strict=True)):
         gold_spans = _spans("gold", number, gold_tags)
         predicted_spans = _spans("predicted", number, predicted_tags)
         gold_count.update([label for _, _, label in gold_spans])
@@ -127,7 +127,7 @@ def token_report(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str
     Raises InputError, with the sentence (from 0), for lengths that differ.
     """
     _check_lengths(gold, predicted)
-    pairs = Counter(zip(chain.from_iterable(gold), chain.from_iterable(predicted)))
+    pairs = Counter(zip(chain.from_iterable(gold), chain.from_iterable(predicted), strict=True))
     support: Counter[str] = Counter()
     found: Counter[str] = Counter()
     for (gold_tag, predicted_tag), count in pairs.items():
@@ -176,8 +176,10 @@ def format_token_report(report: TokenReport) -> str:
             "",
             *(row(tag, scores) for tag, scores in report.per_tag.items()),
             "",
-            f"{'accuracy':>{width}}  {'':9}  {'':8}  {report.accuracy:8.4f}"
-            f"  {report.macro.support:8}",
+            (
+                f"{'accuracy':>{width}}  {'':9}  {'':8}  {report.accuracy:8.4f}"
+                f"  {report.macro.support:8}"
+            ),
             *(row(name, scores) for name, scores in averages.items()),
         ]
     )
@@ -189,7 +191,7 @@ def _check_lengths(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[s
             f"expected predictions for {len(gold)} sentences, got {len(predicted)}; "
             "pass one sequence of tags per sentence"
         )
-    for number, (gold_tags, predicted_tags) in enumerate(zip(gold, predicted)):
+    for number, (gold_tags, predicted_tags) in enumerate(zip(gold, predicted, strict=True)):
         if len(gold_tags) != len(predicted_tags):
             raise InputError(
                 f"sentence {number}: expected {len(gold_tags)} predicted tags, "

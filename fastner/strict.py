@@ -31,7 +31,11 @@ def show(value: object) -> str:
 def twice(items: Iterable[str]) -> str | None:
     """The first of `items` that came before, None if there is none."""
     seen: set[str] = set()
-    return next((item for item in items if item in seen or seen.add(item)), None)
+    for item in items:
+        if item in seen:
+            return item
+        seen.add(item)
+    return None
 
 
 def check_finite(array: npt.NDArray[Any], where: str) -> None:

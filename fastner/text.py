@@ -244,10 +244,10 @@ def _cut_sentences(pieces: list[str], ends: list[int]) -> list[int]:
         if not pieces[after].isspace() or kind in (_NEVER, _NUMBERED):
             continue
         if kind == _MAYBE:
-            ends = word in _STARTERS and pieces[following + 1] != "."  # not the A. of "J. A. Roe"
+            closes = word in _STARTERS and pieces[following + 1] != "."  # not the A. of "J. A. Roe"
         else:
-            ends = word[0] not in _CONTINUERS and not (word.islower() and word[0].isalpha())
-        if ends:
+            closes = word[0] not in _CONTINUERS and not (word.islower() and word[0].isalpha())
+        if closes:
             cuts.append(after)
     del pieces[size:]
     cuts.append(size)

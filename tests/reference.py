@@ -91,7 +91,7 @@ def precision_recall_f1(correct, gold, predicted):
 
 
 def paired_entities(gold, predicted):
-    """One-to-one pairs of chunks that share a token: the best of all that are left, again and again.
+    """One-to-one pairs of chunks that share a token: the best of all that are left, each time.
 
     Best: all tokens shared, then one type, then most tokens shared, then the furthest left.
     """
@@ -237,7 +237,7 @@ def word_features(weights, vector, characters, case, categories):
         per_direction = _recurrent_layer(gru, states, directions)
         states = np.concatenate(per_direction, axis=1)
     # Forward ends at the last character, backward at the first.
-    digest = [d[end] for d, end in zip(per_direction, (-1, 0))]
+    digest = [d[end] for d, end in zip(per_direction, (-1, 0), strict=False)]
     lexicons = [t[c] for t, c in zip(weights.lexicon_embeddings, categories, strict=True)]
     row = np.concatenate([vector, *digest, weights.case_embedding[case], *lexicons])
     return row if weights.projection is None else _dense_layer(weights.projection, row)

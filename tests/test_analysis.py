@@ -1,5 +1,7 @@
 """Kinds of errors: pairs equal a brute-force search, and their counts add up to both sides."""
 
+from itertools import pairwise
+
 import pytest
 import reference
 from hypothesis import given
@@ -73,7 +75,7 @@ def test_worst_sentences_come_first_and_all_come(corpus):
     assert {i for i, _ in worst} == {p.sentence for p in analysis.pairs if p.kind in ERRORS}
     for i, pairs in worst:
         assert pairs == [pair for pair in analysis.pairs if pair.sentence == i]
-    for (i, _), (j, _), one, two in zip(worst, worst[1:], errors, errors[1:]):
+    for ((i, _), (j, _)), (one, two) in zip(pairwise(worst), pairwise(errors), strict=True):
         assert one > two or i < j
 
 

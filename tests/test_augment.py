@@ -39,7 +39,7 @@ def test_typography_by_hand():
     assert {(*row[:3], *row[4:11]) for row in clean} == {quotes}
     assert {row[3][1] for row in clean} == set("‐‑–—−")
     assert {row[3][0] for row in clean} == set("012456789")
-    assert all(a != b for row in clean for a, b in zip(row[11], "1996"))
+    assert all(a != b for row in clean for a, b in zip(row[11], "1996", strict=True))
     blanks = {word for row in rows for word in row if word.strip("\u00a0\u202f\u2009") != word}
     assert blanks and all(word[1:-1].find("\u00a0") < 0 for word in blanks)
 

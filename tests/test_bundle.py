@@ -227,7 +227,7 @@ def test_no_words_at_all(tmp_path):
 
 def test_the_arrays_cannot_be_written(saved):
     for array in read_bundle(saved).arrays.values():
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match="cannot set WRITEABLE flag"):
             array.flags.writeable = True
 
 

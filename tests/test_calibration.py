@@ -162,9 +162,11 @@ def test_confidence_of_a_small_model():
 
 
 def test_lengths_that_differ():
-    with fastner.load(GOLDEN / "bundle-1.0") as tagger:
-        with pytest.raises(fastner.InputError, match="sentence 0: expected 1 predicted"):
-            measure_confidence(tagger, [["Ada", "spoke"]], [["O"]])
+    with (
+        fastner.load(GOLDEN / "bundle-1.0") as tagger,
+        pytest.raises(fastner.InputError, match="sentence 0: expected 1 predicted"),
+    ):
+        measure_confidence(tagger, [["Ada", "spoke"]], [["O"]])
 
 
 def test_embedded_model_is_calibrated(conll2003):

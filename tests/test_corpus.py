@@ -45,8 +45,8 @@ def rows(text, **options):
     if not corpus.tags:
         return [" ".join(sentence) for sentence in corpus.sentences]
     return [
-        " ".join(f"{word}/{tag}" for word, tag in zip(*sentence))
-        for sentence in zip(corpus.sentences, corpus.tags)
+        " ".join(f"{word}/{tag}" for word, tag in zip(*sentence, strict=True))
+        for sentence in zip(corpus.sentences, corpus.tags, strict=True)
     ]
 
 
@@ -63,7 +63,7 @@ def test_conll_round_trip(corpus):
         assert len(read) == len(sentences)
         assert read.documents == ([0] if sentences else [])
         assert read.scheme is TagScheme.detect(tag_rows)
-    assert list(iter_conll(raw(file.getvalue()))) == list(zip(sentences, tag_rows))
+    assert list(iter_conll(raw(file.getvalue()))) == list(zip(sentences, tag_rows, strict=True))
     assert read_conll(raw(file.getvalue()), tag_column=None).sentences == sentences
 
 
@@ -238,9 +238,11 @@ def test_write_conll_refuses_what_does_not_match(tmp_path):
     ]:
         with pytest.raises(InputError, match=message):
             write_conll(io.StringIO(), sentences, tag_rows)
-    with (tmp_path / "x").open("w", encoding="utf-8") as file:
-        with pytest.raises(InputError, match=r"sentence 0: .* utf-8 can hold, got '\\ud800'"):
-            write_conll(file, [["\ud800"]], [["O"]])
+    with (
+        (tmp_path / "x").open("w", encoding="utf-8") as file,
+        pytest.raises(InputError, match=r"sentence 0: .* utf-8 can hold, got '\\ud800'"),
+    ):
+        write_conll(file, [["\ud800"]], [["O"]])
 
 
 json_values = st.recursive(

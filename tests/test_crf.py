@@ -379,7 +379,7 @@ def test_posterior_of_entities_in_iob2_adds_up():
     allowed = np.array([[1, 1, 0], [1, 1, 1], [1, 1, 1]], bool)
     rng = np.random.default_rng(9)
     start, transitions, end = make(rng, 3, kind="real")
-    crf = CRF(start, transitions, end, allowed=([1, 1, 0] == np.ones(3), allowed, end == end))
+    crf = CRF(start, transitions, end, allowed=(np.array([1, 1, 0], bool), allowed, end == end))
     emissions = make_emissions(rng, (1, 4, 3), kind="real")
     lengths = lengths_of(4)
     begin = crf.marginals(emissions, lengths)[0, 1, 1]
@@ -468,7 +468,7 @@ def test_a_crf_is_immutable_and_survives_pickling():
         crf.start = crf.end
     with pytest.raises(AttributeError):
         crf.other = 1
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="read-only"):
         crf.transitions[0, 0] = 1
     assert crf.tag_count == 9 and repr(crf) == "CRF(9 tags)"
 
@@ -601,8 +601,8 @@ def test_wrong_options():
         with pytest.raises(InputError, match="expected n of at"):
             crf.nbest(GOOD, GOOD_LENGTHS, n)
     for wrong in (-1, 4):
+        bad = np.array([[0, 0, 0], [0, wrong, 0]], np.int32)
         with pytest.raises(InputError, match=rf"tags\[1, 1\] = {wrong}"):
-            bad = np.array([[0, 0, 0], [0, wrong, 0]], np.int32)
             crf.sequence_score(GOOD, bad, GOOD_LENGTHS)
 
 

@@ -166,4 +166,4 @@ class TestTensorflowAddons:
 
         assert sys.modules["keras"] is keras
         assert keras.__version__.startswith("3.")
-        assert not any(name.startswith("tf_keras") and "keras." == name for name in sys.modules)
+        assert not any(name.startswith("tf_keras") and name == "keras." for name in sys.modules)

@@ -553,7 +553,9 @@ print(*sorted(set(sys.modules) - before))
 
 def documented_client(export: Path, monkeypatch) -> dict:
     """The names of the Python client in docs/onnx.md, which knows nothing of fastner."""
-    code = re.search(r"```python\n(.*?)```", (DOCS / "onnx.md").read_text(encoding="utf-8"), re.S)
+    code = re.search(
+        r"```python\n(.*?)```", (DOCS / "onnx.md").read_text(encoding="utf-8"), re.DOTALL
+    )
     assert "fastner" not in code[1]
     monkeypatch.chdir(export)
     client: dict = {}

@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -31,7 +32,7 @@ def docs(draw: st.DrawFn) -> Doc:
     spans, tags = [], []
     for sentence in sentences:
         edges = sorted(draw(st.sets(st.integers(0, len(sentence)))))
-        row = [(a, b, draw(st.sampled_from(["PER", "<b>"]))) for a, b in zip(edges, edges[1:])]
+        row = [(a, b, draw(st.sampled_from(["PER", "<b>"]))) for a, b in pairwise(edges)]
         spans.append(row[::2])
         tag_row = ["O"] * len(sentence)
         for start, end, label in row[::2]:

@@ -284,7 +284,7 @@ def test_every_word_reaches_every_emission(default):
 # --- form --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("network, grus, lstms", [("default", 1, 1), ("notebook", 3, 5)])
+@pytest.mark.parametrize(("network", "grus", "lstms"), [("default", 1, 1), ("notebook", 3, 5)])
 def test_recurrent_nodes(network, grus, lstms, request):
     exported = request.getfixturevalue(network)
     for model, meant, lengths in (
@@ -490,13 +490,13 @@ def test_parity_finds_one_wrong_emission(default, wrong):
 def test_parity_needs_something_to_compare(default):
     with pytest.raises(TrainingError, match="at least one"):
         check_parity(*default.graphs, by_hand(default.weights), [])
+    batch = make_batch(default.weights, 3, 4, 6)
     with pytest.raises(TrainingError, match=r"expected emissions \(4, 6, 3\)"):
-        batch = make_batch(default.weights, 3, 4, 6)
         check_parity(*default.graphs, lambda *_: np.zeros((4, 6, 3)), [batch])
 
 
 @pytest.mark.parametrize(
-    "change, message",
+    ("change", "message"),
     [
         (lambda w: {"lstms": ()}, "lstms: expected at least one layer"),
         (lambda w: {"lstms": (w.lstms[0], w.lstms[0])}, r"lstms\[1\]\[0\].kernel: expected 200"),
@@ -516,7 +516,7 @@ def test_weights_that_do_not_fit(change, message):
 
 
 @pytest.mark.parametrize(
-    "make, message",
+    ("make", "message"),
     [
         (lambda m: GRUWeights(m.array(4, 9), m.array(3, 9), m.array(9)), r"\[2, 9\], got \[9\]"),
         (lambda m: GRUWeights(m.array(4, 9), m.array(3, 8), m.array(2, 9)), r"\[3, 9\], got"),

@@ -1,4 +1,4 @@
-"""fastner.engine.lstm against a float64 reference and onnxruntime, on every instruction set here."""
+"""fastner.engine.lstm against a float64 reference and onnxruntime, on all instruction sets here."""
 
 import threading
 from types import SimpleNamespace

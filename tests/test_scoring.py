@@ -36,7 +36,7 @@ def test_score_equals_conlleval(corpus):
     counts, right, tokens = reference.conlleval(gold, predicted)
     assert scores.accuracy == (right / tokens if tokens else 0)
     assert list(scores.per_label) == sorted(counts)
-    totals = [sum(column) for column in zip([0, 0, 0], *counts.values())]
+    totals = [sum(column) for column in zip([0, 0, 0], *counts.values(), strict=True)]
     for found, expected in [
         (scores, totals),
         *((scores.per_label[label], counts[label]) for label in counts),
@@ -107,7 +107,7 @@ def test_token_report_equals_counting(corpus):
     assert list(report.per_tag) == tags
     table = []
     for tag in tags:
-        correct = sum(g == p == tag for g, p in zip(gold, predicted))
+        correct = sum(g == p == tag for g, p in zip(gold, predicted, strict=True))
         row = reference.precision_recall_f1(correct, gold.count(tag), predicted.count(tag))
         found = report.per_tag[tag]
         assert (found.precision, found.recall, found.f1) == pytest.approx(row)
@@ -119,9 +119,9 @@ def test_token_report_equals_counting(corpus):
     ]:
         assert average.support == len(gold)
         for column, found in enumerate((average.precision, average.recall, average.f1)):
-            total = sum(weight * row[column] for weight, row in zip(weights, table))
+            total = sum(weight * row[column] for weight, row in zip(weights, table, strict=True))
             assert found == pytest.approx(total / sum(weights) if sum(weights) else 0)
-    equal = sum(g == p for g, p in zip(gold, predicted))
+    equal = sum(g == p for g, p in zip(gold, predicted, strict=True))
     assert report.accuracy == (equal / len(gold) if gold else 0)
 
 

@@ -49,12 +49,12 @@ def test_an_error_says_where():
     first, second = top.fields("a \u00e9")["a"].elements(2)
     assert first.members()["b"].integer(1, 1) == 1
     for call, message in {
-        lambda: top.string(): r"^f.json: expected a string, got \{",
+        top.string: r"^f.json: expected a string, got \{",
         lambda: top.fields("a b"): "^f.json: expected the key 'b', got none",
         lambda: top.fields("a"): r"^f.json: expected only the keys \['a'\], got '\\xe9'",
         lambda: top.members()["a"].elements(1): "^f.json: 'a': .* at most 1 items, got 2",
         lambda: first.fields("b")["b"].integer(2, 3): r"^f.json: a\[0\].b: .* 2 to 3, got 1",
-        lambda: second.object(): r"^f.json: a\[1\]: expected an object, got 2",
+        second.object: r"^f.json: a\[1\]: expected an object, got 2",
         lambda: second.choice(["x"]): r"a\[1\]: expected one of \['x'\], got 2",
         lambda: second.elements(1): r"a\[1\]: expected a list",
         lambda: Json(True, "f.json").integer(0, 1): "^f.json: expected an integer .* got True",

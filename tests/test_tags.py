@@ -1,6 +1,6 @@
 """Tags stand for the spans that conlleval sees, in every scheme and back."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -149,7 +149,7 @@ def test_allowed_is_what_the_scheme_writes(scheme):
     for length in (1, 2, 3, 4):
         for path in product(range(len(tags)), repeat=length):
             legal = start[path[0]] and end[path[-1]]
-            legal = legal and all(transitions[i, j] for i, j in zip(path, path[1:]))
+            legal = legal and all(transitions[i, j] for i, j in pairwise(path))
             written = [tags[i] for i in path]
             assert legal == (scheme.tags(scheme.spans(written), length) == written)
 

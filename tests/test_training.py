@@ -1,4 +1,4 @@
-"""Training end to end on a made-up corpus: it learns, repeats, resumes, stops and says what's wrong."""
+"""Training end to end on a made-up corpus: learns, repeats, resumes, stops, says what's wrong."""
 
 import json
 from pathlib import Path

@@ -243,7 +243,7 @@ def test_sentences_of_any_sequence_type():
     for sentences in (
         (("the", "Of"), ["the"]),
         [np.array(["the", "Of"]), np.array(["the"])],
-        np.array([["the", "Of"], ["the", "the"]])[:, :2].tolist()[:1] + [("the",)],
+        [*np.array([["the", "Of"], ["the", "the"]])[:, :2].tolist()[:1], ("the",)],
         [[Text("the"), Text("Of")], [Text("the")]],
     ):
         got = vocabulary.encode(sentences)

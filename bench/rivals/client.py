@@ -37,7 +37,9 @@ class Process:
 
     def __init__(self, name: str, command: Sequence[str]) -> None:
         self.name = name
-        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        self._errors = tempfile.TemporaryFile(  # noqa: SIM115 - `close` closes it
+            "w+", encoding="utf-8", errors="replace"
+        )
         self._process = subprocess.Popen(
             command,
             cwd=ROOT,

@@ -51,7 +51,7 @@ class Trainer:
         )
         words = sorted({word.lower() for sentence in train.sentences for word in sentence})
         matrix = np.random.default_rng(0).standard_normal((len(words), VECTOR_WIDTH), np.float32)
-        with mock.patch.object(self._task_module, "load_vectors", lambda *_, **__: (words, matrix)):
+        with mock.patch.object(self._task_module, "load_vectors", return_value=(words, matrix)):
             self._task = self._task_module.Task.prepare(
                 preset(request["preset"]).updated(**request.get("choices", {})),
                 train, dev, vectors="", max_words=None, coded=False,

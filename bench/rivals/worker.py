@@ -20,6 +20,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 Answer = dict[str, Any]
@@ -35,7 +36,7 @@ def answer_requests(handlers: dict[str, Callable[[Answer], Answer]]) -> None:
             reply = handlers[request["do"]](request)
         except ImportError as error:
             reply = {"missing": str(error)}
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the one who asked reports it
             reply = {"error": f"{type(error).__name__}: {error}"}
         replies.write(json.dumps(reply) + "\n")
         replies.flush()
@@ -57,7 +58,7 @@ def serve(adapter: Any) -> None:
         marks.append((time.perf_counter(), resident()))
         names = ("import", "load", "first")
         answer: Answer = {}
-        for name, before, after in zip(names, marks, marks[1:]):
+        for name, (before, after) in zip(names, pairwise(marks), strict=True):
             answer[f"{name}_seconds"] = after[0] - before[0]
             answer[f"{name}_rss"] = after[1]
             answer[f"{name}_growth"] = after[1] - before[1]

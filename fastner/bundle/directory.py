@@ -7,6 +7,7 @@ import secrets
 import stat
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 
 from fastner.errors import BundleError
 from fastner.strict import refuse, show
@@ -67,8 +68,10 @@ class Directory:
             return True
 
     def sizes(self) -> dict[str, int]:
-        """Bytes of each file. Refuses a directory without a manifest, unless it is empty, and the
-        first entry that is no regular file of a bundle.
+        """Bytes of each file.
+
+        Refuses a directory without a manifest, unless it is empty, and the first entry that is no
+        regular file of a bundle.
         """
         try:
             with os.scandir(self.path if self._fd is None else self._fd) as found:
@@ -263,14 +266,10 @@ def _previous(target: str) -> str:
 def _remove(directory: str) -> None:
     """Remove a directory of bundle files; one that holds anything else stays."""
     for name in _KNOWN:
-        try:
+        with suppress(OSError):
             os.unlink(os.path.join(directory, name))
-        except OSError:
-            pass
-    try:
+    with suppress(OSError):
         os.rmdir(directory)
-    except OSError:
-        pass
 
 
 def _sync(directory: str) -> None:

@@ -58,7 +58,7 @@ _MESSAGES: dict[str, dict[int, tuple[str, str]]] = {
 _WIRE_TYPES = {"int": 0, "double": 1, "float": 5}  # all other kinds: 2, length-delimited
 _WIRE_SIZES = {1: 8, 5: 4}
 # data_type -> dtype and the field that holds the values where raw_data does not.
-_TENSOR_TYPES = {
+_TENSOR_TYPES: dict[int, tuple[np.dtype[Any], str]] = {
     1: (np.dtype("<f4"), "float_data"),
     2: (np.dtype("u1"), "int32_data"),
     3: (np.dtype("i1"), "int32_data"),
@@ -181,6 +181,7 @@ class Walker:
             if result[name] and not repeated:
                 self._refuse(start, f"{message}.{name} once, got it twice")
             scalar = _WIRE_TYPES.get(kind)
+            value: int | str | memoryview | range
             if wire == scalar == 0:
                 value, at = self._varint(at, end)
             elif wire == scalar:
@@ -188,18 +189,18 @@ class Walker:
             elif wire == 2 and (scalar is None or repeated):
                 size, at = self._varint(at, end)
                 begin = at
-                value, at = self._bytes(at, at + size, end)
+                data, at = self._bytes(at, at + size, end)
                 if scalar == 0:  # packed
                     while begin < at:
-                        value, begin = self._varint(begin, at)
-                        result[name].append(value)
+                        number, begin = self._varint(begin, at)
+                        result[name].append(number)
                     continue
                 if scalar is not None and size % _WIRE_SIZES[scalar]:
                     self._refuse(start, f"whole numbers of {kind} in {name}, got {size} bytes")
                 if kind == "string":
-                    value = self._string(value, start, f"{message}.{name}")
-                elif kind in _MESSAGES:
-                    value = range(begin, at)
+                    value = self._string(data, start, f"{message}.{name}")
+                else:
+                    value = range(begin, at) if kind in _MESSAGES else data
             else:
                 self._refuse(start, f"{message}.{name} as {kind}, got wire type {wire}")
             result[name].append(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,7 @@ _ZOO = """😀 👍🏽 👩‍👩‍👧‍👦 🇵🇹 #️⃣ emoji in Lisb
 東京 に 住む 李小明 さん
 北京 ， 2008 年 ， 奥运会
 محمد علي يعيش في القاهرة .
-שלום ירושלים ‏RTL‎ mark
+שלום ירושלים \u200fRTL\u200e mark
 é é É É å ñ̃ ñ Z̷̧̢a̸͝l̷g̶o̷
 İ i̇ I ı ISTANBUL İSTANBUL ıstanbul ß ẞ ſ ſs ŉ ǰ ΐ
 ΟΔΥΣΣΕΥΣ ΑΣ Σ ΣΑΣ ΑΣ. ΑΣ-Β Α.Σ Σ. 1Σ ΑΣ́ ΑΣ\u00adΒ ᾼ ᾳ
@@ -156,8 +156,15 @@ def _filled(rng: random.Random, template: str, names: dict[str, list[str]]) -> l
 
 def _written(rng: random.Random, word: str) -> str:
     """The word as it is, or in another case, or with another digit in it."""
-    change = rng.choice([str, str, str.lower, str.upper, str.title, str.swapcase])
-    return change(word).replace("0", rng.choice("0149")) or word
+    changes: list[Callable[[str], str]] = [
+        str,
+        str,
+        str.lower,
+        str.upper,
+        str.title,
+        str.swapcase,
+    ]
+    return rng.choice(changes)(word).replace("0", rng.choice("0149")) or word
 
 
 def _long_words(most: int, zoo: Sequence[str]) -> list[str]:

@@ -345,7 +345,8 @@ def _inline(graph: onnx.GraphProto, source: bytes, prefix: str, names: Mapping[s
     graph inside, so renaming its inputs and outputs is all.
     """
     part = onnx.load_model_from_string(source).graph
-    renamed = {value.name: value.name for value in part.input} | dict(names) | {"": ""}
+    renamed: dict[str, str] = {value.name: value.name for value in part.input}
+    renamed |= {**names, "": ""}
 
     def name_here(name: str) -> str:
         return renamed.get(name, f"{prefix}/{name}")

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from fastner.scoring import Scores, score
@@ -49,14 +49,19 @@ class Pair(NamedTuple):
         return "label" if tokens else "both"
 
     @property
+    def spans(self) -> list[Span]:
+        """The entities that there are, the gold one first."""
+        return [span for span in (self.gold, self.predicted) if span is not None]
+
+    @property
     def start(self) -> int:
         """The first token of either entity."""
-        return min(span.start for span in self[1:] if span is not None)
+        return min(span.start for span in self.spans)
 
     @property
     def end(self) -> int:
         """Past the last token of either entity."""
-        return max(span.end for span in self[1:] if span is not None)
+        return max(span.end for span in self.spans)
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class Analysis:
     @cached_property
     def counts(self) -> Counter[tuple[str, str]]:
         """Pairs by kind and label: the gold label, of spurious ones the predicted label."""
-        return Counter((pair.kind, _first(pair[1:]).label) for pair in self.pairs)
+        return Counter((pair.kind, pair.spans[0].label) for pair in self.pairs)
 
     @cached_property
     def confusion(self) -> Counter[tuple[str | None, str | None]]:
@@ -113,8 +118,8 @@ def analyse(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -
     scores = score(gold, predicted)
     pairs = [
         Pair(i, *pair)
-        for i, sides in enumerate(zip(gold, predicted))
-        for pair in pair_spans(*map(spans_of, sides))
+        for i, (meant, found) in enumerate(zip(gold, predicted, strict=True))
+        for pair in pair_spans(spans_of(meant), spans_of(found))
     ]
     return Analysis(scores, tuple(pairs))
 
@@ -144,13 +149,10 @@ def pair_spans(
         if i not in partner and j not in taken:
             partner[i] = j
             taken.add(j)
-    pairs: list[tuple[Span | None, Span | None]] = [
-        (span, predicted[partner[i]] if i in partner else None) for i, span in enumerate(gold)
+    pairs: list[tuple[int, Span | None, Span | None]] = [
+        (span.start, span, predicted[partner[i]] if i in partner else None)
+        for i, span in enumerate(gold)
     ]
-    pairs += [(None, span) for j, span in enumerate(predicted) if j not in taken]
-    yield from sorted(pairs, key=lambda pair: _first(pair).start)
-
-
-def _first(sides: tuple[Span | None, Span | None]) -> Span:
-    """The gold span of a pair, of a spurious one the predicted span."""
-    return next(span for span in sides if span is not None)
+    pairs += [(span.start, None, span) for j, span in enumerate(predicted) if j not in taken]
+    for _, meant, found in sorted(pairs, key=itemgetter(0)):
+        yield meant, found

@@ -1,5 +1,6 @@
-"""Whether probabilities of entities can be trusted, what a threshold on them does, and the
-temperature that sets them right.
+"""Whether probabilities of entities can be trusted, and the temperature that sets them right.
+
+Also what a threshold on them does.
 
 N predicted entities have scores float64 [N], their probabilities, and are correct, bool [N], where
 start, end and label are those of a gold entity.
@@ -201,10 +202,14 @@ def format_confidence(confidence: Confidence) -> str:
     ]
     lines += [
         "",
-        f"expected calibration error {confidence.calibration_error:.4f} at the model's temperature "
-        f"{confidence.temperature:g};",
-        f"it would be {confidence.fitted_calibration_error:.4f} at "
-        f"{confidence.fitted_temperature:g}, fitted to this corpus",
+        (
+            f"expected calibration error {confidence.calibration_error:.4f} at the model's "
+            f"temperature {confidence.temperature:g};"
+        ),
+        (
+            f"it would be {confidence.fitted_calibration_error:.4f} at "
+            f"{confidence.fitted_temperature:g}, fitted to this corpus"
+        ),
     ]
     return "\n".join(lines)
 

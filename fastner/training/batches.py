@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,10 @@ NO_OFFSET, UNKNOWN_OFFSET = 0, 1  # rows of the tuned offsets; words of the trai
 class Batch(NamedTuple):
     """Sentences of a corpus as `Network` takes them."""
 
-    inputs: dict[str, NDArray]
+    inputs: dict[str, NDArray[Any]]  # vectors float32, all others int32
     tag_ids: NDArray[np.int32]  # [B, T]
     sentences: NDArray[np.int64]  # [B], their indices
-    words: NDArray[np.int64]  # [U], indices of the distinct words
+    words: NDArray[np.int32]  # [U], indices of the distinct words
 
 
 class Examples:
@@ -71,7 +71,7 @@ class Examples:
         return len(self.lengths)
 
     def tune(self, training_rows: NDArray[np.int32]) -> None:
-        """Gives the words whose vector row is in training_rows (sorted) the offsets 2, 3, …"""
+        """Gives the words whose vector row is in training_rows (sorted) the offsets from 2 on."""
         rows = self.words.vector_rows
         place = np.searchsorted(training_rows, rows)
         found = (place < len(training_rows)) & (rows >= 0)
@@ -84,7 +84,7 @@ class Examples:
         rng: np.random.Generator,
         *,
         unknown_rate: float,
-        unknown: NDArray,
+        unknown: NDArray[np.float32],
         offset_rate: float = 0.0,
         variant_rate: float = 0.0,
     ) -> Iterator[Batch]:
@@ -138,7 +138,7 @@ class Examples:
         valid = np.arange(shape[1]) < lengths[:, None]
         words, tokens[valid] = np.unique(tokens[valid], return_inverse=True)
         longest = int(self.words.character_lengths[words].max())
-        inputs = {
+        inputs: dict[str, NDArray[Any]] = {
             "vectors": self.word_vectors[words],
             "tuned": self.offset_rows[words],
             "characters": self.words.characters[words, :longest],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -88,7 +89,8 @@ class ForwardCell(keras.layers.Layer):
         super().__init__(**options)
         self.state_size = tags
         self.output_size = tags
-        self._shared = lambda: transitions  # a weight of CRFLayer, not tracked twice
+        # a weight of CRFLayer, which Keras would track twice as an attribute
+        self._shared: Callable[[], Any] = lambda: transitions
         self.built = True
 
     def call(self, inputs: Any, states: Any, training: bool = False) -> tuple[Any, list[Any]]:

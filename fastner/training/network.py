@@ -106,8 +106,8 @@ class Network(keras.Model):
         return NetworkWeights(
             character_embedding=_array(self.character_embedding.embeddings),
             character_grus=tuple(
-                tuple(_gru(layer) if layer else None for layer in directions)
-                for directions in self.character_grus
+                (_gru(forward), _gru(backward) if backward else None)
+                for forward, backward in self.character_grus
             ),
             case_embedding=(
                 _array(case.embeddings) if case else np.zeros((len(CASES), 0), np.float32)

@@ -28,7 +28,8 @@ class _LegacyKeras(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__spec__ = module.__spec__.loader_state  # the module stays what it was
+        if module.__spec__ is not None:
+            module.__spec__ = module.__spec__.loader_state  # the module stays what it was
 
 
 def _is_keras(name: str) -> bool:
@@ -72,7 +73,7 @@ _MISSING = (
 
 
 def _with_keras_2(name: str) -> Callable[..., Any]:
-    """A function of tensorflow_addons.text; those that make layers look for tf.keras when called."""
+    """A function of tensorflow_addons.text that makes layers: it looks for tf.keras when called."""
 
     def call(*arguments: Any, **options: Any) -> Any:
         import tensorflow

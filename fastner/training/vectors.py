@@ -68,7 +68,7 @@ def _read(path: Path, limit: int | None) -> tuple[list[str], NDArray[np.float32]
             )
     except InputError:
         raise
-    except Exception as error:  # gensim raises whatever its parser meets
+    except Exception as error:  # noqa: BLE001 - gensim raises whatever its parser meets
         raise InputError(
             f"{path}: expected GloVe text, word2vec text or binary, or a gensim .kv file; "
             f"gensim says: {error}"
@@ -78,8 +78,7 @@ def _read(path: Path, limit: int | None) -> tuple[list[str], NDArray[np.float32]
 
 def _sniff(path: Path) -> tuple[bool, bool]:
     """Whether the file opens with a header of two integers, and whether it is binary after it."""
-    opened = gzip.open(path) if path.suffix == ".gz" else open(path, "rb")
-    with opened as file:
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
         first = file.readline(1 << 16)
         rest = file.read(1 << 12)
     columns = first.split()

@@ -58,7 +58,7 @@ def lexicon() -> WordLexicon:
     """Places and first words of firms, two of them without a vector; a group above the category."""
     places = [word for name in NAMES["LOC"] for word in name.split()]
     firms = ["Globex", "Acme", "Initech", "Hooli"]
-    category = {word: 1 for word in places} | {word: 2 for word in firms} | {"ørsted": 1}
+    category = dict.fromkeys(places, 1) | dict.fromkeys(firms, 2) | {"ørsted": 1}
     return WordLexicon("places and firms", category, 3, (np.array([0, 1, 1], np.int32),), (3, 2))
 
 
