@@ -104,10 +104,10 @@ class Doc:
         return {"text": self.text, "entities": [entity.to_dict() for entity in self.entities]}
 
     def to_json(self) -> str:
-        """Return `to_dict` as JSON on one line, without the line end.
+        r"""Return `to_dict` as JSON on one line, without the line end.
 
         Non-ASCII text stays readable; what a reader may take for a line end, and lone surrogates,
-        which UTF-8 cannot carry, are written as \\uXXXX.
+        which UTF-8 cannot carry, are written as \uXXXX.
         """
         line = json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"))
         return _JSON_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
@@ -138,7 +138,7 @@ class Doc:
             if scored:
                 row.append("" if entity.score is None else f"{entity.score:.3f}")
             rows.append(row)
-        widths = [max(map(_columns, column)) for column in zip(*rows)]
+        widths = [max(map(_columns, column)) for column in zip(*rows, strict=True)]
         return "\n".join(_align(row, widths) for row in rows)
 
     def __repr__(self) -> str:
@@ -193,7 +193,7 @@ def build_doc(
     entities: list[Entity] = []
     first_token = 0
     for index, (tokens, tag_row, span_row, score_row) in enumerate(
-        zip(sentences, tags, spans, scores)
+        zip(sentences, tags, spans, scores, strict=True)
     ):
         if len(tag_row) != len(tokens):
             raise InputError(
@@ -247,7 +247,7 @@ def _columns(text: str) -> int:
 def _align(row: Sequence[str], widths: Sequence[int]) -> str:
     """Return the row with its first two columns flush left and the numbers flush right."""
     cells = []
-    for n, (cell, width) in enumerate(zip(row, widths)):
+    for n, (cell, width) in enumerate(zip(row, widths, strict=True)):
         space = " " * (width - _columns(cell))
         cells.append(cell + space if n < 2 else space + cell)
     return "  ".join(cells).rstrip()

@@ -218,9 +218,10 @@ def _check_own_digest(data: bytes, sha256: Json, where: str) -> None:
 
 
 def _digest(value: Json) -> str:
-    if not re.fullmatch("[0-9a-f]{64}", value.string()):
+    digest = value.string()
+    if not re.fullmatch("[0-9a-f]{64}", digest):
         value.refuse("64 lower-case hexadecimal digits")
-    return value.value
+    return digest
 
 
 def _tags(value: Json, scheme: TagScheme) -> tuple[str, ...]:

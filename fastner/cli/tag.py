@@ -96,7 +96,7 @@ def _source(args: argparse.Namespace) -> Source:
     if file not in (None, "-"):
         return file
     asked = texts or file
-    if sys.stdin is None or not asked and sys.stdin.isatty():
+    if sys.stdin is None or (not asked and sys.stdin.isatty()):
         args.usage_error("nothing to tag: give TEXT, --file F, or pipe text in")
     return sys.stdin
 
@@ -141,21 +141,23 @@ def tag_records(
     tagger: Tagger, records: Iterable[Record], batch_tokens: int, scores: bool
 ) -> Iterator[tuple[Record, Doc]]:
     """Each record with its document, in order, holding about `batch_tokens` tokens in memory."""
-    for is_text, some in groupby(records, key=lambda record: "text" in record):
+    for is_text, run in groupby(records, key=lambda record: "text" in record):
+        some, ahead = tee(run)
         if is_text:
-            some, ahead = tee(some)
             texts = (record["text"] for record in ahead)
-            yield from zip(some, tagger.pipe(texts, batch_tokens=batch_tokens, scores=scores))
+            docs = tagger.pipe(texts, batch_tokens=batch_tokens, scores=scores)
+            yield from zip(some, docs, strict=True)
             continue
+        del ahead  # else it keeps all of the run
         batch: list[Record] = []
         tokens = 0
         for record in some:
             batch.append(record)
             tokens += len(record["tokens"]) + 1
             if tokens >= batch_tokens:
-                yield from zip(batch, _tag_words(tagger, batch, scores))
+                yield from zip(batch, _tag_words(tagger, batch, scores), strict=True)
                 batch, tokens = [], 0
-        yield from zip(batch, _tag_words(tagger, batch, scores))
+        yield from zip(batch, _tag_words(tagger, batch, scores), strict=True)
 
 
 def _tag_words(tagger: Tagger, batch: list[Record], scores: bool) -> Iterator[Doc]:

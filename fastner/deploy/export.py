@@ -88,7 +88,7 @@ def export_onnx(
             others = {} if name == "float32" else {"float32": "float32"}
             if others and stored not in ("float32", dtype):
                 others[f"{stored}, as stored"] = stored
-            for other, form in others.items():
+            for form in others.values():
                 _write(bundle, Path(scratch) / form, form, "float32")
             exports = {other: Path(scratch) / form for other, form in others.items()}
             exports[name] = export

@@ -73,7 +73,10 @@ def compare(
     prices: list[Price] = []
     expected = next(iter(tags.values()))
     for name, directory in exports.items():
-        f1 = None if gold is None else 100 * score(gold, tags[name]).f1
+        f1 = loss = None
+        if gold is not None:
+            f1 = 100 * score(gold, tags[name]).f1
+            loss = 100 * score(gold, expected).f1 - f1
         changed = sum(map(operator.ne, tags[name], expected))
         prices.append(
             Price(
@@ -83,7 +86,7 @@ def compare(
                 tokens_per_second=sum(map(len, sentences)) / median(passes[name]),
                 changed=changed / max(1, len(sentences)),
                 f1=f1,
-                loss=None if f1 is None else (prices[0].f1 if prices else f1) - f1,
+                loss=loss,
             )
         )
     return prices
@@ -92,13 +95,16 @@ def compare(
 def check_loss(
     prices: Sequence[Price], dev: str | os.PathLike[str] | None, max_loss: float
 ) -> None:
+    """Raises InputError where the last of them loses more than `max_loss` F1 points on dev."""
     plain, export = prices[0], prices[-1]
-    if dev is not None and not plain.f1:
+    if dev is None or export.loss is None:
+        return
+    if not plain.f1:
         raise InputError(
             f"expected entities on {os.fspath(dev)} that the model finds, got F1 0 in float32, "
             "which has nothing to lose; give a corpus with the model's labels; nothing was written"
         )
-    if export.loss is not None and not export.loss <= max_loss:
+    if not export.loss <= max_loss:  # NaN is no limit
         raise InputError(
             f"expected a loss of at most {max_loss} F1 points on {os.fspath(dev)}, got "
             f"{export.loss:.3f} ({plain.f1:.3f} in float32, {export.f1:.3f} as {export.name}); "

@@ -48,12 +48,10 @@ class OnnxEngine:
         """Emissions float32 [B, T, K], time-major in memory, of sentences that are not empty."""
         features = batch.padded()
         large = features.shape[0] * features.shape[1] > LARGE_BATCH
-        emissions: NDArray[np.float32] = self._sentences.run(
-            _EMISSIONS,
-            {"features": features, "lengths": batch.lengths},
-            _shrink if large else None,
-        )[0]
-        return emissions.transpose(1, 0, 2)
+        inputs = {"features": features, "lengths": batch.lengths}
+        (time_major,) = self._sentences.run(_EMISSIONS, inputs, _shrink if large else None)
+        emissions: NDArray[np.float32] = time_major.transpose(1, 0, 2)
+        return emissions
 
 
 def _words_signature(manifest: Manifest) -> tuple[Signature, Signature]:

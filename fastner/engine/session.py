@@ -44,7 +44,7 @@ def open_session(graph: bytes, where: str, device: str = "cpu") -> ort.Inference
             session = ort.InferenceSession(graph, options, providers=providers, enable_fallback=0)
         if device == "cpu" or "CUDAExecutionProvider" in session.get_providers():
             return session
-    except Exception as error:  # onnxruntime's exceptions have no common base
+    except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions have no common base
         if device == "cpu":
             raise BundleError(f"{where}: expected a graph that onnxruntime runs: {error}") from None
         open_session(graph, where)  # raises BundleError where the graph is to blame

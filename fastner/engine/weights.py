@@ -28,7 +28,7 @@ class BiLSTMWeights(NamedTuple):
     @property
     def hidden(self) -> int:
         """H."""
-        return self.forward[1].shape[0]
+        return len(self.forward[1])
 
 
 class WordWeights(NamedTuple):
@@ -149,7 +149,7 @@ def _bilstm(graph: _Graph) -> BiLSTMWeights:
     # emissions = a + (b + c) or (a + b) + c: of a, b, c, one is the bias, two are products
     terms = graph.inputs("emissions", "Add", 2)
     inner = [
-        name for name in terms if name in graph.made and "Add" == _text(graph.made[name]["op_type"])
+        name for name in terms if name in graph.made and _text(graph.made[name]["op_type"]) == "Add"
     ]
     _require(len(inner) == 1)
     terms = [name for name in terms if name not in inner] + graph.inputs(inner[0], "Add", 2)

@@ -81,7 +81,8 @@ class Checkpoint:
                     name: [arrays[f"{name}.{i}"] for i in range(_count(arrays.files, name))]
                     for name in _ARRAYS
                 }
-            state = State(**{name: values[name] for name in _VALUES}, **groups)
+            fields: dict[str, Any] = {name: values[name] for name in _VALUES} | groups
+            state = State(**fields)
         except (BadZipFile, EOFError, KeyError, ValueError) as error:
             raise InputError(
                 f"{self.path}: expected the state of a run, got a damaged file ({error}); "

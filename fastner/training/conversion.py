@@ -24,7 +24,7 @@ except ImportError as error:
         "exporting a network needs tensorflow, tf2onnx and onnx: pip install 'fastner-crf[train]'"
     ) from error
 
-__all__ = ["BUNDLE_OPSET", "convert", "tf"]
+__all__ = ["BUNDLE_OPSET", "Shape", "convert", "tf"]
 
 BUNDLE_OPSET = 17  # of the graphs in a bundle
 
@@ -32,14 +32,14 @@ _RECURRENT = ("GRU", "LSTM")
 _LENGTHS, _INITIAL = 4, 5  # places among the inputs of an ONNX GRU or LSTM
 _COPIES = ("Concat", "Expand", "Identity", "Reshape", "Squeeze", "Unsqueeze")  # make no number
 _Tensor = Any  # TensorFlow ships no types
-_Shape = tuple[int | str, ...]
+Shape = tuple[int | str, ...]
 
 
 def convert(
     function: Callable[..., _Tensor],
-    inputs: Mapping[str, tuple[Any, _Shape]],
+    inputs: Mapping[str, tuple[Any, Shape]],
     *,
-    output: tuple[str, _Shape],
+    output: tuple[str, Shape],
     lengths: str,
     recurrent: Mapping[str, int],
 ) -> onnx.ModelProto:
@@ -73,7 +73,7 @@ def _quiet(logger: logging.Logger) -> Iterator[None]:
 
 def _finish(
     model: onnx.ModelProto,
-    shapes: Mapping[str, _Shape],
+    shapes: Mapping[str, Shape],
     *,
     output: str,
     lengths: str,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastner.errors import TrainingError
-from fastner.training.conversion import convert, tf
+from fastner.training.conversion import Shape, convert, tf
 from fastner.training.weights import DenseWeights, GRUWeights, LSTMWeights, NetworkWeights
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def words_graph(weights: NetworkWeights, vector_width: int) -> onnx.ModelProto:
         row = tf.concat(parts, 1)
         return row if weights.projection is None else _dense(weights.projection, row)
 
-    inputs = {
+    inputs: dict[str, tuple[_Tensor, Shape]] = {
         "vectors": (tf.float32, ("U", vector_width)),
         "characters": (tf.int32, ("U", "C")),
         "character_lengths": (tf.int32, ("U",)),
@@ -89,8 +89,8 @@ def sentences_graph(weights: NetworkWeights) -> onnx.ModelProto:
     def emissions(features: _Tensor, lengths: _Tensor) -> _Tensor:
         forward = backward = None
         states = features
-        for layer in weights.lstms:
-            (forward, _), (backward, _) = _directions(layer, states, lengths)
+        for directions in weights.lstms:
+            (forward, _), (backward, _) = _directions(directions, states, lengths)
             states = tf.concat([forward, backward], 2)
         # The last concatenation goes unused: the first dense layer reads each direction with its
         # half of the kernel, which took 117 µs where concatenating took 153 (B=32, T=20, H=100).

@@ -112,4 +112,5 @@ def _emissions(
     past = np.arange(len(features))[:, None] >= batch.lengths
     features[past] = rng.normal(scale=1e3, size=(past.sum(), rows.shape[1]))
     (emissions,) = sentences.run(["emissions"], {"features": features, "lengths": batch.lengths})
-    return emissions.swapaxes(0, 1)
+    by_sentence: npt.NDArray[np.float32] = emissions.swapaxes(0, 1)
+    return by_sentence

@@ -143,7 +143,7 @@ class Run:
             json.dumps([task.recipe.to_dict(), task.tags, self.seed, self.crf]).encode()
         )
         digest.update(task.corpora)
-        digest.update(np.ascontiguousarray(task.vectors))
+        digest.update(np.ascontiguousarray(task.vectors).data)
         digest.update("\n".join(task.words).encode())
         return digest.hexdigest()
 
