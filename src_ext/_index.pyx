@@ -1,4 +1,5 @@
-"""Hands words of Python lists to index.hpp: finds the text inside each str, copies none of it.
+"""Hands words of Python lists to words.hpp and what is built on it: finds the text inside each str,
+copies none of it.
 
 fastner.vocab checks arrays; here are checked the things met on the way: sentences, tokens, indices.
 What is wrong raises InputError.
@@ -60,13 +61,8 @@ cdef extern from "Python.h" nogil:  # declared here to take borrowed pointers
     bint PySequence_Check(PyObject* value)
 
 
-cdef extern from "index.hpp" namespace "fastner" nogil:
+cdef extern from "words.hpp" namespace "fastner" nogil:
     uint64_t hash_seed
-    ctypedef unsigned (*Classify)(uint32_t) noexcept
-    const unsigned kDecimal
-    const unsigned kLower
-    const unsigned kUpper
-    const unsigned kTitle
 
     cppclass Word:
         const void* owner
@@ -77,6 +73,14 @@ cdef extern from "index.hpp" namespace "fastner" nogil:
         vector[Word] words
         void reserve(size_t count) except +raise_input_error
         int32_t add(const Word& word) except +raise_input_error
+
+
+cdef extern from "index.hpp" namespace "fastner" nogil:
+    ctypedef unsigned (*Classify)(uint32_t) noexcept
+    const unsigned kDecimal
+    const unsigned kLower
+    const unsigned kUpper
+    const unsigned kTitle
 
     cppclass Form:
         cbool lower_ascii(const Word& word, Word& lowered) except +raise_input_error
@@ -101,6 +105,8 @@ cdef extern from "index.hpp" namespace "fastner" nogil:
         void encode_folded(const Word& lowered, size_t u, const Encoded& out,
                            Form& form) except +raise_input_error
 
+
+cdef extern from "row_cache.hpp" namespace "fastner" nogil:
     cppclass CRowCache "fastner::RowCache":
         CRowCache(int64_t capacity, int64_t width) except +raise_input_error
         vector[int32_t] look_up(const vector[Word]& words, float* rows,
