@@ -141,16 +141,17 @@ class Vocabulary {
     // Goes on with the word's lower case, then with its decimal digits replaced by 0.
     void encode_folded(const Word& lowered, std::size_t u, const Encoded& out, Form& form) const {
         if (!look_up(lowered, u, out)) return;
-        const auto folds = [this](std::uint32_t c) { return c != '0' && classify(c) & kDecimal; };
-        const bool changes = visit(lowered, [&](const auto* text) {
-            if (std::none_of(text, text + lowered.length, folds)) return false;
-            form.points.assign(text, text + lowered.length);
-            return true;
-        });
-        if (!changes) return;
-        for (std::uint32_t& point : form.points)
-            if (folds(point)) point = '0';
-        look_up(form.narrow(), u, out);
+        Word folded;
+        if (fold_digits(lowered, form, folded)) look_up(folded, u, out);
+    }
+
+    // ids [3]: 1 + the word's place in the vocabulary, that of its lower case, and that of the
+    // lower case with decimal digits replaced by 0; 0 for a form that is no word of it.
+    void form_ids(const Word& word, const Word& lowered, std::int32_t* ids, Form& form) const {
+        ids[0] = find(word) + 1;
+        ids[1] = find(lowered) + 1;
+        Word folded;
+        ids[2] = fold_digits(lowered, form, folded) ? find(folded) + 1 : ids[1];
     }
 
    private:
@@ -220,6 +221,22 @@ class Vocabulary {
             const Key& key = keys_[static_cast<std::size_t>(id)];
             return word.equals(key.text, key.size, key.kind);
         });
+    }
+
+    // Makes `folded` the word with its decimal digits replaced by 0, in `form`, and ends the life
+    // of what was there; false where that changes nothing.
+    bool fold_digits(const Word& word, Form& form, Word& folded) const {
+        const auto folds = [this](std::uint32_t c) { return c != '0' && classify(c) & kDecimal; };
+        const bool changes = visit(word, [&](const auto* text) {
+            if (std::none_of(text, text + word.length, folds)) return false;
+            form.points.assign(text, text + word.length);
+            return true;
+        });
+        if (!changes) return false;
+        for (std::uint32_t& point : form.points)
+            if (folds(point)) point = '0';
+        folded = form.narrow();
+        return true;
     }
 
     // Takes from this form what no form before it had; returns whether anything is still open.
