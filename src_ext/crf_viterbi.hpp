@@ -99,8 +99,8 @@ FASTNER_TARGET static void advance_block(const Model& model, Rows emissions, std
 }
 
 // Fills path[0, length) with the best path of one sentence and returns its score.
-FASTNER_TARGET static double viterbi(const Model& model, Rows emissions, std::int64_t length,
-                                     std::int32_t* path, ViterbiBuffers& w) {
+FASTNER_KERNEL double viterbi(const Model& model, Rows emissions, std::int64_t length,
+                              std::int32_t* path, ViterbiBuffers& w) {
     const std::size_t stride = model.stride;
     const std::int64_t last_block = (length - 1) / kBlock;
     double offset = 0;

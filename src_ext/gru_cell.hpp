@@ -35,7 +35,7 @@ struct GruRows {
     }
 };
 
-FASTNER_TARGET static void last_states(const Gru& gru, const WordBatch& batch) {
+FASTNER_KERNEL void last_states(const Gru& gru, const WordBatch& batch) {
     const std::int64_t units = gru.units();
     const std::vector<std::int64_t> order = longest_first(batch.lengths, batch.words);
     std::vector<const float*> inputs(order.size());

@@ -130,7 +130,7 @@ FASTNER_TARGET static void step(const Model& model, int direction, std::int64_t 
     std::swap(s.old_state, s.new_state);
 }
 
-FASTNER_TARGET static void emissions(const Model& model, const Batch& batch) {
+FASTNER_KERNEL void emissions(const Model& model, const Batch& batch) {
     States s(model, batch);
     const std::int64_t width = model.projection_width();
     const auto length = [&](std::int64_t row) {
@@ -188,8 +188,8 @@ struct Project {
     }
 };
 
-FASTNER_TARGET static void project(const Model& model, const float* features, std::int64_t count,
-                                   float* out) {
+FASTNER_KERNEL void project(const Model& model, const float* features, std::int64_t count,
+                            float* out) {
     for (int direction = 0; direction < 2; ++direction)
         for (std::int64_t block = 0; block < model.blocks; ++block)
             each_row(count, Project{model, direction, block, features, out});
