@@ -63,12 +63,12 @@ class GRUWeights:
     @property
     def input_width(self) -> int:
         """D."""
-        return self.kernel.shape[0]
+        return int(self.kernel.shape[0])
 
     @property
     def hidden_size(self) -> int:
         """H."""
-        return self.recurrent.shape[0]
+        return int(self.recurrent.shape[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,12 +102,12 @@ class LSTMWeights:
     @property
     def input_width(self) -> int:
         """D."""
-        return self.kernel.shape[0]
+        return int(self.kernel.shape[0])
 
     @property
     def hidden_size(self) -> int:
         """H."""
-        return self.recurrent.shape[0]
+        return int(self.recurrent.shape[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,12 +138,12 @@ class DenseWeights:
     @property
     def input_width(self) -> int:
         """D."""
-        return self.kernel.shape[0]
+        return int(self.kernel.shape[0])
 
     @property
     def output_width(self) -> int:
         """E."""
-        return self.kernel.shape[1]
+        return int(self.kernel.shape[1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,7 +232,7 @@ class NetworkWeights:
         """Width of a word's features without its vector."""
         digest = sum(d.hidden_size for d in self.character_grus[-1] if d is not None)
         tables = (self.case_embedding, *self.lexicon_embeddings)
-        return digest + sum(table.shape[1] for table in tables)
+        return digest + sum(int(table.shape[1]) for table in tables)
 
 
 def _check_stack(
@@ -263,7 +263,7 @@ def _check_input(layer: GRUWeights | LSTMWeights | DenseWeights, name: str, widt
 def _hidden_size(recurrent: Array, name: str, *, gates: int) -> int:
     """H of a recurrent kernel [H, gates * H]."""
     _check(recurrent, name, (None, None))
-    hidden = recurrent.shape[0]
+    hidden = int(recurrent.shape[0])
     _check(recurrent, name, (hidden, gates * hidden))
     return hidden
 
