@@ -24,6 +24,7 @@ class Index:
     def encode_words(
         self, words: Sequence[str]
     ) -> tuple[_Int32, _Int32, _Int32, _Int32, _Int32]: ...  # as EncodedWords
+    def form_ids(self, words: Sequence[str]) -> _Int32: ...  # [U, 3]
     def encode(
         self, sentences: Sequence[Sequence[str]]
     ) -> tuple[_Int32, _Int32, _Int32, _Int32, _Int32, _Int32, _Int32]: ...  # tokens, lengths last

@@ -228,6 +228,15 @@ class Vocabulary:
         *words, tokens, lengths = self._index.encode(sentences)
         return EncodedBatch(EncodedWords(*words), tokens, lengths)
 
+    def form_ids(self, words: Sequence[str]) -> NDArray[np.int32]:
+        """Where the look-up forms of each word stand in the vocabulary, int32 [U, 3].
+
+        In the order of the forms: 1 + the index of the word itself, of its lower case, and of that
+        with every decimal digit replaced by "0"; 0 where the vocabulary lacks that form. `encode`
+        finds its rows and categories by the same look-up. Raises InputError.
+        """
+        return self._index.form_ids(words)
+
 
 class WordCache:
     """The rows, float32 [width], of at most `capacity` words; bounded, and safe between threads.

@@ -2,21 +2,14 @@
 
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int32_t, int64_t, uint8_t
-from libcpp cimport bool as cbool
 from libcpp.memory cimport unique_ptr
 
 from _errors cimport raise_input_error
+from _isa cimport Isa, isa_named, supported_isas
 
-from fastner.errors import InputError
 
-
-cdef extern from "crf.hpp" namespace "fastner" nogil:
-    cdef enum class Isa(int):
-        portable
-        avx2
-
-    cbool isa_supported(Isa isa)
-    Isa best_isa()
+cdef extern from "crf.hpp" namespace "fastner::crf" nogil:
+    const Isa kWidest
 
     cppclass Model:
         Model(const float* start, const float* transitions, const float* end, int tags,
@@ -43,29 +36,25 @@ cdef extern from "crf.hpp" namespace "fastner" nogil:
         const uint8_t* before
         const uint8_t* after
 
-    void c_decode "fastner::decode"(
+    void c_decode "fastner::crf::decode"(
         const Model& model, const Batch& batch, char* paths, ptrdiff_t path_stride,
         double* scores) except +raise_input_error
-    void c_nbest "fastner::nbest"(
+    void c_nbest "fastner::crf::nbest"(
         const Model& model, const Batch& batch, int n, int32_t* paths,
         double* scores) except +raise_input_error
-    void c_log_normalizer "fastner::log_normalizer"(
+    void c_log_normalizer "fastner::crf::log_normalizer"(
         const Model& model, const Batch& batch, double* out) except +raise_input_error
-    void c_marginals "fastner::marginals"(
+    void c_marginals "fastner::crf::marginals"(
         const Model& model, const Batch& batch, float* out) except +raise_input_error
-    void c_sequence_score "fastner::sequence_score"(
+    void c_sequence_score "fastner::crf::sequence_score"(
         const Model& model, const Batch& batch, TagRows tags,
         double* out) except +raise_input_error
-    void c_path_marginals "fastner::path_marginals"(
+    void c_path_marginals "fastner::crf::path_marginals"(
         const Model& model, const Batch& batch, TagRows tags, const Spans& spans,
         double* out) except +raise_input_error
 
 
-ISAS = tuple(
-    name
-    for name, isa in (("portable", 0), ("avx2", 1))
-    if isa_supported(<Isa><int>isa)
-)
+ISAS = supported_isas(kWidest)
 
 
 # Views are passed as they are: &view[0] of an empty array would be out of bounds.
@@ -93,13 +82,8 @@ cdef class Lattice:
 
     def __cinit__(self, const float[::1] start, const float[:, ::1] transitions,
                   const float[::1] end, isa=None):
-        cdef Isa chosen = best_isa()
-        if isa is not None:
-            if isa not in ISAS:
-                raise InputError(f"expected one of {ISAS}, got {isa!r}")
-            chosen = <Isa><int>("portable", "avx2").index(isa)
         self.model.reset(new Model(&start[0], &transitions[0, 0], &end[0],
-                                   <int>start.shape[0], chosen))
+                                   <int>start.shape[0], isa_named(isa, kWidest)))
 
     def decode(self, const float[:, :, :] emissions, const int32_t[:] lengths,
                int32_t[:, :] paths, double[::1] scores=None):

@@ -8,6 +8,8 @@ from _isa cimport Isa, isa_named, supported_isas
 
 
 cdef extern from "gru.hpp" namespace "fastner::recurrent" nogil:
+    const Isa kWidest
+
     cppclass GruCell:
         const float* kernel
         const float* recurrent
@@ -28,7 +30,7 @@ cdef extern from "gru.hpp" namespace "fastner::recurrent" nogil:
         const CGru& gru, const WordBatch& batch) except +raise_input_error
 
 
-ISAS = supported_isas()
+ISAS = supported_isas(kWidest)
 
 
 cdef inline GruCell _cell(const float[:, ::1] kernel, const float[:, ::1] recurrent,
@@ -49,7 +51,7 @@ cdef class Gru:
         cells[1] = _cell(backward[0], backward[1], backward[2])
         self.gru.reset(new CGru(cells[0], cells[1], <const float*>embedding._data,
                                 embedding.shape[0], embedding.shape[1], forward[1].shape[0],
-                                isa_named(isa)))
+                                isa_named(isa, kWidest)))
 
     def last_states(self, const int32_t[:, ::1] characters, const int32_t[::1] lengths,
                     float[:, ::1] out):

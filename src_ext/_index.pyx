@@ -1,4 +1,5 @@
-"""Hands words of Python lists to index.hpp: finds the text inside each str, copies none of it.
+"""Hands words of Python lists to words.hpp and what is built on it: finds the text inside each str,
+copies none of it.
 
 fastner.vocab checks arrays; here are checked the things met on the way: sentences, tokens, indices.
 What is wrong raises InputError.
@@ -60,13 +61,8 @@ cdef extern from "Python.h" nogil:  # declared here to take borrowed pointers
     bint PySequence_Check(PyObject* value)
 
 
-cdef extern from "index.hpp" namespace "fastner" nogil:
+cdef extern from "words.hpp" namespace "fastner" nogil:
     uint64_t hash_seed
-    ctypedef unsigned (*Classify)(uint32_t) noexcept
-    const unsigned kDecimal
-    const unsigned kLower
-    const unsigned kUpper
-    const unsigned kTitle
 
     cppclass Word:
         const void* owner
@@ -77,6 +73,14 @@ cdef extern from "index.hpp" namespace "fastner" nogil:
         vector[Word] words
         void reserve(size_t count) except +raise_input_error
         int32_t add(const Word& word) except +raise_input_error
+
+
+cdef extern from "index.hpp" namespace "fastner" nogil:
+    ctypedef unsigned (*Classify)(uint32_t) noexcept
+    const unsigned kDecimal
+    const unsigned kLower
+    const unsigned kUpper
+    const unsigned kTitle
 
     cppclass Form:
         cbool lower_ascii(const Word& word, Word& lowered) except +raise_input_error
@@ -100,7 +104,11 @@ cdef extern from "index.hpp" namespace "fastner" nogil:
         cbool encode(const Word& word, size_t u, const Encoded& out)
         void encode_folded(const Word& lowered, size_t u, const Encoded& out,
                            Form& form) except +raise_input_error
+        void form_ids(const Word& word, const Word& lowered, int32_t* ids,
+                      Form& form) except +raise_input_error
 
+
+cdef extern from "row_cache.hpp" namespace "fastner" nogil:
     cppclass CRowCache "fastner::RowCache":
         CRowCache(int64_t capacity, int64_t width) except +raise_input_error
         vector[int32_t] look_up(const vector[Word]& words, float* rows,
@@ -242,6 +250,15 @@ cdef int _collect_distinct(object sentences, const int32_t[::1] order, Distinct&
     return 0
 
 
+cdef object _lower_case(const Word& word, Form& form, Word* lowered):
+    """Makes `lowered` the lower case of a word; it lives in `form`, or in the str returned."""
+    if form.lower_ascii(word, lowered[0]):
+        return None
+    text = _lower(<object><PyObject*>word.owner)
+    _view(<PyObject*>text, lowered)
+    return text
+
+
 cdef object _int32(const vector[int32_t]& values):
     cdef int32_t[::1] out
     array = np.empty(values.size(), np.int32)
@@ -304,13 +321,30 @@ cdef class Index:
         _collect_distinct(sentences, None, distinct, tokens, lengths, owners)
         return *self._encode(distinct.words), _int32(tokens), _int32(lengths)
 
+    def form_ids(self, words):
+        """1 + the places of three forms of each word in the vocabulary [U, 3]; 0 = not there."""
+        cdef vector[Word] views
+        cdef list owners = []
+        cdef Form form
+        cdef Word lowered
+        cdef size_t u
+        words = _sequence(words, "", "words")
+        _collect(<PyObject*>words, -1, views)
+        _hold(views, owners)
+        ids = np.empty((views.size(), 3), np.int32)
+        cdef int32_t[:, ::1] out = ids
+        for u in range(views.size()):
+            held = _lower_case(views[u], form, &lowered)
+            self.vocabulary.get().form_ids(views[u], lowered, <int32_t*>out._data + 3 * u, form)
+        return ids
+
     cdef tuple _encode(self, const vector[Word]& words):
         cdef CVocabulary* vocabulary = self.vocabulary.get()
         cdef Py_ssize_t count = <Py_ssize_t>words.size()
         cdef Py_ssize_t lexicons = 0 if self.categories is None else self.categories.shape[1]
         cdef Encoded out
         cdef Form form
-        cdef Word lowered_word
+        cdef Word lowered
         cdef size_t u
         out.width = vocabulary.width(words)
         arrays = (
@@ -334,10 +368,8 @@ cdef class Index:
             vocabulary.prefetch(words[min(u + 8, words.size() - 1)])
             if not vocabulary.encode(words[u], u, out):
                 continue
-            if not form.lower_ascii(words[u], lowered_word):
-                lowered = _lower(<object><PyObject*>words[u].owner)
-                _view(<PyObject*>lowered, &lowered_word)
-            vocabulary.encode_folded(lowered_word, u, out, form)
+            held = _lower_case(words[u], form, &lowered)
+            vocabulary.encode_folded(lowered, u, out, form)
         return arrays
 
 

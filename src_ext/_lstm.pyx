@@ -8,6 +8,8 @@ from _isa cimport Isa, isa_named, supported_isas
 
 
 cdef extern from "lstm.hpp" namespace "fastner::recurrent" nogil:
+    const Isa kWidest
+
     cppclass Cell:
         const float* kernel
         const float* recurrent
@@ -35,7 +37,7 @@ cdef extern from "lstm.hpp" namespace "fastner::recurrent" nogil:
         const Model& model, const Batch& batch) except +raise_input_error
 
 
-ISAS = supported_isas()
+ISAS = supported_isas(kWidest)
 
 
 cdef inline Cell _cell(const float[:, ::1] kernel, const float[:, ::1] recurrent,
@@ -57,7 +59,7 @@ cdef class Layer:
         cells[1] = _cell(backward[0], backward[1], backward[2])
         self.model.reset(new Model(cells[0], cells[1], &kernel[0, 0], &bias[0],
                                    forward[0].shape[0], forward[1].shape[0], bias.shape[0],
-                                   isa_named(isa)))
+                                   isa_named(isa, kWidest)))
 
     @property
     def projection_width(self):

@@ -10,30 +10,24 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
-#define FASTNER_INLINE __forceinline
-#else
-#define FASTNER_INLINE inline __attribute__((always_inline))
 #endif
 
-// AVX2 is chosen at run time where the compiler can build it function by function. AVX-512 was
-// measured too: no faster for 9 or 17 tags, 10 % faster for 33.
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
-#define FASTNER_X86_DISPATCH 1
-#include <immintrin.h>
-#else
-#define FASTNER_X86_DISPATCH 0
-#endif
+#include "isa.hpp"
+#include "vectors.hpp"
 
-namespace fastner {
+namespace fastner::crf {
+
+// Not wider: AVX-512 was measured, and is no faster for 9 or 17 tags and 10 % faster for 33.
+constexpr Isa kWidest = Isa::avx2;
 
 constexpr float kImpossible = -std::numeric_limits<float>::infinity();
 constexpr double kLogZero = -std::numeric_limits<double>::infinity();
@@ -87,19 +81,6 @@ struct TagRows {  // tags [B, T], T contiguous
     }
 };
 
-enum class Isa { portable = 0, avx2 = 1 };
-
-inline bool isa_supported(Isa isa) {
-    if (isa == Isa::portable) return true;
-#if FASTNER_X86_DISPATCH
-    __builtin_cpu_init();
-    if (isa == Isa::avx2) return __builtin_cpu_supports("avx2");
-#endif
-    return false;
-}
-
-inline Isa best_isa() { return isa_supported(Isa::avx2) ? Isa::avx2 : Isa::portable; }
-
 // Parameters laid out for vectors: rows padded with -inf to `stride` floats. Immutable.
 struct Model {
     Isa isa;
@@ -112,7 +93,7 @@ struct Model {
     Model(const float* start_, const float* transitions, const float* end_, int tags_, Isa isa_)
         : isa(isa_), tags(tags_) {
         const std::size_t k = static_cast<std::size_t>(tags);
-        const std::size_t lanes = isa == Isa::avx2 ? 8 : 4;
+        const std::size_t lanes = static_cast<std::size_t>(lanes_of(isa));
         stride = (k + lanes - 1) / lanes * lanes;
         start.assign(stride, kImpossible);
         end.assign(stride, kImpossible);
@@ -189,27 +170,19 @@ inline int lowest_bit(unsigned bits) {
 #endif
 }
 
-}  // namespace fastner
+}  // namespace fastner::crf
 
-#define FASTNER_ISA portable
-#define FASTNER_LANES 4
-#define FASTNER_TARGET
-#include "crf_viterbi.hpp"
-#undef FASTNER_ISA
-#undef FASTNER_LANES
-#undef FASTNER_TARGET
+#define FASTNER_CELL "crf_viterbi.hpp"
+#define FASTNER_UP_TO_AVX2
+#include "each_isa.hpp"
+#undef FASTNER_UP_TO_AVX2
+#undef FASTNER_CELL
+
+namespace fastner::crf {
 
 #if FASTNER_X86_DISPATCH
-#define FASTNER_ISA avx2
-#define FASTNER_LANES 8
-#define FASTNER_TARGET __attribute__((target("avx2")))
-#include "crf_viterbi.hpp"
-#undef FASTNER_ISA
-#undef FASTNER_LANES
-#undef FASTNER_TARGET
+namespace avx512 = avx2;  // see kWidest
 #endif
-
-namespace fastner {
 
 // ---- Viterbi ------------------------------------------------------------------------------------
 
@@ -220,10 +193,7 @@ inline void decode(const Model& model, const Batch& batch, char* paths, std::ptr
                    double* scores) {
     const std::int64_t longest = batch.longest();
     ViterbiBuffers buffers(model, longest);
-    auto viterbi = portable::viterbi;
-#if FASTNER_X86_DISPATCH
-    if (model.isa == Isa::avx2) viterbi = avx2::viterbi;
-#endif
+    const auto viterbi = FASTNER_OF_ISA(model.isa, viterbi);
     for (std::int64_t b = 0; b < batch.sentences; ++b) {
         const std::int64_t length = batch.length(b);
         auto* path = reinterpret_cast<std::int32_t*>(paths + b * path_stride);
@@ -596,4 +566,4 @@ inline void path_marginals(const Model& model, const Batch& batch, TagRows tags,
     }
 }
 
-}  // namespace fastner
+}  // namespace fastner::crf

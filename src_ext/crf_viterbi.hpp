@@ -1,79 +1,10 @@
-// The Viterbi loops; crf.hpp includes this once per instruction set, so it has no include guard.
-//
-// Expects FASTNER_ISA (a namespace), FASTNER_LANES (floats per vector: 8 or 4) and
-// FASTNER_TARGET (the function attribute that turns the instruction set on). Every function carries
-// the attribute itself: GCC splits wide vectors of a function without it before inlining, and a
-// #pragma does not reach template instances.
+// The Viterbi loops, built once per instruction set; see each_isa.hpp.
 //
 // Only additions and comparisons are used, so all instruction sets give the same bits.
 
-namespace fastner {
-namespace FASTNER_ISA {
+namespace fastner::crf::FASTNER_ISA {
 
-constexpr int kLanes = FASTNER_LANES;
-
-// ---- vectors: max_of(a, b) is a > b ? a : b in every lane, so a NaN in a never wins -------------
-
-#define FASTNER_OP static FASTNER_INLINE FASTNER_TARGET
-
-#if FASTNER_LANES == 8
-
-using Vector = __m256;
-FASTNER_OP Vector load(const float* p) { return _mm256_loadu_ps(p); }
-FASTNER_OP Vector load_first(const float* p, int count) {
-    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    return _mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(count), lane));
-}
-FASTNER_OP void store(float* p, Vector a) { _mm256_storeu_ps(p, a); }
-FASTNER_OP Vector splat(float a) { return _mm256_set1_ps(a); }
-FASTNER_OP Vector add(Vector a, Vector b) { return _mm256_add_ps(a, b); }
-FASTNER_OP Vector max_of(Vector a, Vector b) { return _mm256_max_ps(a, b); }
-FASTNER_OP unsigned equal_lanes(Vector a, Vector b) {
-    return static_cast<unsigned>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_EQ_OQ)));
-}
-
-#else  // four floats: SSE2, NEON or whatever the compiler has
-
-#if defined(__GNUC__) || defined(__clang__)
-typedef float Vector __attribute__((vector_size(16)));
-FASTNER_OP Vector max_of(Vector a, Vector b) { return a > b ? a : b; }
-#else
-struct Vector {
-    float lane[4];
-    float& operator[](int k) { return lane[k]; }
-};
-FASTNER_OP Vector operator+(Vector a, Vector b) {
-    for (int k = 0; k < 4; ++k) a[k] += b[k];
-    return a;
-}
-FASTNER_OP Vector max_of(Vector a, Vector b) {
-    for (int k = 0; k < 4; ++k) b[k] = a[k] > b[k] ? a[k] : b[k];
-    return b;
-}
-#endif
-FASTNER_OP Vector add(Vector a, Vector b) { return a + b; }
-FASTNER_OP Vector load(const float* p) {
-    Vector a;
-    std::memcpy(&a, p, sizeof a);
-    return a;
-}
-FASTNER_OP Vector load_first(const float* p, int count) {
-    float row[4] = {0, 0, 0, 0};
-    for (int k = 0; k < count; ++k) row[k] = p[k];
-    return load(row);
-}
-FASTNER_OP void store(float* p, Vector a) { std::memcpy(p, &a, sizeof a); }
-FASTNER_OP Vector splat(float a) {
-    const float row[4] = {a, a, a, a};
-    return load(row);
-}
-FASTNER_OP unsigned equal_lanes(Vector a, Vector b) {
-    unsigned lanes = 0;
-    for (int k = 0; k < 4; ++k) lanes |= static_cast<unsigned>(a[k] == b[k]) << k;
-    return lanes;
-}
-
-#endif
+using namespace fastner::FASTNER_ISA;
 
 FASTNER_OP Vector load_emission(const float* row, int first, int tags) {
     return first + kLanes <= tags ? load(row + first) : load_first(row + first, tags - first);
@@ -168,8 +99,8 @@ FASTNER_TARGET static void advance_block(const Model& model, Rows emissions, std
 }
 
 // Fills path[0, length) with the best path of one sentence and returns its score.
-FASTNER_TARGET static double viterbi(const Model& model, Rows emissions, std::int64_t length,
-                                     std::int32_t* path, ViterbiBuffers& w) {
+FASTNER_KERNEL double viterbi(const Model& model, Rows emissions, std::int64_t length,
+                              std::int32_t* path, ViterbiBuffers& w) {
     const std::size_t stride = model.stride;
     const std::int64_t last_block = (length - 1) / kBlock;
     double offset = 0;
@@ -215,7 +146,4 @@ FASTNER_TARGET static double viterbi(const Model& model, Rows emissions, std::in
     }
 }
 
-#undef FASTNER_OP
-
-}  // namespace FASTNER_ISA
-}  // namespace fastner
+}  // namespace fastner::crf::FASTNER_ISA

@@ -6,10 +6,17 @@
 // x W + b depends on the character alone, so it is a table, and the recurrence starts from it.
 #pragma once
 
-#include "lstm.hpp"
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
 
-namespace fastner {
-namespace recurrent {
+#include "recurrent.hpp"
+
+namespace fastner::recurrent {
 
 struct GruCell {  // one direction: kernel [E, 3H], recurrent [H, 3H], bias [2, 3H]; gates z, r, n
     const float* kernel;
@@ -103,25 +110,18 @@ struct WordBatch {
     }
 };
 
-}  // namespace recurrent
-}  // namespace fastner
+}  // namespace fastner::recurrent
 
 #define FASTNER_CELL "gru_cell.hpp"
 #include "each_isa.hpp"
 #undef FASTNER_CELL
 
-namespace fastner {
-namespace recurrent {
+namespace fastner::recurrent {
 
 // The last states of both directions; a word's bits depend on that word alone.
 inline void last_states(const Gru& gru, const WordBatch& batch) {
     batch.check(gru.characters);
-#if FASTNER_X86_DISPATCH
-    if (gru.isa == Isa::avx512) return avx512::last_states(gru, batch);
-    if (gru.isa == Isa::avx2) return avx2::last_states(gru, batch);
-#endif
-    portable::last_states(gru, batch);
+    FASTNER_OF_ISA(gru.isa, last_states(gru, batch));
 }
 
-}  // namespace recurrent
-}  // namespace fastner
+}  // namespace fastner::recurrent

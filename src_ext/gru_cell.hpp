@@ -1,8 +1,6 @@
-// The GRU's loops, of the vectors, products and activations of lstm_cell.hpp; see each_isa.hpp.
+// The GRU's loops, built once per instruction set; see each_isa.hpp.
 
-namespace fastner {
-namespace recurrent {
-namespace FASTNER_ISA {
+namespace fastner::recurrent::FASTNER_ISA {
 
 // One step of one block of hidden units.
 struct GruRows {
@@ -37,7 +35,7 @@ struct GruRows {
     }
 };
 
-FASTNER_TARGET static void last_states(const Gru& gru, const WordBatch& batch) {
+FASTNER_KERNEL void last_states(const Gru& gru, const WordBatch& batch) {
     const std::int64_t units = gru.units();
     const std::vector<std::int64_t> order = longest_first(batch.lengths, batch.words);
     std::vector<const float*> inputs(order.size());
@@ -66,6 +64,4 @@ FASTNER_TARGET static void last_states(const Gru& gru, const WordBatch& batch) {
     }
 }
 
-}  // namespace FASTNER_ISA
-}  // namespace recurrent
-}  // namespace fastner
+}  // namespace fastner::recurrent::FASTNER_ISA

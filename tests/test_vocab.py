@@ -150,6 +150,64 @@ def test_every_code_point(templates):
     )
 
 
+def form_ids(words, vocabulary_words):
+    """1 + the index of every form, by a dict; 0 = absent."""
+    ids = {word: i + 1 for i, word in enumerate(vocabulary_words)}
+    forms = [[ids.get(form, 0) for form in reference.word_forms(word)] for word in words]
+    return np.array(forms, np.int32).reshape(-1, 3)
+
+
+@many
+@given(vocabularies(), st.lists(TEXT, max_size=8))
+def test_form_ids_equal_a_dict(made, words):
+    seeds, vocabulary = made
+    words += seeds + [seed.upper() for seed in seeds] + [seed.title() for seed in seeds]
+    lines = vocabulary.words.decode().split("\n")[:-1]
+    got = vocabulary.form_ids(words)
+    assert got.flags.c_contiguous
+    np.testing.assert_array_equal(got, form_ids(words, lines), strict=True)
+    encoded = vocabulary.encode_words(words)
+    owners = np.where((got > 0) & (got <= vocabulary.vector_rows), got, 0)
+    first = np.take_along_axis(owners, (owners > 0).argmax(axis=1)[:, None], axis=1)
+    np.testing.assert_array_equal(first[:, 0] - 1, encoded.vector_rows)
+
+
+def test_form_ids_of_odd_words():
+    words = ["straße", "i\u0307", "ὀδυσσεύς", "σ", "ς", "k", "a0", "a1", "00", "é0", "中0", "🙂0"]
+    words += ["strasse", "ß", "12", "\uff11\uff12"]
+    queries = [
+        "STRAßE", "STRASSE", "ẞ", "İ", "I\u0307", "ὈΔΥΣΣΕΎΣ", "Σ", "ΑΣ", "\u212a", "A1", "A2", "12", "34",
+        "\uff11\uff12", "\uff11", "१९", "É٣", "É0", "中9", "🙂𝟗", "\ud800", "A\udfff1", "\ud8001", "x" * 200,
+    ]  # fmt: skip
+    vocabulary = plain(words)
+    got = vocabulary.form_ids(queries)
+    np.testing.assert_array_equal(got, form_ids(queries, words), strict=True)
+    assert (
+        dict(zip(queries, got.tolist(), strict=True)).items()
+        >= {
+            "STRAßE": [0, 1, 1],
+            "İ": [0, 2, 2],
+            "ὈΔΥΣΣΕΎΣ": [0, 3, 3],
+            "Σ": [0, 4, 4],
+            "A1": [0, 8, 7],
+            "A2": [0, 0, 7],
+            "12": [15, 15, 9],
+            "\uff11\uff12": [16, 16, 9],
+            "É٣": [0, 0, 10],
+            "🙂𝟗": [0, 0, 12],
+            "\ud800": [0, 0, 0],
+        }.items()
+    )
+    assert vocabulary.form_ids([]).shape == (0, 3)
+    for wrong, message in (
+        (["a", ""], "word 1: .* got the empty str"),
+        (["a", 7], "word 1: .* got int"),
+        ("abc", "expected a list or tuple of words, got str"),
+    ):
+        with pytest.raises(InputError, match=message):
+            vocabulary.form_ids(wrong)
+
+
 def test_final_sigma_and_growing_lower_case():
     words = ["ὀδυσσεύς", "i\u0307", "straße", "k", "0000", "x0", "é0"]
     vocabulary = plain(words, characters="k0")
