@@ -606,6 +606,13 @@ def test_wrong_options():
             crf.sequence_score(GOOD, bad, GOOD_LENGTHS)
 
 
+@pytest.mark.parametrize("isa", ["avx512", "mmx", 2])  # the first would gain nothing, see crf.hpp
+def test_instruction_sets_that_the_crf_is_not_built_for(isa):
+    arrays = np.zeros(4, np.float32), np.zeros((4, 4), np.float32), np.zeros(4, np.float32)
+    with pytest.raises(InputError, match=rf"expected one of \('portable',.*, got {isa!r}"):
+        _crf.Lattice(*arrays, isa)
+
+
 @pytest.mark.parametrize(
     ("sentence", "start", "end", "message"),
     [

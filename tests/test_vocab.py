@@ -578,7 +578,7 @@ def test_wrong_arrays():
         {"lengths": np.array([2, 2], np.int32)},
         {"lengths": np.array([4, -1], np.int32)},
     ):
-        with pytest.raises(ValueError, match="expected tokens within the 3 rows"):
+        with pytest.raises(InputError, match="expected tokens within the 3 rows"):
             RowBatch(**batch._asdict() | wrong).padded()
     for arguments in ((0, 1), (1, 0), (2.0, 1), (1 << 40, 1)):
         with pytest.raises(InputError, match="expected (capacity|width) as an integer"):
