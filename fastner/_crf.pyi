@@ -8,8 +8,11 @@ from numpy.typing import NDArray
 ISAS: tuple[str, ...]  # instruction sets of this machine, slowest first; all give the same bits
 
 class Lattice:
-    """Parameters laid out for the inner loops. Methods release the GIL, write into their outputs
-    and raise InputError where a length, tag or span is out of range."""
+    """Parameters laid out for the inner loops.
+
+    Methods release the GIL, write into their outputs and raise InputError where a length, tag or
+    span is out of range.
+    """
 
     def __init__(
         self,

@@ -8,8 +8,11 @@ ISAS: tuple[str, ...]  # instruction sets of this machine, slowest first; they d
 _Cell = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 class Layer:
-    """Weights laid out for the inner loops. Methods release the GIL and write into their outputs;
-    emissions() raises InputError where a length or a token is out of range."""
+    """Weights laid out for the inner loops.
+
+    Methods release the GIL and write into their outputs; emissions() raises InputError where
+    a length or a token is out of range.
+    """
 
     def __init__(
         self,

@@ -3,42 +3,11 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 
-from fastner.errors import FastnerError, InputError
-
-
-class Wording(NamedTuple):
-    """How `check` says what is wrong: the error, and a text for each kind of fault.
-
-    The texts are for str.format. They may name what was expected: name, argument (its last word),
-    dtype, shape, layout; and what came: got ("int64 of shape [2]" or a type's name), given ("int64
-    [2], not C-contiguous" or a type's name), got_dtype, got_shape, strides; and of the first value
-    that is not finite: value, at.
-    """
-
-    error: type[FastnerError]
-    dtype: str  # no array, or one of another dtype
-    shape: str
-    layout: str
-    writeable: str
-    finite: str
-
-
-_AN_ARRAY = (
-    "expected {name} as an array of {dtype} {shape}{layout}, got {given}; "
-    "convert with numpy.ascontiguousarray({name}, {dtype.name!r})"
-)
-GENERAL = Wording(
-    error=InputError,
-    dtype=_AN_ARRAY,
-    shape=_AN_ARRAY,
-    layout=_AN_ARRAY,
-    writeable="expected {name} to be writeable, got a read-only array",
-    finite="expected {name} to be finite, got NaN or infinity in it",
-)
+from fastner.errors import InputError
 
 
 def check(
@@ -47,35 +16,43 @@ def check(
     dtype: np.dtype[Any],
     shape: tuple[int | None, ...],
     *,
-    least: int = 0,
     contiguous: Literal["all", "last"] | None = "all",
     writeable: bool = False,
     finite: bool = False,
-    wording: Wording = GENERAL,
 ) -> None:
-    """Raises wording.error unless array has this dtype, shape and layout, and is aligned.
+    """Raises InputError unless array has this dtype, shape and layout, and is aligned.
 
-    shape: None is any size of that axis, from `least` on. contiguous: "all" axes in C order, or the
-    "last" one. finite: the only check that reads the values.
+    shape: None is any size of that axis. contiguous: "all" axes in C order, or the "last" one.
+    finite: the only check that reads the values.
     """
     # Runs several times for a single sentence: texts are made once something is wrong.
     if not isinstance(array, np.ndarray) or array.dtype != dtype:
-        text = wording.dtype
-    elif array.shape != shape and not _agrees(array.shape, shape, least):
-        text = wording.shape
-    elif not (flags := array.flags).aligned or not (
+        raise InputError(
+            f"expected {name} as {dtype} {_shown(shape)}, got {describe(array)}; "
+            f"convert with numpy.asarray({name.rsplit(maxsplit=1)[-1]}, {dtype.name!r})"
+        )
+    if array.shape != shape and not _agrees(array.shape, shape):
+        raise InputError(f"expected {name} of shape {_shown(shape)}, got {list(array.shape)}")
+    flags = array.flags
+    if not flags.aligned or not (
         flags.c_contiguous
         or contiguous is None
         or (contiguous == "last" and _last_axis_is_contiguous(array))
     ):
-        text = wording.layout
-    elif writeable and not flags.writeable:
-        text = wording.writeable
-    elif finite and not np.isfinite(array).all():
-        text = wording.finite
-    else:
-        return
-    raise wording.error(text.format_map(_facts(name, array, dtype, shape, contiguous)))
+        layout = (
+            "a contiguous, aligned last axis"
+            if contiguous == "last"
+            else "C-contiguous, aligned axes"
+        )
+        raise InputError(
+            f"expected {name} with {layout}, got strides {array.strides}; "
+            f"copy with numpy.ascontiguousarray({name.rsplit(maxsplit=1)[-1]})"
+        )
+    if writeable and not flags.writeable:
+        raise InputError(f"expected {name} to be writeable, got a read-only array")
+    if finite and not (fine := np.isfinite(array)).all():
+        at = np.argwhere(~fine)[0].tolist()
+        raise InputError(f"expected {name} to be finite, got {array[tuple(at)]} at {at}")
 
 
 def describe(value: object) -> str:
@@ -98,12 +75,12 @@ def whole_number(name: str, value: object) -> int:
     return number
 
 
-def _agrees(got: tuple[int, ...], wanted: tuple[int | None, ...], least: int) -> bool:
+def _agrees(got: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
     # a loop, not all(): this runs several times for a single sentence
     if len(got) != len(wanted):
         return False
-    for have, want in zip(got, wanted):
-        if have != want and (want is not None or have < least):
+    for have, want in zip(got, wanted, strict=True):
+        if want is not None and have != want:
             return False
     return True
 
@@ -112,30 +89,5 @@ def _last_axis_is_contiguous(array: np.ndarray[Any, Any]) -> bool:
     return bool(array.strides[-1] == array.itemsize or array.shape[-1] <= 1 or array.size == 0)
 
 
-def _facts(
-    name: str,
-    array: object,
-    dtype: np.dtype[Any],
-    shape: tuple[int | None, ...],
-    contiguous: str | None,
-) -> dict[str, Any]:
-    """What the texts of a Wording may name."""
-    facts: dict[str, Any] = {
-        "name": name,
-        "argument": name.split()[-1],
-        "dtype": dtype,
-        "shape": f"[{', '.join('any' if n is None else str(n) for n in shape)}]",
-        "layout": ", C-contiguous" if contiguous == "all" else "",
-        "got": describe(array),
-        "given": type(array).__name__,
-        "got_dtype": getattr(array, "dtype", type(array).__name__),
-    }
-    if isinstance(array, np.ndarray):
-        layout = "" if array.flags.c_contiguous else ", not C-contiguous"
-        facts["given"] = f"{array.dtype} {list(array.shape)}{layout}"
-        facts["got_shape"] = list(array.shape)
-        facts["strides"] = array.strides
-        if array.dtype.kind == "f" and not (fine := np.isfinite(array)).all():
-            facts["at"] = np.argwhere(~fine)[0].tolist()
-            facts["value"] = array[tuple(facts["at"])]
-    return facts
+def _shown(shape: tuple[int | None, ...]) -> str:
+    return f"[{', '.join('any' if n is None else str(n) for n in shape)}]"

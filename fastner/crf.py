@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastner._crf import Lattice
-from fastner.arrays import GENERAL, check, describe, whole_number
+from fastner.arrays import check, describe, whole_number
 from fastner.errors import InputError
 
 MAX_TAGS = 4096
@@ -27,13 +27,6 @@ _FLOAT32 = np.dtype(np.float32)
 _FLOAT64 = np.dtype(np.float64)
 _INT32 = np.dtype(np.int32)
 _BOOL = np.dtype(bool)
-
-_WORDING = GENERAL._replace(
-    dtype="expected {name} as {dtype} {shape}, got {got}; "
-    "convert with numpy.asarray({argument}, {dtype.name!r})",
-    shape="expected {name} of shape {shape}, got {got_shape}",
-    layout="expected {name} with a contiguous, aligned last axis, got strides {strides}",
-)
 
 
 class CRF:
@@ -70,7 +63,7 @@ class CRF:
             "end": _parameter("end", end, 1),
         }
         for name, array in parameters.items():
-            check(name, array, _FLOAT32, (tags,) * array.ndim, contiguous=None, wording=_WORDING)
+            check(name, array, _FLOAT32, (tags,) * array.ndim, contiguous=None)
         if allowed is not None:
             if len(allowed) != 3:
                 raise InputError(
@@ -84,7 +77,6 @@ class CRF:
                     _BOOL,
                     array.shape,
                     contiguous=None,
-                    wording=_WORDING,
                 )
                 array[~mask_array] = -np.inf
         for array in parameters.values():
@@ -174,7 +166,6 @@ class CRF:
                 (sentences, tokens),
                 contiguous="last",
                 writeable=True,
-                wording=_WORDING,
             )
         scores = np.empty(sentences) if return_scores else None
         self._lattice.decode(emissions, lengths, out, scores)
@@ -246,7 +237,7 @@ class CRF:
         0 for an empty sentence. Raises InputError for a tag outside 0..K-1 within a sentence.
         """
         self._check_batch(emissions, lengths)
-        check("tags", tags, _INT32, emissions.shape[:2], contiguous="last", wording=_WORDING)
+        check("tags", tags, _INT32, emissions.shape[:2], contiguous="last")
         out = np.empty(emissions.shape[0])
         self._lattice.sequence_score(emissions, tags, lengths, out)
         return out
@@ -283,16 +274,16 @@ class CRF:
         tags outside 0..K-1 in a span, and NaN or +inf among the emissions of its sentence.
         """
         self._check_batch(emissions, lengths)
-        check("tags", tags, _INT32, emissions.shape[:2], contiguous="last", wording=_WORDING)
+        check("tags", tags, _INT32, emissions.shape[:2], contiguous="last")
         if not isinstance(sentences, np.ndarray) or sentences.ndim != 1:
             raise InputError(f"expected sentences as int32 [N], got {describe(sentences)}")
         count = int(sentences.shape[0])
         for name, array in (("sentences", sentences), ("starts", starts), ("ends", ends)):
-            check(name, array, _INT32, (count,), contiguous="last", wording=_WORDING)
+            check(name, array, _INT32, (count,), contiguous="last")
         masks = []
         for name, mask in (("before", before), ("after", after)):
             if mask is not None:
-                check(name, mask, _BOOL, (count, self.tag_count), contiguous=None, wording=_WORDING)
+                check(name, mask, _BOOL, (count, self.tag_count), contiguous=None)
                 mask = np.ascontiguousarray(mask).view(np.uint8)
             masks.append(mask)
         out = np.empty(count)
@@ -325,7 +316,7 @@ class CRF:
                 "expected emissions whose tag axis is contiguous and aligned, got strides "
                 f"{emissions.strides}; copy with numpy.ascontiguousarray(emissions)"
             )
-        check("lengths", lengths, _INT32, (sentences,), contiguous=None, wording=_WORDING)
+        check("lengths", lengths, _INT32, (sentences,), contiguous=None)
 
 
 def _parameter(name: str, values: ArrayLike, rank: int) -> NDArray[np.float32]:

@@ -100,7 +100,7 @@ class RowBatch(NamedTuple):
 class Vocabulary:
     """W words, of which the first own vectors, and the known characters; immutable.
 
-    words: UTF-8, "\\n" after each word and nowhere else; kept, not copied.
+    words: UTF-8, a line feed after each word and nowhere else; kept, not copied.
     vector_rows: word i owns vector row i if i < vector_rows; later words have categories only.
     characters: code points, ascending; the id of characters[i] is i + 2.
     max_characters: of a longer word only both ends are spelled, see EncodedWords.
@@ -160,7 +160,7 @@ class Vocabulary:
         max_characters: int,
         categories: NDArray[np.uint16] | None = None,
     ) -> Vocabulary:
-        """A vocabulary from a list; the words must not hold "\\n" or lone surrogates."""
+        """A vocabulary from a list; the words must not hold line feeds or lone surrogates."""
         for i, word in enumerate(words):
             if not isinstance(word, str) or "\n" in word:
                 got = "a line feed in it" if isinstance(word, str) else type(word).__name__
@@ -183,7 +183,7 @@ class Vocabulary:
 
     @property
     def words(self) -> bytes:
-        """UTF-8, "\\n" after each word."""
+        """UTF-8, a line feed after each word."""
         return self._words
 
     @property

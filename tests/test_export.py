@@ -502,11 +502,14 @@ def test_parity_needs_something_to_compare(default):
         (lambda w: {"lstms": (w.lstms[0], w.lstms[0])}, r"lstms\[1\]\[0\].kernel: expected 200"),
         (lambda w: {"lstms": ((w.lstms[0][0], Maker(0).lstm(116, 9)),)}, "one hidden size"),
         (lambda w: {"character_grus": ((Maker(0).gru(24, 5), None),)}, "expected 25 rows"),
-        (lambda w: {"case_embedding": w.case_embedding[:7]}, r"expected shape \[8, any\]"),
+        (lambda w: {"case_embedding": w.case_embedding[:7]}, r"case_embedding of shape \[8, any\]"),
         (lambda w: {"dense": (replace(w.dense[0], activation="tanh"),)}, "expected 'linear'"),
         (lambda w: {"projection": Maker(0).dense(66, 116, "tanh")}, "nothing is left"),
         (lambda w: {"character_embedding": w.character_embedding * np.nan}, r"nan at \[0, 0\]"),
-        (lambda w: {"lexicon_embeddings": (np.ones((3, 2)),)}, "float32, got float64"),
+        (
+            lambda w: {"lexicon_embeddings": (np.ones((3, 2)),)},
+            r"lexicon_embeddings\[0\] as float32 \[any, any\], got float64",
+        ),
     ],
 )
 def test_weights_that_do_not_fit(change, message):
@@ -523,7 +526,10 @@ def test_weights_that_do_not_fit(change, message):
         (lambda m: LSTMWeights(m.array(4, 9), m.array(3, 12), m.array(12)), r"\[any, 12\]"),
         (lambda m: LSTMWeights(m.array(0, 12), m.array(3, 12), m.array(12)), r"got \[0, 12\]"),
         (lambda m: DenseWeights(m.array(4, 9), m.array(9), "relu"), "'tanh' or 'linear'"),
-        (lambda m: DenseWeights([[1.0]], m.array(1), "tanh"), "NumPy array of float32, got list"),
+        (
+            lambda m: DenseWeights([[1.0]], m.array(1), "tanh"),
+            r"DenseWeights.kernel as float32 \[any, any\], got list",
+        ),
     ],
 )
 def test_layers_that_do_not_fit(make, message):

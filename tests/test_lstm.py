@@ -371,21 +371,24 @@ def test_arrays_of_another_kind():
     rows, tokens, lengths = np.zeros((3, width), np.float32), np.arange(3, dtype=np.int32), [3]
     lengths = np.array(lengths, np.int32)
     for arguments, message in [
-        ((rows.astype(np.float64), tokens, lengths), "projections as an array of float32"),
-        ((rows[:, 1:], tokens, lengths), f"projections as an array of float32 .any, {width}"),
-        ((np.asfortranarray(rows), tokens, lengths), "projections as .*, not C-contiguous"),
+        ((rows.astype(np.float64), tokens, lengths), "projections as float32"),
+        ((rows[:, 1:], tokens, lengths), f"projections of shape .any, {width}"),
+        (
+            (np.asfortranarray(rows), tokens, lengths),
+            "projections with C-contiguous, aligned axes, got strides",
+        ),
         ((rows.tolist(), tokens, lengths), "projections .* got list"),
-        ((rows, tokens.astype(np.int64), lengths), "tokens as an array of int32 .any."),
-        ((rows, tokens[None], lengths), "tokens as an array of int32 .any."),
-        ((rows, tokens, lengths.astype(np.int64)), "lengths as an array of int32"),
+        ((rows, tokens.astype(np.int64), lengths), "tokens as int32 .any."),
+        ((rows, tokens[None], lengths), "tokens of shape .any."),
+        ((rows, tokens, lengths.astype(np.int64)), "lengths as int32"),
     ]:
         with pytest.raises(InputError, match=message):
             lstm.emissions(*arguments)
     features, read_only = np.zeros((3, 4), np.float32), rows.copy()
     read_only.flags.writeable = False
     for arguments, message in [
-        ((features[:, 1:].copy(), rows), "features as an array of float32 .any, 4."),
-        ((features, rows[1:]), f"out as an array of float32 .3, {width}."),
+        ((features[:, 1:].copy(), rows), "features of shape .any, 4."),
+        ((features, rows[1:]), f"out of shape .3, {width}."),
         ((features, read_only), "read-only"),
     ]:
         with pytest.raises(InputError, match=message):
@@ -399,8 +402,8 @@ def test_weights_that_disagree():
     for arguments, message in [
         (((nan, *forward[1:]), backward, kernel, bias), "forward kernel to be finite"),
         ((forward, (backward[0][:3], *backward[1:]), kernel, bias), "backward kernel .* .4, 24."),
-        ((forward, backward, kernel[1:], bias), "kernel as an array of float32 .12, any."),
-        ((forward, backward, kernel, bias[1:]), "bias as an array of float32 .3."),
+        ((forward, backward, kernel[1:], bias), "kernel of shape .12, any."),
+        ((forward, backward, kernel, bias[1:]), "bias of shape .3."),
         ((forward, backward, kernel[:, :0], bias[:0]), "one feature and one tag"),
         (((forward[0], forward[1][:0], forward[2]), backward, kernel, bias), "hidden units"),
         ((forward, backward, kernel.astype(np.float64), bias), "got float64"),

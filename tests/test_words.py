@@ -147,8 +147,8 @@ def test_no_words():
         ({"character_lengths": [4, 1]}, "1 <= character_lengths <= 3, got 4 at 0"),
         ({"characters": [[0, 1, 2], [11, 0, 0]]}, r"0 <= characters < 11, got 11 at \[1, 0\]"),
         ({"characters": [[0, -1, 2], [1, 0, 0]]}, r"0 <= characters < 11, got -1 at \[0, 1\]"),
-        ({"character_lengths": [3]}, r"character_lengths as an array of int32 \[2\]"),
-        ({"characters": [0, 1]}, r"characters as an array of int32 \[any, any\]"),
+        ({"character_lengths": [3]}, r"character_lengths of shape \[2\]"),
+        ({"characters": [0, 1]}, r"characters of shape \[any, any\]"),
     ],
 )
 def test_what_is_out_of_range_is_refused(change, message):

@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from fastner.arrays import Wording, check
-from fastner.errors import TrainingError
+from fastner.arrays import check
+from fastner.errors import InputError, TrainingError
 from fastner.vocab import CASES
 
 __all__ = ["DenseWeights", "GRUWeights", "LSTMWeights", "NetworkWeights"]
@@ -21,15 +21,6 @@ __all__ = ["DenseWeights", "GRUWeights", "LSTMWeights", "NetworkWeights"]
 Array = npt.NDArray[np.float32]
 
 _FLOAT32 = np.dtype(np.float32)
-_WORDING = Wording(
-    error=TrainingError,
-    dtype="{name}: expected a NumPy array of {dtype}, got {got_dtype}",
-    shape="{name}: expected shape {shape}, got {got_shape}",
-    layout="{name}: expected aligned values, got strides {strides}",
-    writeable="{name}: expected a writeable array, got a read-only one",
-    finite="{name}: expected finite values, got {value} at {at}; training diverged: lower the "
-    "learning rate or clip gradients",
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,4 +261,15 @@ def _hidden_size(recurrent: Array, name: str, *, gates: int) -> int:
 
 def _check(array: Array, name: str, shape: tuple[int | None, ...]) -> None:
     """Raise TrainingError unless `array` is finite float32 of `shape`; None is any, at least 1."""
-    check(name, array, _FLOAT32, shape, least=1, contiguous=None, finite=True, wording=_WORDING)
+    try:
+        check(name, array, _FLOAT32, shape, contiguous=None)
+    except InputError as error:
+        raise TrainingError(str(error)) from None
+    if not array.size:
+        raise TrainingError(f"expected {name} with at least one number, got {list(array.shape)}")
+    if not np.isfinite(array).all():
+        at = np.argwhere(~np.isfinite(array))[0].tolist()
+        raise TrainingError(
+            f"expected {name} to be finite, got {array[tuple(at)]} at {at}; training diverged: "
+            "lower the learning rate or clip gradients"
+        )
