@@ -14,6 +14,8 @@ from fastner.corpus import read_conll
 from fastner.errors import BundleError, InputError, TrainingError
 from fastner.evaluation.calibration import measure_confidence
 from fastner.tags import TagScheme
+
+pytest.importorskip("keras", reason="training needs the train extra")
 from fastner.training.product import product_quantize
 from fastner.training.recipe import preset
 from fastner.training.vectors import load_vectors
