@@ -10,13 +10,16 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections import Counter
 from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 from small import needs
 
+from fastner.corpus import read_conll
 from fastner.tagger import EMBEDDED
+from fastner.tags import TagScheme, spans_of
 
 ROOT = Path(__file__).resolve().parents[1]
 if not (ROOT / "README.md").is_file():
@@ -134,6 +137,27 @@ def test_the_shell_of_readme(code, folder):
         assert scores[-1] == scores[-2]  # evaluated as training said
         assert scores[0] == pytest.approx(said[0], abs=1)  # engines may turn one entity
         assert scores[-1] == pytest.approx(said[1], abs=10)  # libraries differ in their sums
+
+
+def test_the_toy_corpus_is_what_its_page_says():
+    page = (ROOT / "docs" / "toy" / "README.md").read_text(encoding="utf-8")
+    labels = ("PER", "LOC", "ORG", "MISC")
+    seen, entities = Counter(), {}
+    for name in ("train.conll", "dev.conll"):
+        corpus = read_conll(ROOT / "docs" / "toy" / name)
+        assert corpus.scheme == TagScheme.IOB2
+        assert corpus.tags == corpus.converted(TagScheme.IOB2).tags  # well-formed
+        spans = [(s, span) for s, tags in enumerate(corpus.tags) for span in spans_of(tags)]
+        counts = Counter(span.label for _, span in spans)
+        row = (len(corpus), sum(map(len, corpus.tags)), *(counts[label] for label in labels))
+        assert f"| `{name}` | {' | '.join(f'{number:,}' for number in row)} |" in page
+        seen.update(" ".join(words).lower() for words in corpus.sentences)
+        entities[name] = {
+            " ".join(corpus.sentences[s][span.start : span.end]).lower() for s, span in spans
+        }
+    assert max(seen.values()) == 1
+    new = entities["dev.conll"] - entities["train.conll"]
+    assert f"{len(new)} of the {len(entities['dev.conll'])} different entities" in page
 
 
 def test_the_install_lines_are_those_that_ci_runs(folder):
