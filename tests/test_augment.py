@@ -3,9 +3,11 @@
 import re
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+pytest.importorskip("keras", reason="training needs the train extra")
 from fastner.training.augment import lowered, typographic, uppered
 
 SPECIAL = "' \" `` '' 's U.S.-led ... -- 1,234.5 O'Brien a\u00a0 ٣".split(" ")

@@ -5,8 +5,10 @@ import pytest
 
 from fastner.corpus import Corpus
 from fastner.tags import TagScheme
-from fastner.training.batches import NO_OFFSET, UNKNOWN_OFFSET, Examples
 from fastner.vocab import CASES, Vocabulary
+
+pytest.importorskip("keras", reason="training needs the train extra")
+from fastner.training.batches import NO_OFFSET, UNKNOWN_OFFSET, Examples
 
 WORDS = ["the", "rain", "oslo", "12"]
 TAGS = ["O", "B-LOC"]

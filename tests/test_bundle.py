@@ -19,7 +19,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from onnx import TensorProto, helper, numpy_helper
 
 from fastner.bundle import (
     Bundle,
@@ -38,6 +37,9 @@ from fastner.bundle.safetensors import parse_safetensors
 from fastner.bundle.screen import screen_onnx
 from fastner.errors import BundleError, InputError
 from fastner.vocab import Vocabulary
+
+pytest.importorskip("onnx", reason="builds graphs to bundle")
+from onnx import TensorProto, helper, numpy_helper
 
 WORDS = ["the", "Rhône", "a b", "日本", "0"]
 TAGS = ["O", "B-X", "I-X"]

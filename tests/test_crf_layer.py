@@ -4,10 +4,13 @@ import itertools
 
 import numpy as np
 import pytest
-from keras import ops
 from small import needs
 
 from fastner.crf import CRF
+
+pytest.importorskip("keras", reason="training needs the train extra")
+from keras import ops
+
 from fastner.training.crf_layer import CRFLayer
 
 rng = np.random.default_rng(5)

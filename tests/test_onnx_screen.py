@@ -5,14 +5,15 @@ import time
 from contextlib import suppress
 
 import numpy as np
-import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper, numpy_helper
 
 from fastner.bundle.screen import ONNX_OPERATORS, screen_onnx
 from fastner.errors import BundleError
+
+onnx = pytest.importorskip("onnx", reason="builds graphs to screen")
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 
 def value(name: str, kind: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:

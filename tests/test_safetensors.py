@@ -5,13 +5,15 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fastner.bundle.safetensors import parse_safetensors, safetensors_bytes
 from fastner.errors import BundleError
+
+pytest.importorskip("safetensors", reason="the library to compare with is not installed")
+import safetensors.numpy
 
 
 def test_the_library_reads_ours_and_we_read_its():

