@@ -16,9 +16,9 @@ if not (ROOT / "bench" / "harness.py").is_file():
     pytest.skip("bench/ is not beside tests/", allow_module_level=True)
 sys.path.insert(0, str(ROOT))
 
-from small import needs, write_corpus  # noqa: E402
+from small import needs, write_corpus
 
-from bench import (  # noqa: E402
+from bench import (
     ablations,
     deployment,
     goals,
@@ -28,11 +28,11 @@ from bench import (  # noqa: E402
     training,
     words,
 )
-from bench.harness import Recorder, Timing, alternate, quantile  # noqa: E402
-from bench.rivals import trainer  # noqa: E402
-from bench.rivals.client import Missing, Process, rival  # noqa: E402
-from fastner.corpus import Corpus  # noqa: E402
-from fastner.tags import TagScheme  # noqa: E402
+from bench.harness import Recorder, Timing, alternate, quantile
+from bench.rivals import trainer
+from bench.rivals.client import Missing, Process, rival
+from fastner.corpus import Corpus
+from fastner.tags import TagScheme
 
 
 def test_timing_gives_minimum_median_and_the_median_of_the_rounds_ratios():

@@ -28,8 +28,8 @@ from fastner.errors import BundleError, DependencyError, FastnerError, InputErro
 from fastner.verify import ExportedModel, case_id, verify
 
 onnx = pytest.importorskip("onnx", reason="exporting needs the train extra")
-from fastner import deploy  # noqa: E402
-from fastner.deploy.graph import viterbi_graph  # noqa: E402
+from fastner import deploy
+from fastner.deploy import graph as graphs
 
 GOLDEN = Path(__file__).parent / "golden"
 DOCS = Path(__file__).parents[1] / "docs"
@@ -88,6 +88,17 @@ def test_frozen_bundles_have_their_temperatures():
 
 
 # --- decoding ----------------------------------------------------------------------------------
+
+
+def viterbi_graph(crf):
+    """The decoding alone: `lattice` float32 [T, B, K] and `lengths` to `tag_ids` and `scores`."""
+    graph = graphs._parsed(
+        f"float[T, B, {crf.tag_count}] lattice, int32[B] lengths",
+        "int32[B, T] tag_ids, float[B] scores",
+        graphs._viterbi_text(crf),
+        graphs._viterbi_tables(crf),
+    )
+    return graphs._model(graph, {})
 
 
 @pytest.mark.parametrize("tags", [1, 2, 5, 17])
@@ -190,7 +201,10 @@ def test_padding_and_company_never_matter(export):
 
 def test_meaning_not_only_shape(export):
     model = ExportedModel(export)
-    run = lambda words: model.session.run(["emissions"], model.encode([words]))[0][0]  # noqa: E731
+
+    def run(words):
+        return model.session.run(["emissions"], model.encode([words]))[0][0]
+
     first, last = run(["Ada", "of", "Acme"]), run(["Ada", "of", "Oslo"])
     assert np.abs(first[0] - last[0]).max() > 1e-5  # the last word reaches the first emission
 
@@ -271,10 +285,11 @@ def test_int8_recurrences_say_that_batches_matter(exports, tmp_path, bundle, cap
     vendors = [node.op_type for node in model.graph.node if node.domain]
     assert vendors == ["DynamicQuantizeLSTM"]
     assert len(onnx.load(exports / bundle.name / "model.onnx").graph.node) == len(model.graph.node)
+
     # and it is true
-    run = lambda sentences: exported.session.run(  # noqa: E731
-        ["emissions"], exported.encode(sentences)
-    )[0]
+    def run(sentences):
+        return exported.session.run(["emissions"], exported.encode(sentences))[0]
+
     sentences = [words for words in sentences_of(folder) if len(words) < 30]
     apart = [
         np.abs(run([words])[0] - row[: len(words)]).max()

@@ -10,7 +10,7 @@ from bench.rivals.viterbi import Decode, serve_decoder
 
 def imports() -> dict[str, str]:
     import torch
-    import torchcrf  # noqa: F401
+    import torchcrf  # noqa: F401 - to know that it is there
 
     torch.set_num_threads(1)
     return version_of("pytorch-crf", "torch")

@@ -15,7 +15,7 @@ from fastner.strict import refuse, show
 try:
     import fcntl
 except ImportError:  # Windows: saves are still atomic; what a killed save left is not swept
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # mypy takes the name for the module alone
 
 MANIFEST = "manifest.json"
 REQUIRED = ("words.txt", "arrays.safetensors", "words.onnx", "sentences.onnx")

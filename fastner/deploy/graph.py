@@ -263,17 +263,6 @@ def int8_recurrences(graph: bytes) -> bytes:
         return path.read_bytes()
 
 
-def viterbi_graph(crf: CRF) -> onnx.ModelProto:
-    """The decoding alone: `lattice` float32 [T, B, K] and `lengths` to `tag_ids` and `scores`."""
-    graph = _parsed(
-        f"float[T, B, {crf.tag_count}] lattice, int32[B] lengths",
-        "int32[B, T] tag_ids, float[B] scores",
-        _viterbi_text(crf),
-        _viterbi_tables(crf),
-    )
-    return _model(graph, {})
-
-
 def _viterbi_text(crf: CRF) -> str:
     return _VITERBI.format(tags=crf.tag_count, block=BLOCK)
 

@@ -92,4 +92,3 @@ def _with_keras_2(name: str) -> Callable[..., Any]:
 _addons = _import()
 crf_log_likelihood = _addons.text.crf_log_likelihood
 crf_decode = _with_keras_2("crf_decode")
-crf_constrained_decode = _with_keras_2("crf_constrained_decode")

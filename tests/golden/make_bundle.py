@@ -25,7 +25,7 @@ from fastner.training.lexicons import WordLexicon
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
-from small import NAMES, write_corpus, write_vectors  # noqa: E402
+from small import NAMES, write_corpus, write_vectors
 
 SMALL = {
     "character_width": 6,
