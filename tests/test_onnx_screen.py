@@ -13,7 +13,7 @@ from fastner.bundle.screen import ONNX_OPERATORS, screen_onnx
 from fastner.errors import BundleError
 
 onnx = pytest.importorskip("onnx", reason="builds graphs to screen")
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from onnx import TensorProto, helper, numpy_helper
 
 
 def value(name: str, kind: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
