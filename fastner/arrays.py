@@ -79,7 +79,7 @@ def _agrees(got: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
     # a loop, not all(): this runs several times for a single sentence
     if len(got) != len(wanted):
         return False
-    for have, want in zip(got, wanted, strict=True):
+    for have, want in zip(got, wanted):  # noqa: B905 - as long; saying so costs 0.2 µs a call
         if want is not None and have != want:
             return False
     return True
