@@ -24,7 +24,6 @@ from fastner.errors import InputError
 MAX_TAGS = 4096
 
 _FLOAT32 = np.dtype(np.float32)
-_FLOAT64 = np.dtype(np.float64)
 _INT32 = np.dtype(np.int32)
 _BOOL = np.dtype(bool)
 
