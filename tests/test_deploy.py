@@ -382,14 +382,11 @@ def test_export_again_gives_the_same_bytes(exports):
 
 
 def test_a_wrong_graph_is_not_written(tmp_path, monkeypatch):
-    from fastner.deploy import graph as onnx_graph
+    from fastner.screen import export as text
 
-    monkeypatch.setattr(onnx_graph, "BLOCK", 3)  # another sum: scores differ, at least
-    monkeypatch.setattr(
-        onnx_graph,
-        "_VITERBI",
-        onnx_graph._VITERBI.replace("Add (offset, shift_row)", "Identity (offset)"),
-    )
+    monkeypatch.setattr(text, "BLOCK", 3)  # another sum: scores differ, at least
+    wrong = text._VITERBI.replace("Add (offset, shift_row)", "Identity (offset)")
+    monkeypatch.setattr(text, "_VITERBI", wrong)
     with pytest.raises(FastnerError, match="agrees with its model"):
         deploy.export_onnx(GOLDEN / BUNDLES[0], tmp_path / "out")
     assert not list(tmp_path.iterdir())
@@ -523,7 +520,7 @@ def test_verify_refuses_what_is_no_export(exports, tmp_path):
     with pytest.raises(BundleError, match=r"golden\.jsonl: expected golden cases"):
         verify(wrong)
     wrong = changed(source, tmp_path / "model", "model.onnx", lambda _: b"no graph")
-    with pytest.raises(BundleError, match="onnxruntime runs"):
+    with pytest.raises(BundleError, match=r"model\.onnx: byte 0: expected no field"):
         verify(wrong)
     wrong = changed(source, tmp_path / "golden", "golden.jsonl", lambda _: b'{"tokens": []}\n')
     with pytest.raises(BundleError, match=r"golden\.jsonl:1: expected an object"):
@@ -531,7 +528,7 @@ def test_verify_refuses_what_is_no_export(exports, tmp_path):
 
 
 def test_verify_is_independent_of_indexer_and_decoder():
-    """Beside what `import fastner` brings it has checks of JSON and the way to open a session."""
+    """Beside what `import fastner` brings it has checks of JSON and ONNX, and opens sessions."""
     code = """
 import sys, fastner
 before = set(sys.modules)
@@ -544,7 +541,8 @@ print(*sorted(set(sys.modules) - before))
     brought = done.stdout.split()
     ours = {name for name in brought if name.startswith("fastner.")}
     engine = {"fastner.engine", "fastner.engine.session"}
-    assert ours == {"fastner.verify", "fastner.strict", *engine}
+    screen = {name for name in ours if name.startswith("fastner.screen")}
+    assert ours == {"fastner.verify", "fastner.strict", *engine, *screen}
     assert not {name for name in brought if name.split(".")[0] in ("onnx", "tensorflow")}
 
 

@@ -20,9 +20,9 @@ with warnings.catch_warnings():
     pytest.importorskip("tf2onnx")
     import keras
 
-from fastner.bundle.screen import ONNX_OPERATORS
 from fastner.engine.weights import bilstm_weights, word_weights
 from fastner.errors import DependencyError, TrainingError
+from fastner.screen import ONNX_OPERATORS
 from fastner.training import conversion
 from fastner.training.graphs import sentences_graph, words_graph
 from fastner.training.parity import ParityBatch, check_parity
