@@ -53,7 +53,7 @@ def write_vectors(path: Path, *, width: int = 8, seed: int = 0, others: Sequence
 
 
 def linear_graphs(width: int, lexicons: int, features: int, tags: int) -> tuple[bytes, bytes]:
-    """words.onnx and sentences.onnx of one matrix each. Needs onnx."""
+    """words.onnx and sentences.onnx of one tanh and one matrix each. Needs onnx."""
     from onnx import TensorProto, helper
 
     def graph(source: str, output: str, matrix: tuple[int, int], values: dict) -> bytes:
@@ -65,7 +65,10 @@ def linear_graphs(width: int, lexicons: int, features: int, tags: int) -> tuple[
         ]
         numbers = [n % 7 - 3.0 for n in range(matrix[0] * matrix[1])]
         made = helper.make_graph(
-            [helper.make_node("MatMul", [source, "w"], [output])],
+            [
+                helper.make_node("Tanh", [source], ["x"]),
+                helper.make_node("MatMul", ["x", "w"], [output]),
+            ],
             output,
             declared[:-1],
             declared[-1:],

@@ -40,8 +40,9 @@ def tensor(name: str, array: np.ndarray) -> onnx.TensorProto:
 
 
 WEIGHT = tensor("w", np.float32([[1, 2], [3, 4]]))
-MATMUL = helper.make_node("MatMul", ["features", "w"], ["emissions"])
-GRAPH = model([MATMUL], [WEIGHT]).SerializeToString()
+TANH = helper.make_node("Tanh", ["features"], ["x"])
+MATMUL = helper.make_node("MatMul", ["x", "w"], ["emissions"])
+GRAPH = model([TANH, MATMUL], [WEIGHT]).SerializeToString()
 
 
 def screened(graph: onnx.ModelProto | bytes, message: str) -> None:
@@ -119,7 +120,7 @@ def test_external_data_is_refused():
 
         def build(weight=weight, place=place):
             if place == "initializer":
-                return model([MATMUL], [weight])
+                return model([TANH, MATMUL], [weight])
             return one(value=weight)
 
         weight.data_location = TensorProto.EXTERNAL
@@ -370,6 +371,32 @@ def test_work_and_memory_are_bounded_by_the_size_of_the_file():
     screened(model(many), "at most 2000 nodes, got 2001")
 
 
+def filled(*operators: str, number: float):
+    """An edit that fills the float constants of these nodes."""
+
+    def edit(graph):
+        names = {name for node in graph.node if node.op_type in operators for name in node.input}
+        for weight in graph.initializer:
+            array = numpy_helper.to_array(weight)
+            if weight.name in names and array.dtype == np.float32:
+                weight.CopyFrom(tensor(weight.name, np.full_like(array, number)))
+
+    return edit
+
+
+def test_emissions_are_finite_whatever_the_features():
+    signature = sentences_signature()
+    screen(edited("sentences.onnx", filled("LSTM", "Add", number=-1e24)), "x", signature)
+    huge = edited("sentences.onnx", filled("LSTM", number=3e38))  # the sum of two biases
+    with pytest.raises(BundleError, match=r"weights within ±1e\+30, got 3e\+38"):
+        screen(huge, "x", signature)
+    large = edited("sentences.onnx", filled("MatMul", number=1e25))
+    with pytest.raises(BundleError, match=r"within ±1e\+25 for all features, got up to 2e\+26"):
+        screen(large, "x", signature)
+    node = helper.make_node("MatMul", ["features", "w"], ["emissions"])
+    screened(model([node], [WEIGHT]), "for all features, got up to inf")
+
+
 # --- the bytes ---------------------------------------------------------------------------------
 
 
@@ -436,7 +463,7 @@ def test_what_the_screen_lets_through_is_what_onnx_reads():
             continue
         passed += 1
         seen = onnx.load_model_from_string(bytes(damaged))
-        assert [node.op_type for node in seen.graph.node] == ["MatMul"]
+        assert [node.op_type for node in seen.graph.node] == ["Tanh", "MatMul"]
         for weight in seen.graph.initializer:
             assert not weight.external_data
             assert np.isfinite(numpy_helper.to_array(weight)).all()

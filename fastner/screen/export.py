@@ -26,7 +26,9 @@ from fastner.screen.operators import (
     MAX_WIDTH,
     Limits,
     Value,
+    check_bounded,
     check_nodes,
+    constants,
 )
 from fastner.strict import refuse, show
 
@@ -319,21 +321,18 @@ def check_export(graph: Graph, where: str) -> None:
     }
     _check_part(graph, nodes[start + len(middle) : end], "sentences", given, limits)
     _check_made(given, "lattice", Value("float32", ("T", "B", layout.tags)), where)
+    check_bounded(given["lattice"], where)
 
 
 def _check_part(
     graph: Graph, nodes: list[Node], part: str, given: dict[str, Value], limits: Limits
 ) -> None:
-    given |= {
-        name: Value(constant.dtype, constant.shape, constant)
-        for name, constant in graph.constants.items()
-        if name.startswith(f"{part}/")
-    }
+    given |= constants(graph, f"{part}/")
     check_nodes(nodes, given, quantized="com.microsoft" in graph.opsets, limits=limits)
 
 
 def _check_made(values: Mapping[str, Value], name: str, wanted: Value, where: str) -> None:
-    if values.get(name) != wanted:
+    if name not in values or values[name][:2] != wanted[:2]:
         refuse(where, f"{name!r} made as {wanted}, got {values.get(name)}")
 
 

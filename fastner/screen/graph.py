@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -51,6 +52,7 @@ class Constant(NamedTuple):
     dtype: str
     shape: tuple[int, ...]
     values: NDArray[Any]  # flat
+    most: float = 0.0  # the largest magnitude among floats
 
     def __str__(self) -> str:
         return f"{self.dtype} {list(self.shape)}"
@@ -242,7 +244,6 @@ def _constant(tensor: Fields, where: str, *, forbids: bool = False) -> Constant:
         if len(joined) != count * dtype.itemsize:
             refuse(where, f"{count * dtype.itemsize} bytes, got {len(joined)}")
         values = np.frombuffer(joined, dtype)
-        check_finite(np.where(values == -np.inf, 0, values) if forbids else values, where)
     else:
         numbers = tensor[field] if held else []
         if len(numbers) != count:
@@ -251,7 +252,12 @@ def _constant(tensor: Fields, where: str, *, forbids: bool = False) -> Constant:
             values = np.array([_signed(number) for number in numbers], np.int64).astype(dtype)
         except OverflowError:
             refuse(where, f"numbers of {dtype.name}, got larger ones")
-    return Constant(dtype.name, tuple(shape), values)
+    if dtype.kind != "f":
+        return Constant(dtype.name, tuple(shape), values)
+    low, high = float(values.min()), float(values.max())  # NaN if one of them is NaN
+    if not math.isfinite(high) or not (math.isfinite(low) or (forbids and low == -math.inf)):
+        refuse(where, "finite numbers, got NaN or infinity")
+    return Constant(dtype.name, tuple(shape), values, max(-low, high))
 
 
 def _dtype(kind: list[int]) -> str:

@@ -10,6 +10,7 @@ one direction, d directions, g gates.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -22,6 +23,8 @@ Shape = tuple[int | str, ...]
 
 OPSET = 17  # of the graphs in a bundle
 MAX_WIDTH = 1 << 16  # of a vector, a feature row, a hidden state
+MAX_WEIGHT = 1e30  # magnitude: the sum of two biases stays finite
+MAX_EMISSION = 1e25  # magnitude: sums along any sentence stay finite, at any temperature
 MAX_NUMBERS = 1 << 18  # of one token, word or character, in all that the nodes make
 _TO_THE_END = (1 << 31) - 1  # of a slice
 
@@ -33,6 +36,7 @@ class Value(NamedTuple):
     shape: Shape
     constant: Constant | None = None
     lengths_of: str = ""  # for the input of lengths: the axis that it counts
+    most: float = math.inf  # no number has a larger magnitude
     below: tuple[int, ...] = ()  # for ids: what they are less than, in each column; (): unknown
 
     def __str__(self) -> str:
@@ -159,6 +163,23 @@ def _recurrent(gates: int, cell: list[str], *, quantized: bool = False) -> Calla
 # --- the table -----------------------------------------------------------------------------------
 
 
+def _most(call: Call) -> float:
+    """The largest magnitude of what a node of floats makes."""
+    first = call.values[0].most
+    match call.node.operator.rpartition(".")[2]:
+        case "GRU" | "LSTM" | "DynamicQuantizeLSTM" | "Tanh":
+            return 1.0  # also of infinity
+        case "Add":
+            return first + call.values[1].most
+        case "MatMul":
+            kernel = call.values[1]
+            return first * kernel.most * float(kernel.shape[0])
+        case "Concat":
+            return max(value.most for value in call.values)
+        case _:
+            return first
+
+
 class Operator(NamedTuple):
     """What one operator may look like.
 
@@ -252,7 +273,7 @@ def check_nodes(
                 size *= length if isinstance(length, int) else 1
             limits.left -= size
             if name:
-                values[name] = Value(dtype, shape, below=_below(call))
+                values[name] = Value(dtype, shape, most=_most(call), below=_below(call))
         if limits.left < 0:
             refuse(node.where, f"at most {MAX_NUMBERS} numbers of a token in all nodes, got more")
 
@@ -287,7 +308,7 @@ def _check_inputs(call: Call, operator: Operator, limits: Limits) -> None:
         kinds[-1:] = kinds[-2:-1] * (len(call.values) - len(kinds) + 1)
     if len(kinds) != len(call.values):
         call.refuse(f"{len(kinds)} inputs")
-    for kind, name, (dtype, shape, constant, lengths_of, _) in zip(
+    for kind, name, (dtype, shape, constant, lengths_of, most, _) in zip(
         kinds, call.node.inputs, call.values, strict=True
     ):
         fits = {
@@ -303,6 +324,8 @@ def _check_inputs(call: Call, operator: Operator, limits: Limits) -> None:
         }
         if not fits[kind] or (kind != "-" and not name):
             call.refuse(f"inputs of the kinds {' '.join(kinds)}")
+        if constant is not None and most > MAX_WEIGHT:
+            refuse(call.node.where, f"weights within ±{MAX_WEIGHT:g}, got {most:g} in {show(name)}")
         if kind in ("weight", "bytes") and len(shape) > 1:
             if name in limits.matrices:
                 # a small file would cost as much time as a large one
@@ -319,7 +342,8 @@ class Signature:
 
     lengths: the input that counts, for each word or sentence, steps of the axis `steps`. optional:
     an input that may be absent. below: for inputs of ids, what they are less than, in each column.
-    quantized: its LSTMs may be in 8 bits, for onnxruntime alone.
+    bounded: the output is finite for any input. quantized: its LSTMs may be in 8 bits, for
+    onnxruntime alone.
     """
 
     inputs: Mapping[str, tuple[str, tuple[int | str | None, ...]]]
@@ -328,6 +352,7 @@ class Signature:
     steps: str
     optional: str = ""
     below: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    bounded: bool = False
     quantized: bool = False
 
 
@@ -363,7 +388,7 @@ def sentences_signature(
         "lengths": ("int32", ("B",)),
     }
     output = ("emissions", ("T", "B", tags))
-    return Signature(inputs, output, "lengths", "T", quantized=quantized)
+    return Signature(inputs, output, "lengths", "T", bounded=True, quantized=quantized)
 
 
 def check_graph(graph: Graph, signature: Signature, where: str) -> None:
@@ -384,12 +409,30 @@ def check_graph(graph: Graph, signature: Signature, where: str) -> None:
         for name, value in graph.inputs.items()
     }
     values[signature.lengths] = values[signature.lengths]._replace(lengths_of=signature.steps)
-    values |= {name: Value(c.dtype, c.shape, c) for name, c in graph.constants.items()}
+    values |= constants(graph)
     made = {name for node in graph.nodes for name in node.outputs}
     check_nodes(graph.nodes, values, quantized=signature.quantized, limits=Limits())
     if output not in made or values[output][:2] != graph.outputs[output]:
         got = str(values[output]) if output in made else "none"
         refuse(where, f"{output!r} made as {graph.outputs[output]}, got {got}")
+    if signature.bounded:
+        check_bounded(values[output], where)
+
+
+def constants(graph: Graph, prefix: str = "") -> dict[str, Value]:
+    """The constants whose names begin like this, as values."""
+    return {
+        name: Value(constant.dtype, constant.shape, constant, most=constant.most)
+        for name, constant in graph.constants.items()
+        if name.startswith(prefix)
+    }
+
+
+def check_bounded(emissions: Value, where: str) -> None:
+    """Refuse emissions that may be infinite, or NaN, for some features."""
+    if not emissions.most <= MAX_EMISSION:
+        problem = f"emissions within ±{MAX_EMISSION:g} for all features"
+        refuse(where, f"{problem}, got up to {emissions.most:g}")
 
 
 def _check_declared(
