@@ -408,7 +408,8 @@ def check_graph(graph: Graph, signature: Signature, where: str) -> None:
         name: Value(*value, below=signature.below.get(name, ()))
         for name, value in graph.inputs.items()
     }
-    values[signature.lengths] = values[signature.lengths]._replace(lengths_of=signature.steps)
+    lengths = values[signature.lengths]  # as ids they would be out of any table
+    values[signature.lengths] = lengths._replace(lengths_of=signature.steps, below=(1 << 31,))
     values |= constants(graph)
     made = {name for node in graph.nodes for name in node.outputs}
     check_nodes(graph.nodes, values, quantized=signature.quantized, limits=Limits())
