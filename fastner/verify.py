@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastner.engine.session import open_session
+from fastner.engine.session import open_session, run_session
 from fastner.errors import BundleError
 from fastner.strict import Json
 
 FORMAT = {"name": "fastner-onnx", "version": 1}
-OPSET, IR_VERSION = 13, 7  # of model.onnx; the latter is of the onnx that brought this opset
 CONFIG, MODEL, VOCABULARY, GOLDEN = "config.json", "model.onnx", "vocab.txt", "golden.jsonl"
 BATCH = 32  # sentences of a batch
 PROBLEMS = 20  # differences that a report spells out
@@ -90,7 +89,7 @@ class ExportedModel:
         self._word_ids = {word: number for number, word in enumerate(words, 1)}
         self._character_ids = {chr(c): i for i, c in enumerate(config["characters"], 2)}
         self._most = config["max_characters"]
-        self.session = open_session(files[MODEL], str(self.path / MODEL))
+        self.session = open_session(files[MODEL], str(self.path / MODEL), None)
         shapes = {output.name: output.shape for output in self.session.get_outputs()}
         known = shapes.get("emissions", [None])[-1]
         if len(config["tags"]) != known:
@@ -156,10 +155,16 @@ class ExportedModel:
         for at in range(0, len(order), batch):
             part = order[at : at + batch]
             inputs = self.encode([sentences[i] for i in part])
-            (tag_ids,) = self.session.run(["tag_ids"], inputs)
+            (tag_ids,) = self.run(["tag_ids"], inputs)
             for i, row in zip(part, tag_ids.tolist(), strict=True):
                 results[i] = self.tags(row[: len(sentences[i])])
         return results
+
+    def run(
+        self, outputs: Sequence[str], inputs: Mapping[str, NDArray[np.int32]]
+    ) -> list[NDArray[Any]]:
+        """Some outputs of the graph, for the inputs that `encode` makes. Raises BundleError."""
+        return run_session(self.session, str(self.path / MODEL), outputs, inputs)
 
     def tags(self, tag_ids: Sequence[int]) -> list[str]:
         """The IOB2 tags of one sentence's ids: S- becomes B-, E- becomes I-."""
@@ -235,7 +240,7 @@ class _Check:
 
     def outputs(self, numbers: list[int], cases: list[dict[str, Any]]) -> None:
         inputs = self.model.encode([case["tokens"] for case in cases])
-        outputs = self.model.session.run(["emissions", "tag_ids", "scores"], inputs)
+        outputs = self.model.run(["emissions", "tag_ids", "scores"], inputs)
         for number, case, emissions, tag_ids, score in zip(numbers, cases, *outputs, strict=True):
             length = len(case["tokens"])
             alone = "alone" if len(cases) == 1 else f"in a batch of {len(cases)}"

@@ -52,6 +52,52 @@ def write_vectors(path: Path, *, width: int = 8, seed: int = 0, others: Sequence
     return path
 
 
+def linear_graphs(width: int, lexicons: int, features: int, tags: int) -> tuple[bytes, bytes]:
+    """words.onnx and sentences.onnx of one tanh and one matrix each. Needs onnx."""
+    from onnx import TensorProto, helper
+
+    def graph(source: str, output: str, matrix: tuple[int, int], values: dict) -> bytes:
+        declared = [
+            helper.make_tensor_value_info(
+                name, TensorProto.INT32 if ids else TensorProto.FLOAT, axes
+            )
+            for name, (axes, ids) in values.items()
+        ]
+        numbers = [n % 7 - 3.0 for n in range(matrix[0] * matrix[1])]
+        made = helper.make_graph(
+            [
+                helper.make_node("Tanh", [source], ["x"]),
+                helper.make_node("MatMul", ["x", "w"], [output]),
+            ],
+            output,
+            declared[:-1],
+            declared[-1:],
+            [helper.make_tensor("w", TensorProto.FLOAT, matrix, numbers)],
+        )
+        opset = [helper.make_opsetid("", 17)]
+        return helper.make_model(made, opset_imports=opset, ir_version=8).SerializeToString()
+
+    words = {
+        "vectors": (["U", width], False),
+        "characters": (["U", "C"], True),
+        "character_lengths": (["U"], True),
+        "cases": (["U"], True),
+        "categories": (["U", lexicons], True),
+        "features": (["U", features], False),
+    }
+    if not lexicons:
+        del words["categories"]
+    sentences = {
+        "features": (["T", "B", features], False),
+        "lengths": (["B"], True),
+        "emissions": (["T", "B", tags], False),
+    }
+    return (
+        graph("vectors", "features", (width, features), words),
+        graph("features", "emissions", (features, tags), sentences),
+    )
+
+
 def needs(module: str, *, extra: str) -> None:
     """Skips the test where the module is not installed; does not import it."""
     if find_spec(module) is None:

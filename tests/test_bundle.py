@@ -34,28 +34,15 @@ from fastner.bundle import (
 from fastner.bundle import store as module
 from fastner.bundle.manifest import parse_manifest
 from fastner.bundle.safetensors import parse_safetensors
-from fastner.bundle.screen import screen_onnx
 from fastner.errors import BundleError, InputError
+from fastner.screen import screen, words_signature
 from fastner.vocab import Vocabulary
 
 pytest.importorskip("onnx", reason="builds graphs to bundle")
-from onnx import TensorProto, helper, numpy_helper
+from small import linear_graphs
 
 WORDS = ["the", "Rhône", "a b", "日本", "0"]
 TAGS = ["O", "B-X", "I-X"]
-
-
-def graph() -> bytes:
-    """An ONNX graph that multiplies by a constant matrix."""
-    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 2]) for name in "xy")
-    weight = numpy_helper.from_array(np.float32([[1, 2], [3, 4]]), "w")
-    node = helper.make_node("MatMul", ["x", "w"], ["y"])
-    made = helper.make_graph([node], "g", [x], [y], [weight])
-    opset = [helper.make_opsetid("", 17)]
-    return helper.make_model(made, opset_imports=opset, ir_version=8).SerializeToString()
-
-
-GRAPH = graph()
 
 
 def fields(**changes) -> dict:
@@ -81,8 +68,6 @@ def fields(**changes) -> dict:
             "transitions": np.arange(9, dtype=np.float32).reshape(3, 3),
             "end": np.float32([1, 2, 3]),
         },
-        "words_onnx": GRAPH,
-        "sentences_onnx": GRAPH,
         "license": "MIT",
         "description": "ü",
         "scores": {"f1": 0.5, "set": "dev", "epochs": 3},
@@ -90,7 +75,10 @@ def fields(**changes) -> dict:
         "libraries": {"numpy": "2.0"},
         "created": "2025-01-01T00:00:00Z",
     }
-    return defaults | changes
+    given = defaults | changes
+    sizes = len(given["arrays"]["unknown"]), len(given["lexicons"]), 2, len(TAGS)
+    words_onnx, sentences_onnx = linear_graphs(*sizes)
+    return {"words_onnx": words_onnx, "sentences_onnx": sentences_onnx} | given
 
 
 def made(**changes) -> Bundle:
@@ -134,6 +122,7 @@ def parse(files: dict[str, bytes]) -> Bundle:
     for name, record in manifest.files.items():
         if len(files[name]) != record.bytes:
             raise BundleError(f"{name}: another size")
+        module._check_digest(files[name], record, name)
     return module._assemble(files["manifest.json"], manifest, files, "b")
 
 
@@ -195,11 +184,13 @@ def test_what_is_saved_is_read_back(tmp_path):
     for name, array in given["arrays"].items():
         assert read.arrays[name].dtype == array.dtype
         assert np.array_equal(read.arrays[name], array)
-    assert read.words_onnx == read.sentences_onnx == GRAPH
+    assert read.words_onnx == given["words_onnx"]
+    assert read.sentences_onnx == given["sentences_onnx"]
 
 
 def test_what_was_changed_since_it_was_made_is_not_saved(tmp_path):
-    bundle = replace(made(), sentences_onnx=GRAPH + b"\0")
+    bundle = made()
+    bundle = replace(bundle, sentences_onnx=bundle.sentences_onnx + b"\0")
     with pytest.raises(BundleError, match="sentences.onnx: expected SHA-256"):
         write_bundle(tmp_path / "m", bundle)
     assert not (tmp_path / "m").exists()
@@ -438,7 +429,7 @@ def test_flips_and_truncations_with_right_digests_do_no_harm(small):
     for name, parser in {
         "words.txt": module._count_words,
         "arrays.safetensors": parse_safetensors,
-        "words.onnx": screen_onnx,
+        "words.onnx": lambda data, name: screen(data, name, words_signature()),
     }.items():
         for at in range(len(small[name])):
             whole = small[name]
@@ -535,6 +526,13 @@ def change(*path_and_value):
         (change("files", "words.txt", "sha256", "0" * 64), "words.txt: expected SHA-256 000"),
         (change("files", "words.txt", "sha256", "0" * 63), "64 lower-case"),
         (change("files", "words.txt", "bytes", -1), "bytes"),
+        (change("files", "words.txt", "bytes", 2**30 + 1), "from 0 to 1073741824"),
+        (change("files", "words.onnx", "bytes", 2**30 + 1), "from 0 to 1073741824"),
+        (change("files", "sentences.onnx", "bytes", 2**30 + 1), "from 0 to 1073741824"),
+        (
+            change("files", "arrays.safetensors", "bytes", 2**32),
+            "4294967296 bytes in all, got 4294",
+        ),
         (change("files", "../words.txt", {}), r"files.'../words.txt': expected only the files"),
         (change("files", "/etc/passwd", {}), "only the files"),
         (change("files", "lib.so", {}), "only the files"),
@@ -647,7 +645,8 @@ def test_words_are_whole_lines_of_utf8(data):
     except UnicodeDecodeError:
         wanted = None
     try:
-        assert module._count_words(data, "words.txt") == wanted
+        for step in (1 << 20, 3):
+            assert module._count_words(data, "words.txt", step=step) == wanted
     except BundleError:
         assert wanted is None
 
@@ -851,6 +850,8 @@ def test_no_descriptor_stays_open(saved):
         ({"extra": {"evil.so": b""}}, "only the files"),
         ({"extra": {"../x": b""}}, "only the files"),
         ({"extra": {"manifest.json": b""}}, "only the files"),
+        ({"extra": {"README.md": bytes((1 << 20) + 1)}}, r"README.md'.bytes: .* from 0 to 1048576"),
+        ({"extra": {"history.json": bytes((1 << 24) + 1)}}, "from 0 to 16777216"),
         ({"max_characters": 0}, "max_characters"),
         ({"training": {"log": "x" * 1025}}, "at most 1024 bytes"),
         ({"characters": list(range(800_000))}, "at most 4194304 bytes"),

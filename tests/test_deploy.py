@@ -25,6 +25,7 @@ from fastner.corpus import read_conll, write_conll
 from fastner.crf import CRF
 from fastner.deploy.golden import golden_sentences
 from fastner.errors import BundleError, DependencyError, FastnerError, InputError
+from fastner.screen.export import viterbi_text
 from fastner.verify import ExportedModel, case_id, verify
 
 onnx = pytest.importorskip("onnx", reason="exporting needs the train extra")
@@ -95,7 +96,7 @@ def viterbi_graph(crf):
     graph = graphs._parsed(
         f"float[T, B, {crf.tag_count}] lattice, int32[B] lengths",
         "int32[B, T] tag_ids, float[B] scores",
-        graphs._viterbi_text(crf),
+        viterbi_text(crf.tag_count),
         graphs._viterbi_tables(crf),
     )
     return graphs._model(graph, {})
@@ -397,14 +398,11 @@ def test_export_again_gives_the_same_bytes(exports):
 
 
 def test_a_wrong_graph_is_not_written(tmp_path, monkeypatch):
-    from fastner.deploy import graph as onnx_graph
+    from fastner.screen import export as text
 
-    monkeypatch.setattr(onnx_graph, "BLOCK", 3)  # another sum: scores differ, at least
-    monkeypatch.setattr(
-        onnx_graph,
-        "_VITERBI",
-        onnx_graph._VITERBI.replace("Add (offset, shift_row)", "Identity (offset)"),
-    )
+    monkeypatch.setattr(text, "BLOCK", 3)  # another sum: scores differ, at least
+    wrong = text._VITERBI.replace("Add (offset, shift_row)", "Identity (offset)")
+    monkeypatch.setattr(text, "_VITERBI", wrong)
     with pytest.raises(FastnerError, match="agrees with its model"):
         deploy.export_onnx(GOLDEN / BUNDLES[0], tmp_path / "out")
     assert not list(tmp_path.iterdir())
@@ -538,15 +536,151 @@ def test_verify_refuses_what_is_no_export(exports, tmp_path):
     with pytest.raises(BundleError, match=r"golden\.jsonl: expected golden cases"):
         verify(wrong)
     wrong = changed(source, tmp_path / "model", "model.onnx", lambda _: b"no graph")
-    with pytest.raises(BundleError, match="onnxruntime runs"):
+    with pytest.raises(BundleError, match=r"model\.onnx: byte 0: expected no field"):
         verify(wrong)
     wrong = changed(source, tmp_path / "golden", "golden.jsonl", lambda _: b'{"tokens": []}\n')
     with pytest.raises(BundleError, match=r"golden\.jsonl:1: expected an object"):
         verify(wrong)
 
 
+def set_value(output: str, name: str, new):
+    """An edit of an attribute of the node that makes this."""
+
+    def edit(graph):
+        node = next(node for node in graph.node if output in node.output)
+        kept = [attribute for attribute in node.attribute if attribute.name != name]
+        del node.attribute[:]
+        node.attribute.extend([*kept, onnx.helper.make_attribute(name, new)])
+
+    return edit
+
+
+def set_table(name: str, change):
+    def edit(graph):
+        for tensor in graph.initializer:
+            if tensor.name == name:
+                array = change(onnx.numpy_helper.to_array(tensor).copy())
+                tensor.CopyFrom(onnx.numpy_helper.from_array(np.ascontiguousarray(array), name))
+
+    return edit
+
+
+def add_table(name: str):
+    table = onnx.numpy_helper.from_array(np.zeros(3, np.float32), name)
+    return lambda graph: graph.initializer.append(table)
+
+
+def insert(place: int, operator: str, *inputs: str, output: str = "words/own"):
+    node = onnx.helper.make_node(operator, inputs, [output])
+    return lambda graph: graph.node.insert(place, node)
+
+
+def in_loop(edit):
+    """An edit inside the body of the first Scan."""
+
+    def change(graph):
+        scan = next(node for node in graph.node if node.op_type == "Scan")
+        edit(next(a for a in scan.attribute if a.name == "body").g)
+
+    return change
+
+
+def last_of(values: np.ndarray, new) -> np.ndarray:
+    values.flat[-1] = new
+    return values
+
+
+INT_0 = onnx.helper.make_tensor("", onnx.TensorProto.INT32, [], [0])
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        # constants of the text: a division by zero, a range or shape of gigabytes
+        (set_value("block", "value", INT_0), "'Constant': expected Constant as fastner exports it"),
+        (set_value("tag_count", "value_ints", [1 << 40]), "expected Constant as fastner exports"),
+        (set_value("rows", "value_int", 5), "expected Constant as fastner exports it"),
+        (set_value("feature_width", "value_ints", [-1]), "features, vectors and tags of 1 to"),
+        (set_value("feature_width", "value_ints", [28]), "'features' made as"),
+        (set_value("owner_1", "axis", -9), "'Split': expected Split as"),
+        (set_value("v_last", "num_scan_inputs", 9), "'Scan': expected Scan as"),
+        # nodes
+        (lambda graph: graph.node.pop(), "expected one node|expected .* as fastner exports it"),
+        (lambda graph: graph.node.pop(0), "inputs that are made before, got 'rows'"),
+        (insert(0, "Identity", "word_ids"), "expected Constant as fastner exports it"),
+        (insert(-1, "Div", "word_ids", "word_ids"), "as fastner exports it"),
+        (insert(66, "Div", "cases", "cases"), "ONNX_OPERATORS, got 'Div'"),
+        (lambda graph: del_node(graph, "words/GRU_2"), "inputs that are made before"),
+        (in_loop(lambda body: body.node.pop()), "'Scan': expected Scan as"),
+        (in_loop(lambda body: setattr(body.node[0], "op_type", "Div")), "'Scan': expected Scan"),
+        (
+            in_loop(lambda body: body.initializer.add(name="x", data_type=1, dims=[0])),
+            "a body of nodes alone",
+        ),
+        # tables
+        (set_table("each_tag", lambda tags: last_of(tags, 99)), "the numbers 0 to"),
+        (set_table("each_tag", lambda tags: tags.astype(np.int32)), "each_tag: expected a table"),
+        (set_table("transitions", lambda scores: scores[:, :-1]), "transitions: expected a table"),
+        (set_table("end", lambda scores: last_of(scores, np.nan)), "finite numbers"),
+        (set_table("end", lambda scores: last_of(scores, np.inf)), "finite numbers"),
+        (set_table("unknown_vector", lambda vector: vector[:-1]), "unknown_vector: expected a tab"),
+        (
+            set_table("vector_table", lambda table: table[:-1]),
+            "as fastner exports it|expected a ta",
+        ),
+        (set_table("words/constant_1", lambda array: array[:, :-1]), "'GRU': expected weights"),
+        (set_table("sentences/constant_2", lambda array: array * 1e38), "within"),
+        (add_table("mine"), "expected the tables"),
+        (lambda graph: graph.initializer.pop(0), "made before|expected the tables"),
+        # declarations
+        (lambda graph: graph.input.pop(), "made before|expected the inputs"),
+        (lambda graph: graph.output.pop(), "expected the outputs"),
+        (lambda graph: graph.value_info.append(graph.input[0]), "no value_info"),
+    ],
+)
+def test_verify_refuses_a_graph_that_export_does_not_write(exports, tmp_path, edit, message):
+    def change(data: bytes) -> bytes:
+        model = onnx.load_model_from_string(data)
+        edit(model.graph)
+        return model.SerializeToString()
+
+    wrong = changed(exports / "bundle-1.2", tmp_path / "wrong", "model.onnx", change)
+    with pytest.raises(BundleError, match=rf"model\.onnx.*({message})"):
+        ExportedModel(wrong)
+
+
+def del_node(graph, output: str) -> None:
+    graph.node.remove(next(node for node in graph.node if output in node.output))
+
+
+def test_verify_refuses_other_domains_and_opsets(exports, tmp_path):
+    def imports(*pairs):
+        def change(data: bytes) -> bytes:
+            model = onnx.load_model_from_string(data)
+            del model.opset_import[:]
+            model.opset_import.extend(onnx.helper.make_opsetid(*pair) for pair in pairs)
+            return model.SerializeToString()
+
+        return change
+
+    others = [(("", 17),), (("", 13), ("com.acme", 1)), (("", 13), ("com.microsoft", 2)), ()]
+    for number, pairs in enumerate(others):
+        change = imports(*pairs)
+        wrong = changed(exports / BUNDLES[0], tmp_path / str(number), "model.onnx", change)
+        with pytest.raises(BundleError, match="opset_import: expected"):
+            ExportedModel(wrong)
+
+
+def test_what_onnxruntime_raises_while_verifying_is_a_bundle_error(exports, tmp_path):
+    """The ids that a vocabulary gives are no part of the graph."""
+    longer = changed(exports / BUNDLES[0], tmp_path / "wrong", "vocab.txt", lambda d: d + b"new\n")
+    model = ExportedModel(longer)
+    with pytest.raises(BundleError, match=r"model\.onnx: expected a graph that onnxruntime runs"):
+        model.tag_batch([["new"]])
+
+
 def test_verify_is_independent_of_indexer_and_decoder():
-    """Beside what `import fastner` brings it has checks of JSON and the way to open a session."""
+    """Beside what `import fastner` brings it has checks of JSON and ONNX, and opens sessions."""
     code = """
 import sys, fastner
 before = set(sys.modules)
@@ -559,7 +693,8 @@ print(*sorted(set(sys.modules) - before))
     brought = done.stdout.split()
     ours = {name for name in brought if name.startswith("fastner.")}
     engine = {"fastner.engine", "fastner.engine.session"}
-    assert ours == {"fastner.verify", "fastner.strict", *engine}
+    screen = {name for name in ours if name.startswith("fastner.screen")}
+    assert ours == {"fastner.verify", "fastner.strict", *engine, *screen}
     assert not {name for name in brought if name.split(".")[0] in ("onnx", "tensorflow")}
 
 

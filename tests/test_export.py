@@ -20,9 +20,9 @@ with warnings.catch_warnings():
     pytest.importorskip("tf2onnx")
     import keras
 
-from fastner.bundle.screen import ONNX_OPERATORS
 from fastner.engine.weights import bilstm_weights, word_weights
-from fastner.errors import DependencyError, TrainingError
+from fastner.errors import BundleError, DependencyError, TrainingError
+from fastner.screen import ONNX_OPERATORS
 from fastner.training import conversion
 from fastner.training.graphs import sentences_graph, words_graph
 from fastner.training.parity import ParityBatch, check_parity
@@ -454,23 +454,23 @@ def test_refuses_another_vector_width(default):
         words_graph(default.weights, 49)
 
 
-def test_parity_finds_lost_lengths(default):
+def test_a_graph_that_lost_its_lengths_is_not_even_run(default):
     model = onnx.ModelProto.FromString(default.graphs[1])
     lstm_node(model.graph).input[4] = ""
     broken = default.graphs[0], model.SerializeToString()
     batch = make_batch(default.weights, 3, 4, 6)
-    with pytest.raises(TrainingError, match="batch 0, sentence .* token .* the export is wrong"):
+    with pytest.raises(BundleError, match="'LSTM': expected inputs of the kinds .* lengths, got"):
         check_parity(*broken, by_hand(default.weights), [batch])
 
 
-def test_parity_finds_lost_character_lengths(notebook):
+def test_a_graph_that_lost_its_character_lengths_is_not_even_run(notebook):
     model = onnx.ModelProto.FromString(notebook.graphs[0])
     for node in model.graph.node:
         if node.op_type == "GRU":
             node.input[4] = ""
     batch = make_batch(notebook.weights, 3, 4, 6)
     broken = model.SerializeToString(), notebook.graphs[1]
-    with pytest.raises(TrainingError, match="the export is wrong"):
+    with pytest.raises(BundleError, match="'GRU': expected inputs of the kinds .* lengths, got"):
         check_parity(*broken, by_hand(notebook.weights), [batch])
 
 

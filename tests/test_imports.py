@@ -33,20 +33,24 @@ scoring: errors tags
 vocab: _index arrays errors numpy
 crf: _crf arrays errors numpy
 posterior: crf errors tags numpy
+screen.wire: strict
+screen.graph: screen.wire strict numpy
+screen.operators: screen.graph strict
+screen.export: screen.graph screen.operators strict numpy
+screen: screen.export screen.graph screen.operators
 bundle.safetensors: errors strict numpy
-bundle.screen: errors strict numpy
 bundle.directory: errors strict
 bundle.vectors: errors strict numpy
 bundle.manifest: bundle.directory bundle.vectors errors posterior strict tags
-bundle.store: bundle.directory bundle.manifest bundle.safetensors bundle.screen bundle.vectors
-              crf errors strict tags vocab numpy
+bundle.store: bundle.directory bundle.manifest bundle.safetensors bundle.vectors crf errors
+              screen strict tags vocab numpy
 bundle: bundle.manifest bundle.store bundle.vectors
-engine.weights: bundle.screen numpy
+engine.weights: screen.wire numpy
 engine.lstm: _lstm arrays errors numpy
 engine.gru: _gru arrays engine.weights errors numpy
 engine.inputs: bundle numpy
 engine.native: bundle engine.gru engine.inputs engine.lstm engine.weights errors vocab numpy
-engine.session: errors onnxruntime
+engine.session: errors screen numpy onnxruntime
 engine.onnx: bundle engine.inputs engine.session errors vocab numpy onnxruntime
 engine: errors; later ~bundle ~numpy ~vocab engine.native engine.onnx
 tagger: arrays bundle doc engine errors posterior tags text vocab numpy
@@ -56,10 +60,11 @@ evaluation.calibration: scoring tags numpy; later ~tagger
 evaluation.report: evaluation.analysis tags text
 evaluation.plots: errors strict tags numpy; later matplotlib
 evaluation: evaluation.analysis evaluation.calibration evaluation.report
-deploy.golden: bundle engine tags vocab numpy
-deploy.graph: bundle crf errors verify numpy onnx; later onnxruntime
+deploy.golden: bundle engine.onnx tags vocab numpy
+deploy.graph: bundle crf errors screen.export numpy onnx; later onnxruntime
 deploy.price: corpus errors scoring tags verify
-deploy.export: bundle bundle.vectors deploy.golden deploy.price errors tagger verify version vocab;
+deploy.export: bundle bundle.vectors deploy.golden deploy.price errors screen.export tagger verify
+               version vocab;
                later onnx deploy.graph
 deploy: deploy.export deploy.price
 models:

@@ -1,7 +1,14 @@
 """The model directory ("bundle"): what is in it, how it is read, checked and saved."""
 
 from fastner.bundle.manifest import FileRecord, Lexicon, Manifest
-from fastner.bundle.store import Bundle, make_bundle, read_bundle, word_inputs, write_bundle
+from fastner.bundle.store import (
+    Bundle,
+    make_bundle,
+    read_bundle,
+    signatures,
+    word_inputs,
+    write_bundle,
+)
 from fastner.bundle.vectors import pack_vectors, product_vectors, quantize_int8, word_vectors
 
 __all__ = [
@@ -14,6 +21,7 @@ __all__ = [
     "product_vectors",
     "quantize_int8",
     "read_bundle",
+    "signatures",
     "word_inputs",
     "word_vectors",
     "write_bundle",

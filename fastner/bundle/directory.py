@@ -71,24 +71,40 @@ class Directory:
         """Bytes of each file.
 
         Refuses a directory without a manifest, unless it is empty, and the first entry that is no
-        regular file of a bundle.
+        regular file of a bundle: of a directory of many files it lists no more than it could hold.
         """
+        sizes: dict[str, int] = {}
+        stranger = None
         try:
             with os.scandir(self.path if self._fd is None else self._fd) as found:
-                status = {entry.name: entry.stat(follow_symlinks=False) for entry in found}
+                for entry in found:
+                    if entry.name not in _KNOWN:
+                        stranger = entry.name
+                        break
+                    status = entry.stat(follow_symlinks=False)
+                    _check_regular(status.st_mode, f"{self.path}/{entry.name}")
+                    sizes[entry.name] = status.st_size
         except OSError as error:
             raise BundleError(f"{self.path}: cannot be listed: {error.strerror}") from error
-        if status and MANIFEST not in status:
+        if not (self._holds(MANIFEST) if stranger else MANIFEST in sizes or not sizes):
             problem = f"a bundle, got a directory without {MANIFEST}"
-            if "config.json" in status and "model.onnx" in status:
+            if self._holds("config.json") and self._holds("model.onnx"):
                 problem += "; an export is run by onnxruntime alone: give the model it was made of"
             refuse(self.path, problem)
-        for name, entry in status.items():
-            where = f"{self.path}/{show(name)}"
-            if name not in _KNOWN:
-                refuse(where, f"only the files {sorted(_KNOWN)} in a bundle; remove this one")
-            _check_regular(entry.st_mode, where)
-        return {name: entry.st_size for name, entry in status.items()}
+        if stranger:
+            where = f"{self.path}/{show(stranger)}"
+            refuse(where, f"only the files {sorted(_KNOWN)} in a bundle; remove this one")
+        return sizes
+
+    def _holds(self, name: str) -> bool:
+        try:
+            if self._fd is None:
+                os.stat(os.path.join(self.path, name), follow_symlinks=False)
+            else:
+                os.stat(name, dir_fd=self._fd, follow_symlinks=False)
+        except OSError:
+            return False
+        return True
 
     def read(self, name: str, size: int) -> bytes:
         """The `size` bytes of the regular file `name`."""

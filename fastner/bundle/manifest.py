@@ -40,7 +40,15 @@ _SINCE = {"product": (1, 2)}  # dtypes that came after 1.0
 _ADDED_KEYS = {(1, 1): " temperature", (1, 3): " native_tag_differences"}
 _NO_DIGEST = "0" * 64
 
-_MAX_FILE = 4 << 30  # bytes
+MAX_BYTES = 4 << 30  # of all files together
+_MAX_FILE = {  # bytes
+    "README.md": 1 << 20,
+    "history.json": 16 << 20,
+    "words.onnx": 1 << 30,
+    "sentences.onnx": 1 << 30,
+    "words.txt": 1 << 30,
+    "arrays.safetensors": MAX_BYTES,
+}
 _MAX_TAGS = 4096
 _MAX_WIDTH = 1 << 16  # of a vector, a feature row, a hidden state
 MAX_CHARACTERS = 4096  # of a word, as seen by the character encoder
@@ -273,9 +281,11 @@ def _files(value: Json) -> Mapping[str, FileRecord]:
         if name not in REQUIRED and name not in OPTIONAL:
             refuse(item.where, f"only the files {[*REQUIRED, *OPTIONAL]}, got another")
         fields = item.fields("sha256 bytes")
-        size = fields["bytes"].integer(0, _MAX_FILE)
+        size = fields["bytes"].integer(0, _MAX_FILE[name])
         records[name] = FileRecord(_digest(fields["sha256"]), size)
     for name in REQUIRED:
         if name not in records:
             refuse(value.where, f"the file {name!r}, got none")
+    if (total := sum(record.bytes for record in records.values())) > MAX_BYTES:
+        refuse(value.where, f"at most {MAX_BYTES} bytes in all, got {total}")
     return MappingProxyType(records)

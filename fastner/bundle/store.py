@@ -17,6 +17,7 @@ All files are required unless marked (`manifest` says how the versions of the fo
     history.json        training curve (optional)
 """
 
+import codecs
 import hashlib
 import os
 import re
@@ -38,13 +39,13 @@ from fastner.bundle.manifest import (
     parse_manifest,
 )
 from fastner.bundle.safetensors import parse_safetensors, safetensors_bytes
-from fastner.bundle.screen import screen_onnx
 from fastner.bundle.vectors import Form, check_values, form_of, wanted_arrays, word_vectors
 from fastner.crf import CRF
 from fastner.errors import BundleError, InputError
+from fastner.screen import Signature, screen, sentences_signature, words_signature
 from fastner.strict import MAX_STRING, check_finite, refuse, show
 from fastner.tags import TagScheme, allowed
-from fastner.vocab import EncodedWords, Vocabulary
+from fastner.vocab import CASES, EncodedWords, Vocabulary
 
 _READ_ATTEMPTS = 10  # when the directory is replaced while it is read
 
@@ -126,6 +127,20 @@ def read_bundle(path: str | os.PathLike[str], *, sha256: str | None = None) -> B
     raise AssertionError("unreachable")
 
 
+def signatures(manifest: Manifest) -> dict[str, Signature]:
+    """What the two graphs of a bundle read and make, by the name of the file."""
+    below = {
+        "characters": (len(manifest.characters) + 2,),
+        "cases": (len(CASES),),
+        "categories": tuple(lexicon.categories for lexicon in manifest.lexicons),
+    }
+    lexicons = len(manifest.lexicons)
+    return {
+        "words.onnx": words_signature(manifest.width, manifest.features, lexicons, below),
+        "sentences.onnx": sentences_signature(manifest.features, len(manifest.tags)),
+    }
+
+
 def make_bundle(
     manifest: Manifest,
     *,
@@ -186,7 +201,8 @@ def write_bundle(path: str | os.PathLike[str], bundle: Bundle) -> Bundle:
         "sentences.onnx": bundle.sentences_onnx,
         **bundle.extra,
     }
-    _check_digests(files, bundle.manifest, where)
+    for name, record in bundle.manifest.files.items():
+        _check_digest(files[name], record, f"{where}/{name}")
     saved = manifest_bytes(bundle.manifest, f"{where}/{MANIFEST}")
     save_directory({**files, MANIFEST: saved}, where)
     return replace(bundle, path=where, sha256=hashlib.sha256(saved).hexdigest())
@@ -214,7 +230,11 @@ def word_inputs(
 
 
 def _read(directory: Directory, sha256: str | None) -> Bundle:
-    """The bundle in `directory`; file sizes are compared before anything large is read."""
+    """The bundle in `directory`.
+
+    All file sizes are compared before anything but the manifest is read, each digest as its file is
+    read, the smallest file first: refusing costs no more than what is wrong.
+    """
     where = directory.path
     sizes = directory.sizes()
     if MANIFEST not in sizes:
@@ -233,18 +253,23 @@ def _read(directory: Directory, sha256: str | None) -> Bundle:
             refuse(f"{where}/{name}", "a file, as the manifest lists it, got none")
         if sizes[name] != record.bytes:
             refuse(f"{where}/{name}", f"{record.bytes} bytes, got {sizes[name]}")
-    files = {name: directory.read(name, record.bytes) for name, record in manifest.files.items()}
+    files = {}
+    for name, record in sorted(manifest.files.items(), key=lambda item: item[1].bytes):
+        files[name] = directory.read(name, record.bytes)
+        _check_digest(files[name], record, f"{where}/{name}")
     return _assemble(saved, manifest, files, where)
 
 
 def _assemble(saved: bytes, manifest: Manifest, files: Mapping[str, bytes], where: str) -> Bundle:
-    """The bundle of a manifest, parsed from `saved`, and the files that it lists, all checked."""
-    _check_digests(files, manifest, where)
+    """The bundle of a manifest, parsed from `saved`, and the files that it lists, all checked.
+
+    But for their digests.
+    """
     word_count = _count_words(files["words.txt"], f"{where}/words.txt")
     arrays = parse_safetensors(files["arrays.safetensors"], f"{where}/arrays.safetensors")
     _check_arrays(arrays, manifest, word_count, f"{where}/arrays.safetensors")
-    for name in ("words.onnx", "sentences.onnx"):
-        screen_onnx(files[name], f"{where}/{name}")
+    for name, signature in signatures(manifest).items():
+        screen(files[name], f"{where}/{name}", signature)
     return Bundle(
         path=where,
         sha256=hashlib.sha256(saved).hexdigest(),
@@ -258,31 +283,39 @@ def _assemble(saved: bytes, manifest: Manifest, files: Mapping[str, bytes], wher
     )
 
 
-def _check_digests(files: Mapping[str, bytes], manifest: Manifest, where: str) -> None:
-    for name, record in manifest.files.items():
-        actual = hashlib.sha256(files[name]).hexdigest()
-        if actual != record.sha256:
-            refuse(f"{where}/{name}", f"SHA-256 {record.sha256}, got {actual}: damaged")
+def _check_digest(data: bytes, record: FileRecord, where: str) -> None:
+    actual = hashlib.sha256(data).hexdigest()
+    if actual != record.sha256:
+        refuse(where, f"SHA-256 {record.sha256}, got {actual}: damaged")
 
 
-def _count_words(data: bytes, where: str) -> int:
-    """The number of words in words.txt: UTF-8 lines, none empty or too long."""
-    codes = np.frombuffer(data, np.uint8)
-    if data and codes[-1] != 10:
+def _count_words(data: bytes, where: str, *, step: int = 1 << 20) -> int:
+    """The number of words in words.txt: UTF-8 lines, none empty or too long.
+
+    step: so many bytes are looked at at a time, to need little memory.
+    """
+    if data and data[-1] != 10:
         refuse(where, "a line feed after the last word, got none: cut short")
-    ends = np.flatnonzero(codes == 10)
-    if len(ends) > MAX_WORDS:
-        refuse(where, f"at most {MAX_WORDS} words, got {len(ends)}")
-    sizes = np.diff(ends, prepend=-1) - 1
-    wrong = np.flatnonzero((sizes == 0) | (sizes > MAX_STRING))
-    if len(wrong):
-        line = int(wrong[0])
-        refuse(f"{where}:{line + 1}", f"1 to {MAX_STRING} bytes, got {sizes[line]}")
-    try:
-        data.decode()
-    except UnicodeDecodeError as error:
-        refuse(where, f"UTF-8, got {error.reason} at byte {error.start}")
-    return len(ends)
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    count, last = 0, -1  # lines so far, and where the last of them ended
+    for at in range(0, len(data), step):
+        codes = np.frombuffer(data, np.uint8, min(step, len(data) - at), at)
+        ends = np.flatnonzero(codes == 10) + at
+        sizes = np.diff(ends, prepend=last) - 1
+        wrong = np.flatnonzero((sizes == 0) | (sizes > MAX_STRING))
+        if len(wrong):
+            line = int(wrong[0])
+            refuse(f"{where}:{count + line + 1}", f"1 to {MAX_STRING} bytes, got {sizes[line]}")
+        kept = len(decoder.getstate()[0])  # bytes of a character that the step before cut
+        try:
+            decoder.decode(codes.data)
+        except UnicodeDecodeError as error:
+            refuse(where, f"UTF-8, got {error.reason} at byte {at - kept + error.start}")
+        count += len(ends)
+        last = int(ends[-1]) if len(ends) else last
+        if count > MAX_WORDS:
+            refuse(where, f"at most {MAX_WORDS} words, got more")
+    return count
 
 
 def _check_distinct(words: Iterable[str], where: str) -> None:

@@ -18,13 +18,13 @@ from fastner.bundle.vectors import PACKED_DTYPES, repacked
 from fastner.deploy.golden import golden_cases
 from fastner.deploy.price import Price, check_loss, compare
 from fastner.errors import FastnerError, InputError
+from fastner.screen.export import OPSET
 from fastner.tagger import EMBEDDED
 from fastner.verify import (
     CONFIG,
     FORMAT,
     GOLDEN,
     MODEL,
-    OPSET,
     VOCABULARY,
     Report,
     is_export,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastner.bundle import Bundle
-from fastner.engine import open_engine
+from fastner.engine.onnx import OnnxEngine
 from fastner.tags import TagScheme
 from fastner.vocab import RowBatch
 
@@ -76,7 +76,7 @@ def golden_cases(bundle: Bundle, recurrences: str) -> list[dict[str, Any]]:
     """
     cases: list[dict[str, Any]] = []
     with_emissions = 0
-    for case, emissions, lead in _cases(bundle):
+    for case, emissions, lead in _cases(bundle, quantized=recurrences == "int8"):
         if lead < MARGINS[recurrences]:
             continue
         length = len(case["tokens"])
@@ -87,11 +87,13 @@ def golden_cases(bundle: Bundle, recurrences: str) -> list[dict[str, Any]]:
     return cases
 
 
-def _cases(bundle: Bundle) -> Iterator[tuple[dict[str, Any], list[list[float]], float]]:
+def _cases(
+    bundle: Bundle, *, quantized: bool
+) -> Iterator[tuple[dict[str, Any], list[list[float]], float]]:
     """Each sentence's case, its emissions [T, K], and by how much its path leads the second."""
     manifest = bundle.manifest
     vocabulary, crf = bundle.vocabulary(), bundle.crf()
-    engine = open_engine(bundle, "onnxruntime")
+    engine = OnnxEngine(bundle, quantized=quantized)
     scheme = TagScheme(manifest.scheme)
     for sentence in golden_sentences(bundle.words(), manifest.max_characters):
         encoded = vocabulary.encode_words(sentence)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from fastner.bundle import Bundle, Manifest
+from fastner.bundle import Bundle, signatures
 from fastner.engine.inputs import WordInputs
-from fastner.engine.session import open_session
+from fastner.engine.session import open_session, run_session
 from fastner.errors import BundleError
 from fastner.vocab import RowBatch
 
 LARGE_BATCH = 2048  # cells, padding included: beyond, a call gives its memory back
-
-Signature = dict[str, tuple[str, int, int | None]]  # name: type, axes, width of the last one
 
 _FEATURES, _EMISSIONS = ["features"], ["emissions"]
 
@@ -25,72 +24,52 @@ _shrink.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
 
 class OnnxEngine:
-    """Rows are the features of words.onnx; sentences.onnx makes emissions of them."""
+    """Rows are the features of words.onnx; sentences.onnx makes emissions of them.
+
+    quantized: the LSTMs of the latter may be in 8 bits, as no bundle on disk has them.
+    """
 
     name = "onnxruntime"
 
-    def __init__(self, bundle: Bundle, device: str = "cpu") -> None:
-        self.width = bundle.manifest.features
+    def __init__(self, bundle: Bundle, device: str = "cpu", *, quantized: bool = False) -> None:
+        manifest, forms = bundle.manifest, signatures(bundle.manifest)
+        self.width = manifest.features
+        self._tags = len(manifest.tags)
         self._inputs = WordInputs(bundle)
-        where = f"{bundle.path}/words.onnx"
-        self._words = open_session(bundle.words_onnx, where, device)
-        _check_graph(self._words, where, *_words_signature(bundle.manifest))
-        where = f"{bundle.path}/sentences.onnx"
-        self._sentences = open_session(bundle.sentences_onnx, where, device)
-        _check_graph(self._sentences, where, *_sentences_signature(bundle.manifest))
+        self._where = [f"{bundle.path}/{name}" for name in ("words.onnx", "sentences.onnx")]
+        form = forms["words.onnx"]
+        self._words = open_session(bundle.words_onnx, self._where[0], form, device)
+        form = replace(forms["sentences.onnx"], quantized=quantized)
+        self._sentences = open_session(bundle.sentences_onnx, self._where[1], form, device)
 
     def encode(self, words: Sequence[str], rows: NDArray[np.float32]) -> None:
-        """Writes the rows, float32 [U, width], of these words; fast if of like length together."""
+        """Writes the rows, float32 [U, width], of these words; fast if of like length together.
+
+        Raises BundleError where the graph does not run.
+        """
+        where = self._where[0]
         for part, inputs in self._inputs.parts(words):
-            rows[part] = self._words.run(_FEATURES, inputs)[0]
+            (features,) = run_session(self._words, where, _FEATURES, inputs)
+            _check_shape(features, rows[part].shape, where)
+            rows[part] = features
 
     def emissions(self, batch: RowBatch) -> NDArray[np.float32]:
-        """Emissions float32 [B, T, K], time-major in memory, of sentences that are not empty."""
-        features = batch.padded()
+        """Emissions float32 [B, T, K], time-major in memory, of sentences that are not empty.
+
+        Raises BundleError where the graph does not run.
+        """
+        features, where = batch.padded(), self._where[1]
         large = features.shape[0] * features.shape[1] > LARGE_BATCH
         inputs = {"features": features, "lengths": batch.lengths}
-        (time_major,) = self._sentences.run(_EMISSIONS, inputs, _shrink if large else None)
+        options = _shrink if large else None
+        (time_major,) = run_session(self._sentences, where, _EMISSIONS, inputs, options)
+        _check_shape(time_major, (*features.shape[:2], self._tags), where)
         emissions: NDArray[np.float32] = time_major.transpose(1, 0, 2)
         return emissions
 
 
-def _words_signature(manifest: Manifest) -> tuple[Signature, Signature]:
-    inputs: Signature = {
-        "vectors": ("float", 2, manifest.width),
-        "characters": ("int32", 2, None),
-        "character_lengths": ("int32", 1, None),
-        "cases": ("int32", 1, None),
-    }
-    if manifest.lexicons:
-        inputs["categories"] = ("int32", 2, len(manifest.lexicons))
-    return inputs, {"features": ("float", 2, manifest.features)}
-
-
-def _sentences_signature(manifest: Manifest) -> tuple[Signature, Signature]:
-    inputs: Signature = {
-        "features": ("float", 3, manifest.features),
-        "lengths": ("int32", 1, None),
-    }
-    return inputs, {"emissions": ("float", 3, len(manifest.tags))}
-
-
-def _check_graph(
-    session: ort.InferenceSession, where: str, inputs: Signature, outputs: Signature
-) -> None:
-    """Raises BundleError unless the graph's inputs and outputs are these."""
-    for kind, wanted, values in (
-        ("inputs", inputs, session.get_inputs()),
-        ("outputs", outputs, session.get_outputs()),
-    ):
-        got = {value.name: f"{value.type} of shape {value.shape}" for value in values}
-        if got.keys() != wanted.keys():
-            raise BundleError(f"{where}: expected the {kind} {sorted(wanted)}, got {sorted(got)}")
-        for value in values:
-            dtype, axes, width = wanted[value.name]
-            fits = value.type == f"tensor({dtype})" and len(value.shape) == axes
-            if not fits or width not in (None, value.shape[-1]):
-                of_width = "" if width is None else f" of width {width}"
-                raise BundleError(
-                    f"{where}: expected {value.name!r} as tensor({dtype}) with {axes} axes"
-                    f"{of_width}, got {got[value.name]}"
-                )
+def _check_shape(array: NDArray[np.float32], wanted: tuple[int, ...], where: str) -> None:
+    if array.shape != wanted:
+        raise BundleError(
+            f"{where}: expected a graph that makes {list(wanted)}, got {list(array.shape)}"
+        )

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastner.bundle.screen import Fields, Walker
+from fastner.screen.wire import Fields, Walker
 
 Array = NDArray[np.float32]
 
@@ -51,7 +51,7 @@ class _AnotherGraphError(Exception):
 
 
 def bilstm_weights(graph: bytes) -> BiLSTMWeights | None:
-    """The weights of a graph, screened by `screen_onnx`; None where it computes anything else.
+    """The weights of a graph, screened by `fastner.screen`; None where it computes anything else.
 
     What is read is the graph from `features` [T, B, D] and `lengths` to `emissions` [T, B, K] that
     `fastner.training.export.sentences_graph` writes for one LSTM and one linear layer: per
@@ -64,7 +64,7 @@ def bilstm_weights(graph: bytes) -> BiLSTMWeights | None:
 
 
 def word_weights(graph: bytes) -> WordWeights | None:
-    """The weights of a graph, screened by `screen_onnx`; None where it computes anything else.
+    """The weights of a graph, screened by `fastner.screen`; None where it computes anything else.
 
     What is read is the graph from `vectors`, `characters`, `character_lengths`, `cases` and
     `categories` to `features` that `fastner.training.export.words_graph` writes for one

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from fastner.bundle.screen import ONNX_OPERATORS
 from fastner.errors import DependencyError, TrainingError
+from fastner.screen import ONNX_OPERATORS
 
 try:
     import onnx

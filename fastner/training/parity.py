@@ -14,6 +14,7 @@ import onnxruntime
 
 from fastner.engine.session import open_session
 from fastner.errors import TrainingError
+from fastner.screen import sentences_signature, words_signature
 
 TOLERANCE = 1e-5  # largest accepted difference of an emission
 
@@ -55,8 +56,8 @@ def check_parity(
 
     Raises TrainingError where a difference exceeds 1e-5, saying where, and without any batch.
     """
-    words = open_session(words_onnx, "words.onnx")
-    sentences = open_session(sentences_onnx, "sentences.onnx")
+    words = open_session(words_onnx, "words.onnx", words_signature())
+    sentences = open_session(sentences_onnx, "sentences.onnx", sentences_signature())
     largest, compared = 0.0, 0
     for index, batch in enumerate(batches):
         for part in _parts(batch):
