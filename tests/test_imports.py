@@ -25,6 +25,11 @@ version:
 errors:
 strict: errors numpy
 arrays: errors numpy
+files.names:
+files.paths: errors strict
+files.reading: errors files.names strict
+files.writing: errors files.names files.reading
+files: files.paths files.reading files.writing
 tags: _tags errors; later numpy
 text: _text errors
 corpus: errors tags
@@ -35,11 +40,11 @@ crf: _crf arrays errors numpy
 posterior: crf errors tags numpy
 bundle.safetensors: errors strict numpy
 bundle.screen: errors strict numpy
-bundle.directory: errors strict
+bundle.directory: errors files
 bundle.vectors: errors strict numpy
 bundle.manifest: bundle.directory bundle.vectors errors posterior strict tags
 bundle.store: bundle.directory bundle.manifest bundle.safetensors bundle.screen bundle.vectors
-              crf errors strict tags vocab numpy
+              crf errors files strict tags vocab numpy
 bundle: bundle.manifest bundle.store bundle.vectors
 engine.weights: bundle.screen numpy
 engine.lstm: _lstm arrays errors numpy
@@ -50,7 +55,7 @@ engine.session: errors onnxruntime
 engine.onnx: bundle engine.inputs engine.session errors vocab numpy onnxruntime
 engine: errors; later ~bundle ~numpy ~vocab engine.native engine.onnx
 tagger: arrays bundle doc engine errors posterior tags text vocab numpy
-verify: engine.session errors strict numpy
+verify: engine.session errors files strict numpy
 evaluation.analysis: scoring tags
 evaluation.calibration: scoring tags numpy; later ~tagger
 evaluation.report: evaluation.analysis tags text
@@ -59,7 +64,8 @@ evaluation: evaluation.analysis evaluation.calibration evaluation.report
 deploy.golden: bundle engine tags vocab numpy
 deploy.graph: bundle crf errors verify numpy onnx; later onnxruntime
 deploy.price: corpus errors scoring tags verify
-deploy.export: bundle bundle.vectors deploy.golden deploy.price errors tagger verify version vocab;
+deploy.export: bundle bundle.vectors deploy.golden deploy.price errors files tagger text verify
+               version vocab;
                later onnx deploy.graph
 deploy: deploy.export deploy.price
 models:
