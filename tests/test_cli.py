@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import errno
 import importlib.util
 import io
 import json
@@ -465,6 +466,35 @@ def test_evaluate_refuses_a_corpus_without_sentences(run, tagger, text):
         assert "<stdin>: expected at least one sentence, got none" in err
 
 
+def test_evaluate_writes_a_report_whole_and_over_no_input(run, tagger, tmp_path, monkeypatch):
+    page, corpus, model = tmp_path / "page.html", tmp_path / "gold.html", tmp_path / "model"
+    corpus.write_text(GOLD)
+    model.mkdir()
+    (tmp_path / "again.html").hardlink_to(corpus)
+    for report in (corpus, tmp_path / "again.html", model / "page.html"):
+        code, out, err = run("evaluate", corpus, "--report", report, "--model", model)
+        assert (code, out) == (1, "") and "apart from the " in err
+    assert corpus.read_text() == GOLD and not list(model.iterdir())
+    page.write_text("old")
+    page.chmod(0o600)
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        code, out, err = run("evaluate", corpus, "--report", page)
+    assert (code, err) == (1, f"fastner: error: {page}: No space left on device\n")
+    assert page.read_text() == "old"
+    page.rename(tmp_path / "real.html")
+    page.symlink_to("real.html")
+    assert run("evaluate", corpus, "--report", page)[0] == 0
+    assert page.is_symlink() and "entity F1" in page.read_text(encoding="utf-8")
+    assert os.name != "posix" or page.stat().st_mode & 0o777 == 0o600
+    names = {"page.html", "real.html", "gold.html", "again.html", "model"}
+    assert set(os.listdir(tmp_path)) == names
+
+
 def test_evaluate_writes_no_report_over_anything_but_a_page(run, tagger, tmp_path):
     gold = tmp_path / "gold.conll"
     gold.write_text(GOLD)
@@ -653,6 +683,7 @@ def test_train(run, training):
                 "tag_column": -1,
                 "license": "unknown",
                 "description": "",
+                "trust_pickle": False,
             },
         )
     ]
@@ -667,6 +698,7 @@ def test_train_choices(run, training):
     more = ["--epochs", "7", "--seed", "5", "--resume", "--crf", "tfa", "--max-words", "10"]
     more += ["--vector-dtype", "int8", "--license", "MIT", "--description", "d"]
     more += ["--word-column", "1", "--tag-column", "-2", "--preset", "notebook"]
+    more += ["--trust-pickle"]
     assert run(*TRAIN, *args, *more)[0] == 0
     options = training.calls[0][1]
     expected = {
@@ -688,6 +720,7 @@ def test_train_choices(run, training):
         "preset": "notebook",
         "license": "MIT",
         "description": "d",
+        "trust_pickle": True,
     }
     assert {name: options[name] for name in expected} == expected
     assert type(options["dropout"]) is float

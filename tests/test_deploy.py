@@ -374,7 +374,7 @@ def test_onnx_is_asked_for_where_it_is_missing(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "fastner.deploy.graph")
     monkeypatch.delattr(fastner.deploy, "graph")
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(DependencyError, match=r"pip install 'fastner-crf\[train\]'"):
+    with pytest.raises(DependencyError, match=r"run pip install -e '\.\[train\]' in .+"):
         deploy.export_onnx(GOLDEN / BUNDLES[0], tmp_path / "out")
 
 

@@ -59,7 +59,7 @@ verify: engine.session errors files strict numpy
 evaluation.analysis: scoring tags
 evaluation.calibration: scoring tags numpy; later ~tagger
 evaluation.report: evaluation.analysis tags text
-evaluation.plots: errors strict tags numpy; later matplotlib
+evaluation.plots: errors files strict tags numpy; later matplotlib
 evaluation: evaluation.analysis evaluation.calibration evaluation.report
 deploy.golden: bundle engine tags vocab numpy
 deploy.graph: bundle crf errors verify numpy onnx; later onnxruntime
@@ -73,10 +73,10 @@ cli.output: corpus doc errors text
 cli.options: engine; later ~bundle ~tagger bundle tagger
 cli.progress: cli.output; later ~training rich
 cli.tag: cli.options cli.output corpus doc errors tags; later ~tagger
-cli.evaluate: cli.options cli.output corpus scoring tags version
-              later evaluation.analysis evaluation.calibration evaluation.report
+cli.evaluate: cli.options cli.output corpus scoring tags version; later files tagger
+              evaluation.analysis evaluation.calibration evaluation.report
 cli.info: cli.options cli.output; later ~bundle
-cli.plot: cli.options errors tags; later ~bundle evaluation.plots
+cli.plot: cli.options errors tags; later files ~bundle evaluation.plots
 cli.train: cli.options cli.output cli.progress errors scoring; later training training.recipe
 cli.export: cli.options cli.output; later deploy
 cli.verify: cli.options cli.output errors; later verify
