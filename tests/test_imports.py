@@ -37,7 +37,7 @@ doc: corpus errors text
 scoring: errors tags
 vocab: _index arrays errors numpy
 crf: _crf arrays errors numpy
-posterior: crf errors tags numpy
+posterior: arrays crf errors tags numpy
 bundle.safetensors: errors strict numpy
 bundle.screen: errors strict numpy
 bundle.directory: errors files
@@ -70,7 +70,7 @@ deploy.export: bundle bundle.vectors deploy.golden deploy.price errors files tag
 deploy: deploy.export deploy.price
 models:
 cli.output: corpus doc errors text
-cli.options: engine; later ~bundle ~tagger bundle tagger
+cli.options: engine errors text; later ~bundle ~tagger bundle tagger
 cli.progress: cli.output; later ~training rich
 cli.tag: cli.options cli.output corpus doc errors tags; later ~tagger
 cli.evaluate: cli.options cli.output corpus scoring tags version; later files tagger
@@ -80,8 +80,8 @@ cli.plot: cli.options errors tags; later files ~bundle evaluation.plots
 cli.train: cli.options cli.output cli.progress errors scoring; later training training.recipe
 cli.export: cli.options cli.output; later deploy
 cli.verify: cli.options cli.output errors; later verify
-cli.app: cli.evaluate cli.export cli.info cli.output cli.plot cli.tag cli.train cli.verify
-         errors version
+cli.app: cli.evaluate cli.export cli.info cli.options cli.output cli.plot cli.tag cli.train
+         cli.verify errors version
 cli: cli.app
 __main__: cli
 __init__: doc errors text version; later tagger training

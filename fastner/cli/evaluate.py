@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 
 from fastner.cli import output
-from fastner.cli.options import Commands, add_columns, add_running, command, load_tagger
+from fastner.cli.options import Commands, add_columns, add_running, command, load_tagger, stdin
 from fastner.corpus import read_conll
 from fastner.scoring import format_scores, format_token_report, score, token_report
 from fastner.tags import TagScheme
@@ -50,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
             args.report, inputs if args.file == "-" else {"the corpus": args.file, **inputs}
         )
     corpus = read_conll(
-        sys.stdin if args.file == "-" else args.file,
+        stdin() if args.file == "-" else args.file,
         word_column=args.word_column,
         tag_column=args.tag_column,
     )

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from fastner.cli import output, progress
-from fastner.cli.options import Commands, add_columns, command, positive
+from fastner.cli.options import Commands, add_columns, command, positive, utf8
 from fastner.errors import InputError
 from fastner.scoring import format_scores
 
@@ -81,10 +81,13 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--license",
         default="unknown",
+        type=utf8,
         metavar="TEXT",
         help="licence of the model, kept in it (default: %(default)s)",
     )
-    parser.add_argument("--description", default="", metavar="TEXT", help="kept in the model")
+    parser.add_argument(
+        "--description", default="", type=utf8, metavar="TEXT", help="kept in the model"
+    )
     add_columns(parser)
 
 

@@ -73,7 +73,8 @@ def _read(
         raise InputError(
             f"{path}: expected GloVe text, word2vec text or binary, got a pickle of gensim's, "
             "which can run any code while it loads; if you made it yourself, pass "
-            "trust_pickle=True (--trust-pickle), or save it in gensim with save_word2vec_format and give that file"
+            "trust_pickle=True (--trust-pickle), or write it with gensim's save_word2vec_format "
+            "and give that file"
         )
     try:
         from gensim.models import KeyedVectors
