@@ -84,6 +84,8 @@ cli.app: cli.evaluate cli.export cli.info cli.options cli.output cli.plot cli.ta
          cli.verify errors version
 cli: cli.app
 __main__: cli
+_pyinstaller:
+_pyinstaller.hook-fastner: PyInstaller
 __init__: doc errors text version; later tagger training
 """
 ROWS = re.sub(r"\n +", " ", TABLE).strip().splitlines()
