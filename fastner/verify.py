@@ -298,11 +298,14 @@ class _Check:
 
 
 def is_export(directory: Path) -> bool:
-    """Whether its config.json is that of an export, of this version or another."""
+    """Whether its config.json is that of an export, of this version or another.
+
+    Raises OSError where the system does not let it be read.
+    """
     path = directory / CONFIG
     try:
         config = parse_json(read_file(path, LIMITS[CONFIG]), f"{path}").value
-    except (OSError, BundleError):
+    except (FileNotFoundError, NotADirectoryError, BundleError):
         return False
     form = config.get("format") if isinstance(config, dict) else None
     return isinstance(form, dict) and form.get("name") == FORMAT["name"]
