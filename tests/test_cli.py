@@ -305,7 +305,7 @@ def test_other_outputs_have_no_controls(run, tagger, bundle, tmp_path):
 def test_a_line_above_the_limit_is_refused_with_its_number(run, tagger, monkeypatch, form):
     monkeypatch.setattr("fastner.corpus.MAX_LINE", 100)
     row = {"text": "x", "jsonl": '{"text": "x"}', "conll": "x\tO\n"}[form]
-    code, out, err = run("tag", "--input", form, stdin=f"{row}\n{'A' * 200}")
+    code, _, err = run("tag", "--input", form, stdin=f"{row}\n{'A' * 200}")
     assert code == 1
     number = 3 if form == "conll" else 2
     assert f"<stdin>:{number}: expected lines of at most 100 bytes, got a longer one" in err
@@ -977,8 +977,10 @@ def test_no_encoding_is_left_to_the_locale(embedded, tmp_path):
         ["evaluate", tmp_path / "gold.conll", "--report", tmp_path / "r.html"],
     ):
         done = subprocess.run(
-            [sys.executable, "-X", "warn_default_encoding", "-W", "error", "-m", "fastner"]
-            + list(map(str, arguments)),
+            [
+                *(sys.executable, "-X", "warn_default_encoding", "-W", "error", "-m", "fastner"),
+                *map(str, arguments),
+            ],
             capture_output=True,
             timeout=120,
             check=False,

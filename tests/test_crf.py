@@ -651,16 +651,15 @@ def test_path_count_is_that_of_enumeration():
         allowed = [rng.random(shape) < 0.5 for shape in ((k,), (k, k), (k,))]
         crf = CRF(np.zeros(k), np.zeros((k, k)), np.zeros(k), allowed=tuple(allowed))
         start, steps, end = allowed
-        counts = [1]
-        for length in range(1, longest + 1):
-            counts.append(
-                sum(
-                    start[p[0]]
-                    and end[p[-1]]
-                    and all(steps[a, b] for a, b in itertools.pairwise(p))
-                    for p in itertools.product(range(k), repeat=length)
-                )
-            )
+
+        def legal(path, start=start, steps=steps, end=end):
+            inside = all(steps[a, b] for a, b in itertools.pairwise(path))
+            return not path or bool(start[path[0]] and inside and end[path[-1]])
+
+        counts = [
+            sum(map(legal, itertools.product(range(k), repeat=length)))
+            for length in range(longest + 1)
+        ]
         assert crf.path_count(longest, at_most=10**6) == max(counts)
         assert crf.path_count(longest, at_most=3) == min(3, max(counts))
 
