@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, zip_longest
 from typing import IO, Any, NamedTuple, NoReturn, TextIO
 
@@ -14,12 +15,15 @@ from fastner.tags import TagScheme, convert, shown, split_tag
 
 Source = str | os.PathLike[str] | IO[str] | IO[bytes]  # a path or an open file, such as stdin
 
+MAX_LINE = 16 << 20  # bytes, or characters of text that is decoded already
+
 _LOOKAHEAD = 10_000  # lines held back until one shows how a CoNLL file is laid out
 _TAGS_KEPT = 4096  # distinct tags kept as one shared object each
 _RARE_OPENING = frozenset(" \t\ufeff#-")  # what blank lines, comments and -DOCSTART- begin with
 _BLANK = " \t\ufeff"
 _DOCSTART = re.compile(r"-DOCSTART-(?:[ \t]|$)")
 _GAPS = re.compile("[ \t]+")
+_UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -174,17 +178,24 @@ def iter_jsonl(source: Source) -> Iterator[dict[str, Any]]:
         yield record
 
 
+def json_safe(text: str) -> str:
+    r"""JSON with escapes (\u202e) for what could drive a terminal or pass for a line end.
+
+    That is C1 controls, direction marks, U+2028, U+2029, byte-order marks and lone surrogates; all
+    other controls are escaped in any JSON. What it says stays the same.
+    """
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 def jsonl_line(record: dict[str, Any]) -> str:
     """The object as one line of JSON that ends in a newline and that UTF-8 can encode.
+
+    What could drive a terminal is escaped, see `json_safe`.
 
     Raises InputError for what JSON cannot hold, NaN and infinity included.
     """
     try:
-        line = json.dumps(record, ensure_ascii=False, allow_nan=False)
-        try:
-            line.encode()
-        except UnicodeEncodeError:  # lone surrogates pass as \\ud800 escapes
-            line = json.dumps(record, allow_nan=False)
+        line = json_safe(json.dumps(record, ensure_ascii=False, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(
             f"expected an object that JSON can hold, got {shown(record)} ({error}); "
@@ -197,7 +208,8 @@ def iter_text(source: Source) -> Iterator[str]:
     r"""One paragraph after another of a plain-text file: its lines, without their ends.
 
     Empty lines come as "", so that paragraphs and lines keep the same numbers. Lines end in
-    "\n" or "\r\n" only. Raises InputError with path and line number where it is not UTF-8.
+    "\n" or "\r\n" only. Raises InputError with path and line number where it is not UTF-8 or
+    longer than MAX_LINE, 16 MiB.
     """
     for _, line in _lines(source):
         yield line
@@ -367,14 +379,30 @@ def _name(source: Source) -> str:
 
 
 def _lines(source: Source) -> Iterator[tuple[int, str]]:
-    r"""Numbers from 1 and lines without their "\n" or "\r\n", decoded from UTF-8."""
+    r"""Numbers from 1 and lines without their "\n" or "\r\n", decoded from UTF-8.
+
+    Refuses a line longer than MAX_LINE, of which no more is read: a line is held whole, with all
+    that is made of it, and so it must have an end.
+    """
     if isinstance(source, (str, os.PathLike)):
         with open(source, "rb") as file:
             yield from _lines(file)
         return
     # the bytes below a text file: its universal newlines would split at a lone "\r"
-    lines: Iterable[str | bytes] = getattr(source, "buffer", source)
+    opened = getattr(source, "buffer", source)
+    lines: Iterable[str | bytes] = opened  # of something that is no file, but gives lines
+    if hasattr(opened, "readline"):
+        lines = iter(partial(opened.readline, MAX_LINE + 1), opened.readline(0))
     for number, line in enumerate(lines, 1):
+        if len(line) > MAX_LINE:
+            unit = "bytes" if isinstance(line, bytes) else "characters"
+            _fail(
+                _name(source),
+                number,
+                f"lines of at most {MAX_LINE:,} {unit}",
+                f"a longer one that begins with {shown(line[:40])}",
+                "break it into several",
+            )
         if isinstance(line, bytes):
             try:
                 line = line.decode()

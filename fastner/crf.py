@@ -22,6 +22,7 @@ from fastner.arrays import check, describe, whole_number
 from fastner.errors import InputError
 
 MAX_TAGS = 4096
+MAX_NBEST_BYTES = 4 << 30
 
 _FLOAT32 = np.dtype(np.float32)
 _INT32 = np.dtype(np.int32)
@@ -179,7 +180,8 @@ class CRF:
         path is the first. Ties: lowest last tag, then at every step back the lowest previous tag.
         Where fewer than n sequences have a score above -inf, the rest are 0 with score -inf. An
         empty sentence has one empty sequence of score 0. The probability of a sequence is
-        exp(score - log_normalizer). Time T * K * (K + n log K), memory 4 * T * K * n bytes.
+        exp(score - log_normalizer). Time T * K * (K + n log K), memory 4 * T * (B + K) * n bytes,
+        where n counts no more than there are sequences. Raises InputError for more than 4 GiB.
         """
         self._check_batch(emissions, lengths)
         n = whole_number("n", n)
@@ -187,10 +189,43 @@ class CRF:
         if n > limit:
             raise InputError(f"expected n of at most {limit}, got {n}")
         sentences, tokens, _ = emissions.shape
-        paths = np.empty((sentences, n, tokens), _INT32)
-        scores = np.empty((sentences, n))
-        self._lattice.nbest(emissions, lengths, n, paths, scores)
-        return paths, scores
+        there_are = self.path_count(min(tokens, int(lengths.max(initial=0))), at_most=n)
+        needed = 4 * tokens * (sentences + self.tag_count) * there_are + 8 * sentences * n
+        if needed > MAX_NBEST_BYTES:
+            raise InputError(
+                f"expected n that needs at most {MAX_NBEST_BYTES:,} bytes, got {n:,}, which needs "
+                f"{needed:,} for {sentences} sentences of up to {tokens} tokens; ask for fewer"
+            )
+        paths = np.empty((sentences, there_are, tokens), _INT32)
+        scores = np.empty((sentences, there_are))
+        self._lattice.nbest(emissions, lengths, there_are, paths, scores)
+        if there_are == n:
+            return paths, scores
+        # pages that are never written take no memory
+        all_paths = np.zeros((sentences, n, tokens), _INT32)
+        all_scores = np.full((sentences, n), -np.inf)
+        all_paths[:, :there_are], all_scores[:, :there_are] = paths, scores
+        return all_paths, all_scores
+
+    def path_count(self, length: int, *, at_most: int) -> int:
+        """How many tag sequences of up to `length` tokens the parameters allow; 1 to `at_most`.
+
+        c[0, j] = [start[j] > -inf]
+        c[t, j] = sum_i c[t-1, i] [transitions[i, j] > -inf]
+        """
+        most = float(at_most)
+        steps = (self._transitions > -np.inf).astype(np.float64)
+        counts = (self._start > -np.inf).astype(np.float64)
+        ends = self._end > -np.inf
+        found = 1.0  # of no token
+        for _ in range(length):
+            found = max(found, float(counts[ends].sum()))
+            if found >= most:
+                return at_most
+            before, counts = counts, np.minimum(counts @ steps, most)  # more is enough
+            if np.array_equal(before, counts):
+                break
+        return int(found)
 
     def log_normalizer(
         self, emissions: NDArray[np.float32], lengths: NDArray[np.int32]

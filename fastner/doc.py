@@ -3,14 +3,13 @@
 import html
 import io
 import json
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple
 
-from fastner.corpus import write_conll
+from fastner.corpus import json_safe, write_conll
 from fastner.errors import InputError
 from fastner.text import Token, printable
 
@@ -106,11 +105,11 @@ class Doc:
     def to_json(self) -> str:
         r"""Return `to_dict` as JSON on one line, without the line end.
 
-        Non-ASCII text stays readable; what a reader may take for a line end, and lone surrogates,
-        which UTF-8 cannot carry, are written as \uXXXX.
+        Non-ASCII text stays readable; what a reader may take for a line end or a terminal for a
+        command, and lone surrogates, which UTF-8 cannot carry, are written as \uXXXX.
         """
         line = json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"))
-        return _JSON_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
+        return json_safe(line)
 
     def to_conll(self) -> str:
         """Return a line of word, tab and tag per token and a blank line after each sentence.
@@ -227,9 +226,6 @@ def build_doc(
             )
         first_token += len(tokens)
     return Doc(text, tuple(map(tuple, sentences)), tuple(map(tuple, tags)), tuple(entities))
-
-
-_JSON_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def _columns(text: str) -> int:

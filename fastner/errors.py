@@ -1,5 +1,7 @@
 """The error tree: every error that fastner raises on purpose is a FastnerError."""
 
+from pathlib import Path
+
 
 class FastnerError(Exception):
     """Base of all errors raised by fastner."""
@@ -23,3 +25,14 @@ class DependencyError(FastnerError, ImportError):
 
 class TrainingError(FastnerError, RuntimeError):
     """Training or export cannot go on."""
+
+
+def install_hint(extras: str) -> str:
+    """What to run for optional packages, as an error says it: extras are names with commas between.
+
+    fastner is on no index, so the name of its distribution is never given to pip: whoever owned
+    that name would decide what is installed. A clone is what works.
+    """
+    clone = Path(__file__).resolve().parents[1]
+    place = f"in {clone}" if (clone / "setup.py").is_file() else "in your clone of fastner"
+    return f"run pip install -e '.[{extras}]' {place}"

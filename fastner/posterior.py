@@ -19,6 +19,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from fastner.arrays import whole_number
 from fastner.crf import CRF
 from fastner.errors import InputError
 from fastner.tags import labels_of, spans_of
@@ -103,8 +104,11 @@ class Posterior:
         """The n best tag sequences of B sentences, best first, each with its probability.
 
         The first is that of `CRF.decode`. No two are equal; a sentence with fewer legal sequences
-        has fewer, and an empty one has one, which is empty. Raises InputError for n below 1.
+        has fewer, and an empty one has one, which is empty. Raises InputError for n below 1 and for
+        one that needs more memory than `CRF.nbest` takes.
         """
+        longest = min(emissions.shape[1], int(lengths.max(initial=0)))
+        n = self._crf.path_count(longest, at_most=whole_number("n", n))
         paths, scores = self._crf.nbest(emissions, lengths, n)
         divided = self._divided(emissions)
         log_z = self._tempered.log_normalizer(divided, lengths)

@@ -63,16 +63,16 @@ class Json(NamedTuple):
         """Raise BundleError: here, expected `problem`, got this value."""
         refuse(self.where, f"{problem}, got {show(self.value)}")
 
-    def string(self) -> str:
-        """A string of at most MAX_STRING bytes, without lone surrogates."""
+    def string(self, longest: int = MAX_STRING) -> str:
+        """A string of at most `longest` bytes in UTF-8, without lone surrogates."""
         if type(self.value) is not str:
             self.refuse("a string")
         try:
             size = len(self.value.encode())
         except UnicodeEncodeError:
             self.refuse("a string without lone surrogates")
-        if size > MAX_STRING:
-            self.refuse(f"a string of at most {MAX_STRING} bytes, not {size}")
+        if size > longest:
+            self.refuse(f"a string of at most {longest} bytes, not {size}")
         return self.value
 
     def choice(self, options: Collection[str]) -> str:
@@ -123,8 +123,11 @@ class Json(NamedTuple):
         return Json(self.value[name], self.file, f"{self.key}.{shown}" if self.key else shown)
 
 
-def parse_json(data: bytes, where: str) -> Json:
-    """The value of strict JSON: UTF-8, no key twice, finite numbers, bounded depth and strings."""
+def parse_json(data: bytes, where: str, *, longest: int = MAX_STRING) -> Json:
+    """The value of strict JSON: UTF-8, no key twice, finite numbers, bounded depth and strings.
+
+    longest: bytes of a string.
+    """
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -165,7 +168,7 @@ def parse_json(data: bytes, where: str) -> Json:
     while stack:
         item = stack.pop()
         if type(item) is str:
-            Json(item, where).string()
+            Json(item, where).string(longest)
         elif type(item) is dict:
             stack += item
             stack += item.values()

@@ -7,9 +7,8 @@ docs/onnx.md, written out once more here, as any other client has to write them.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,23 @@ from numpy.typing import NDArray
 
 from fastner.engine.session import open_session, run_session
 from fastner.errors import BundleError
-from fastner.strict import Json
+from fastner.files import Directory, Kind, read_file
+from fastner.strict import Json, parse_json, refuse, show
 
 FORMAT = {"name": "fastner-onnx", "version": 1}
 CONFIG, MODEL, VOCABULARY, GOLDEN = "config.json", "model.onnx", "vocab.txt", "golden.jsonl"
+# of what verify reads, the most bytes of each that it takes
+LIMITS = {CONFIG: 16 << 20, MODEL: (2 << 30) - 1, VOCABULARY: 1 << 30, GOLDEN: 256 << 20}
+EXPORT = Kind(
+    noun="export",
+    files=frozenset((*LIMITS, "README.md")),
+    marker=CONFIG,
+    missing="check the path, or write one there: fastner export MODEL -o DIR",
+)
 BATCH = 32  # sentences of a batch
 PROBLEMS = 20  # differences that a report spells out
-_MOST_TAGS, _MOST_CHARACTERS = 1 << 16, 0x10FFFF
+_MOST_TAGS, _MOST_CHARACTERS, _MOST_TOKENS, _MOST_WORDS = 1 << 16, 0x10FFFF, 1 << 20, 2**31 - 1
+_LONGEST_WORD = 1 << 16  # bytes, in golden cases
 _KEYS = {"tags", "characters", "max_characters", "batch_invariant", "tolerance", "sha256"}
 
 
@@ -63,35 +72,37 @@ class ExportedModel:
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         self.path = Path(directory)
-        config = _json(_read(self.path / CONFIG), f"{self.path / CONFIG}")
-        if not isinstance(config, dict) or config.get("format") != FORMAT:
-            found = config.get("format") if isinstance(config, dict) else type(config).__name__
-            raise BundleError(
-                f"{self.path / CONFIG}: expected format {FORMAT}, got {found}; "
-                "export the model again, or install the fastner that exported it"
-            )
-        if missing := _KEYS - config.keys():
-            raise BundleError(
-                f"{self.path / CONFIG}: expected the keys {', '.join(sorted(_KEYS))}, got none of "
-                f"the name {min(missing)}; export the model again"
-            )
-        self.config = _checked(Json(config, f"{self.path / CONFIG}"))
-        files = {name: _read(self.path / name) for name in (MODEL, VOCABULARY, GOLDEN)}
-        for name, data in files.items():
-            actual = hashlib.sha256(data).hexdigest()
-            if config["sha256"].get(name) != actual:
+        with Directory(os.fsdecode(directory), EXPORT) as opened:
+            parsed = parse_json(_read(opened, CONFIG), f"{self.path / CONFIG}")
+            config = parsed.value
+            if not isinstance(config, dict) or config.get("format") != FORMAT:
+                found = config.get("format") if isinstance(config, dict) else type(config).__name__
                 raise BundleError(
-                    f"{self.path / name}: expected SHA-256 {config['sha256'].get(name)} as in "
-                    f"{CONFIG}, got {actual}: damaged; export the model again"
+                    f"{self.path / CONFIG}: expected format {FORMAT}, got {show(found)}; "
+                    "export the model again, or install the fastner that exported it"
                 )
-        self._golden = files[GOLDEN]
-        words = files[VOCABULARY].decode().split("\n")[:-1]
+            if missing := _KEYS - config.keys():
+                raise BundleError(
+                    f"{self.path / CONFIG}: expected the keys {', '.join(sorted(_KEYS))}, got none "
+                    f"of the name {min(missing)}; export the model again"
+                )
+            self.config = _checked(parsed)
+            files = {name: _read(opened, name) for name in (MODEL, VOCABULARY, GOLDEN)}
+        for name, data in files.items():
+            wanted, actual = config["sha256"].get(name), hashlib.sha256(data).hexdigest()
+            if wanted != actual:
+                raise BundleError(
+                    f"{self.path / name}: expected SHA-256 {show(wanted)} as in {CONFIG}, got "
+                    f"{actual}: damaged; export the model again"
+                )
+        self._golden = _lines(files[GOLDEN], f"{self.path / GOLDEN}")
+        words = _lines(files[VOCABULARY], f"{self.path / VOCABULARY}")
         self._word_ids = {word: number for number, word in enumerate(words, 1)}
         self._character_ids = {chr(c): i for i, c in enumerate(config["characters"], 2)}
         self._most = config["max_characters"]
         self.session = open_session(files[MODEL], str(self.path / MODEL), None)
         shapes = {output.name: output.shape for output in self.session.get_outputs()}
-        known = shapes.get("emissions", [None])[-1]
+        known = (shapes.get("emissions") or [None])[-1]
         if len(config["tags"]) != known:
             raise BundleError(
                 f"{self.path / CONFIG}: expected a tag for each of the model's {known}, got "
@@ -100,16 +111,23 @@ class ExportedModel:
 
     def cases(self) -> Iterator[dict[str, Any]]:
         """The golden cases, as docs/onnx.md describes them. Raises BundleError for another one."""
-        keys = {"tokens", "word_ids", "case_ids", "characters", "tag_ids", "tags", "score"}
         if not self._golden:
             raise BundleError(f"{self.path / GOLDEN}: expected golden cases, got an empty file")
-        for number, line in enumerate(self._golden.decode().split("\n")[:-1], 1):
-            case = _json(line.encode(), f"{self.path / GOLDEN}:{number}")
-            if not isinstance(case, dict) or not keys <= case.keys() or not case["tokens"]:
-                raise BundleError(
-                    f"{self.path / GOLDEN}:{number}: expected an object with {sorted(keys)}"
-                )
-            yield case
+        for number, line in enumerate(self._golden, 1):
+            where = f"{self.path / GOLDEN}:{number}"
+            case = parse_json(line.encode(), where, longest=_LONGEST_WORD)
+            yield _case(case, len(self.config["tags"]))
+
+    def run(
+        self, sentences: Sequence[Sequence[str]], outputs: Sequence[str]
+    ) -> dict[str, NDArray[Any]]:
+        """These of the graph's outputs, for B >= 1 sentences: tag_ids, scores, emissions.
+
+        Raises BundleError where the graph fails on them.
+        """
+        where = str(self.path / MODEL)
+        values = run_session(self.session, where, outputs, self.encode(sentences))
+        return dict(zip(outputs, values, strict=True))
 
     def word_ids(self, word: str) -> list[int]:
         """The line in vocab.txt, from 1, of the word's three forms; 0 for one it lacks."""
@@ -154,17 +172,10 @@ class ExportedModel:
         order = sorted(filled, key=lambda i: len(sentences[i]))
         for at in range(0, len(order), batch):
             part = order[at : at + batch]
-            inputs = self.encode([sentences[i] for i in part])
-            (tag_ids,) = self.run(["tag_ids"], inputs)
+            tag_ids = self.run([sentences[i] for i in part], ["tag_ids"])["tag_ids"]
             for i, row in zip(part, tag_ids.tolist(), strict=True):
                 results[i] = self.tags(row[: len(sentences[i])])
         return results
-
-    def run(
-        self, outputs: Sequence[str], inputs: Mapping[str, NDArray[np.int32]]
-    ) -> list[NDArray[Any]]:
-        """Some outputs of the graph, for the inputs that `encode` makes. Raises BundleError."""
-        return run_session(self.session, str(self.path / MODEL), outputs, inputs)
 
     def tags(self, tag_ids: Sequence[int]) -> list[str]:
         """The IOB2 tags of one sentence's ids: S- becomes B-, E- becomes I-."""
@@ -194,7 +205,8 @@ def verify(directory: str | os.PathLike[str]) -> Report:
     In batches only where config.json says that the model is batch-invariant.
     Ids and tags must be equal; emissions must agree within the `tolerance` of config.json, scores
     within so much per token.
-    Raises BundleError where files are missing, damaged or of another version.
+    Raises BundleError where files are missing, damaged, of another version, links or devices, or
+    larger than LIMITS.
     """
     model = ExportedModel(directory)
     check = _Check(model)
@@ -239,9 +251,10 @@ class _Check:
                     self._add(number, f"{name} of {token!a}: expected {wanted}, got {got}")
 
     def outputs(self, numbers: list[int], cases: list[dict[str, Any]]) -> None:
-        inputs = self.model.encode([case["tokens"] for case in cases])
-        outputs = self.model.run(["emissions", "tag_ids", "scores"], inputs)
-        for number, case, emissions, tag_ids, score in zip(numbers, cases, *outputs, strict=True):
+        names = ("emissions", "tag_ids", "scores")
+        outputs = self.model.run([case["tokens"] for case in cases], names)
+        rows = zip(numbers, cases, *(outputs[name] for name in names), strict=True)
+        for number, case, emissions, tag_ids, score in rows:
             length = len(case["tokens"])
             alone = "alone" if len(cases) == 1 else f"in a batch of {len(cases)}"
             got = tag_ids.tolist()
@@ -263,10 +276,14 @@ class _Check:
 
 
 def is_export(directory: Path) -> bool:
-    """Whether its config.json is that of an export, of this version or another."""
+    """Whether its config.json is that of an export, of this version or another.
+
+    Raises OSError where the system does not let it be read.
+    """
+    path = directory / CONFIG
     try:
-        config = json.loads((directory / CONFIG).read_bytes())
-    except (OSError, ValueError):
+        config = parse_json(read_file(path, LIMITS[CONFIG]), f"{path}").value
+    except (FileNotFoundError, NotADirectoryError, BundleError):
         return False
     form = config.get("format") if isinstance(config, dict) else None
     return isinstance(form, dict) and form.get("name") == FORMAT["name"]
@@ -276,7 +293,8 @@ def _checked(config: Json) -> dict[str, Any]:
     """The values of config.json, those that are used here of their types."""
     values = config.members()
     for tag in values["tags"].elements(_MOST_TAGS):
-        tag.string()
+        if not tag.string():
+            tag.refuse("a tag")
     for character in values["characters"].elements(_MOST_CHARACTERS):
         character.integer(0, _MOST_CHARACTERS)
     values["max_characters"].integer(1, _MOST_CHARACTERS)
@@ -287,17 +305,55 @@ def _checked(config: Json) -> dict[str, Any]:
     return config.object()
 
 
-def _json(data: bytes, where: str) -> Any:
-    try:
-        return json.loads(data)
-    except ValueError as error:
-        raise BundleError(f"{where}: expected JSON, got {error}") from None
+def _case(case: Json, tags: int) -> dict[str, Any]:
+    """A golden case whose parts are of the types and lengths that docs/onnx.md gives them."""
+    keys = {"tokens", "word_ids", "case_ids", "characters", "tag_ids", "tags", "score"}
+    value = case.value
+    if not isinstance(value, dict) or not keys <= value.keys() or not value["tokens"]:
+        refuse(case.where, f"an object with {sorted(keys)}")
+    parts = case.members()
+    tokens = parts["tokens"].elements(_MOST_TOKENS)
+    for token in tokens:
+        if not token.string(_LONGEST_WORD):
+            token.refuse("a word")
+    rows = {name: parts[name].elements(_MOST_TOKENS) for name in keys - {"tokens", "score"}}
+    if "emissions" in parts:
+        rows["emissions"] = parts["emissions"].elements(_MOST_TOKENS)
+    for name, row in rows.items():
+        if len(row) != len(tokens):
+            parts[name].refuse(f"a list of {len(tokens)}, one for each token")
+    for ids in (*rows["word_ids"], *rows["characters"]):
+        for number in ids.elements(_MOST_CHARACTERS):
+            number.integer(0, _MOST_WORDS)
+    for number in (*rows["case_ids"], *rows["tag_ids"]):
+        number.integer(0, _MOST_WORDS)
+    for tag in rows["tags"]:
+        tag.string()
+    for scores in rows.get("emissions", ()):
+        numbers = scores.elements(tags)
+        if len(numbers) != tags:
+            scores.refuse(f"a list of {tags} numbers")
+        for number in numbers:
+            number.number()
+    parts["score"].number()
+    return case.object()
 
 
-def _read(path: Path) -> bytes:
+def _lines(data: bytes, where: str) -> list[str]:
+    """The lines of a text in UTF-8, each ended by one line feed."""
     try:
-        return path.read_bytes()
-    except OSError as error:
+        lines = data.decode().split("\n")
+    except UnicodeDecodeError as error:
+        refuse(where, f"UTF-8, got {error.reason} at byte {error.start}")
+    if lines.pop():
+        refuse(where, "a line feed at the end, got none: cut short?")
+    return lines
+
+
+def _read(directory: Directory, name: str) -> bytes:
+    try:
+        return directory.read_bounded(name, LIMITS[name])
+    except BundleError as error:
         raise BundleError(
-            f"{path}: {error.strerror}; an export has {CONFIG}, {MODEL}, {VOCABULARY} and {GOLDEN}"
-        ) from error
+            f"{error}; an export has {CONFIG}, {MODEL}, {VOCABULARY} and {GOLDEN}"
+        ) from error.__cause__

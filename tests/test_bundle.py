@@ -35,6 +35,7 @@ from fastner.bundle import store as module
 from fastner.bundle.manifest import parse_manifest
 from fastner.bundle.safetensors import parse_safetensors
 from fastner.errors import BundleError, InputError
+from fastner.files import reading, writing
 from fastner.screen import screen, words_signature
 from fastner.vocab import Vocabulary
 
@@ -779,7 +780,7 @@ def test_each_file_must_be_there_and_regular(saved, name, tmp_path):
 @pytest.mark.parametrize("kind", ["link", "fifo", "directory", "shrunk", "grown", "gone"])
 def test_a_file_swapped_after_the_listing_is_refused(saved, tmp_path, monkeypatch, kind):
     """The checks of the listing hold no longer when a file is opened: opening checks again."""
-    listed = directory.Directory.sizes
+    listed = reading.Directory.sizes
 
     def sizes(opened):
         result = listed(opened)
@@ -797,7 +798,7 @@ def test_a_file_swapped_after_the_listing_is_refused(saved, tmp_path, monkeypatc
             path.write_bytes(data[:-1] if kind == "shrunk" else data + data)
         return result
 
-    monkeypatch.setattr(directory.Directory, "sizes", sizes)
+    monkeypatch.setattr(reading.Directory, "sizes", sizes)
     with pytest.raises(BundleError, match="cannot be read|a regular file|bytes, got"):
         read_bundle(saved)
 
@@ -870,7 +871,7 @@ def test_replacing_a_bundle_leaves_nothing_else(saved, tmp_path):
 
 
 def test_replacing_without_exchange(saved, tmp_path, monkeypatch):
-    monkeypatch.setattr(directory, "_exchange", lambda first, second: False)
+    monkeypatch.setattr(writing, "_exchange", lambda first, second: False)
     write_bundle(saved, made(description="new"))
     assert read_bundle(saved).manifest.description == "new"
     assert os.listdir(tmp_path) == ["model"]
@@ -881,7 +882,7 @@ def test_a_kill_between_the_two_renames_is_undone(saved, tmp_path, monkeypatch):
     saved.rename(tmp_path / ".model.previous")
     with pytest.raises(BundleError, match="model.previous': rename it back"):
         read_bundle(saved)
-    monkeypatch.setattr(directory, "_install", lambda *_: 1 / 0)
+    monkeypatch.setattr(writing, "_install", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_bundle(saved, made(description="new"))
     assert same(read_bundle(saved), before) and os.listdir(tmp_path) == ["model"]
@@ -930,7 +931,7 @@ def test_permissions_follow_the_umask(tmp_path):
 KILL = """
     import os, random, shutil, signal, sys, time
     from fastner import bundle
-    from fastner.bundle import directory
+    from fastner.files import writing
 
     tmp, kills = sys.argv[1], int(sys.argv[2])
     sys.path.insert(0, sys.argv[3])
@@ -972,9 +973,9 @@ KILL = """
         sys.addaudithook(hook)
 
     save("old")
-    versions, seen, real = ["old", "new"], set(), directory._exchange
+    versions, seen, real = ["old", "new"], set(), writing._exchange
     for exchange in (True, False):
-        directory._exchange = real if exchange else lambda first, second: False
+        writing._exchange = real if exchange else lambda first, second: False
         step, status = 0, 9
         while status == 9:
             def run(step=step):
@@ -988,7 +989,7 @@ KILL = """
                 versions.reverse()
             step += 1
         assert status == 0 and step > 20, (status, step)
-    directory._exchange = real
+    writing._exchange = real
     for turn in range(kills):
         def run(turn=turn):
             while True:

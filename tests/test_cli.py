@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import errno
 import importlib.util
 import io
 import json
@@ -252,6 +253,66 @@ def test_hostile_text_never_crashes(run, tagger):
     assert (code, out.startswith(("A\\ud800", "A\t"))) == (0, True)
 
 
+HOSTILE = "A\x1b[2J B\x9b31m \u202eC\u2066 D\u2028E\u2029 \u200ff\ufeff \x7f\x85\u061c"
+CONTROLS = "\x1b \x7f \x85 \x9b \u061c \u200f \u2028 \u2029 \u202e \u2066 \ufeff".split(" ")
+
+
+@pytest.mark.parametrize("output", ["table", "jsonl", "conll"])
+def test_a_terminal_gets_no_control_of_text_or_labels(run, tagger, monkeypatch, output):
+    """A file gets CoNLL as it is: what is read back is what was tagged."""
+    tagger.tag_batch = lambda sentences: [["B-X\x1b\u202e"] * len(s) for s in sentences]
+    record = json.dumps({"tokens": HOSTILE.split(" ")})
+    arguments = ("tag", "--input", "jsonl", "--output", output)
+    code, plain, _ = run(*arguments, stdin=record)
+    assert code == 0
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda _: True)
+    code, shown, err = run(*arguments, stdin=record)
+    assert (code, err) == (0, "")
+    assert not any(control in shown for control in CONTROLS)
+    assert all(c == "\n" or c == "\t" or c.isprintable() for c in shown)
+    if output == "conll":
+        words = [row.partition("\t")[0] for row in plain.split("\n")[:-2]]
+        assert words == HOSTILE.split(" ") and "\\x1b[2J" in shown
+    else:
+        assert plain == shown
+    if output == "jsonl":
+        assert json.loads(shown)["tokens"] == HOSTILE.split(" ")
+        assert json.loads(shown)["tags"][0] == "B-X\x1b\u202e"
+
+
+def test_other_outputs_have_no_controls(run, tagger, bundle, tmp_path):
+    object.__setattr__(bundle.manifest, "description", HOSTILE)
+    for arguments in (
+        ("info", "m"),
+        ("info", "m", "--json"),
+        ("tag", "--out", HOSTILE),
+        ("tag", "--engine", HOSTILE),
+        ("info", HOSTILE, HOSTILE),
+        ("tag", "--file", HOSTILE),
+        ("verify", HOSTILE),
+        ("evaluate", "-", "--threads", HOSTILE),
+    ):
+        _, out, err = run(*arguments, stdin=b"x")
+        assert not any(control in out + err for control in CONTROLS), arguments
+    gold = f"A\tB-{HOSTILE.replace(' ', '')}\n"
+    tagger.tag_batch = lambda sentences: [["O"] * len(s) for s in sentences]
+    for more in ([], ["--json"]):
+        code, out, _ = run("evaluate", "-", *more, stdin=gold)
+        assert code == 0 and not any(control in out for control in CONTROLS)
+
+
+@pytest.mark.parametrize("form", ["text", "jsonl", "conll"])
+def test_a_line_above_the_limit_is_refused_with_its_number(run, tagger, monkeypatch, form):
+    monkeypatch.setattr("fastner.corpus.MAX_LINE", 100)
+    row = {"text": "x", "jsonl": '{"text": "x"}', "conll": "x\tO\n"}[form]
+    code, _, err = run("tag", "--input", form, stdin=f"{row}\n{'A' * 200}")
+    assert code == 1
+    number = 3 if form == "conll" else 2
+    assert f"<stdin>:{number}: expected lines of at most 100 bytes, got a longer one" in err
+    longest = {"text": "A" * 99, "jsonl": f'{{"text": "{"A" * 87}"}}', "conll": "A" * 97 + "\tO"}
+    assert run("tag", "--input", form, stdin=f"{row}\n{longest[form]}\n")[0] == 0
+
+
 def test_what_conll_cannot_hold_is_an_error_with_its_place(run, tagger):
     stdin = '{"tokens": ["a"]}\n{"tokens": ["a\\tb"]}\n'
     code, out, err = run("tag", "--input", "jsonl", "--output", "conll", stdin=stdin)
@@ -465,6 +526,35 @@ def test_evaluate_refuses_a_corpus_without_sentences(run, tagger, text):
         assert "<stdin>: expected at least one sentence, got none" in err
 
 
+def test_evaluate_writes_a_report_whole_and_over_no_input(run, tagger, tmp_path, monkeypatch):
+    page, corpus, model = tmp_path / "page.html", tmp_path / "gold.html", tmp_path / "model"
+    corpus.write_text(GOLD)
+    model.mkdir()
+    (tmp_path / "again.html").hardlink_to(corpus)
+    for report in (corpus, tmp_path / "again.html", model / "page.html"):
+        code, out, err = run("evaluate", corpus, "--report", report, "--model", model)
+        assert (code, out) == (1, "") and "apart from the " in err
+    assert corpus.read_text() == GOLD and not list(model.iterdir())
+    page.write_text("old")
+    page.chmod(0o600)
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        code, out, err = run("evaluate", corpus, "--report", page)
+    assert (code, err) == (1, f"fastner: error: {page}: No space left on device\n")
+    assert page.read_text() == "old"
+    page.rename(tmp_path / "real.html")
+    page.symlink_to("real.html")
+    assert run("evaluate", corpus, "--report", page)[0] == 0
+    assert page.is_symlink() and "entity F1" in page.read_text(encoding="utf-8")
+    assert os.name != "posix" or page.stat().st_mode & 0o777 == 0o600
+    names = {"page.html", "real.html", "gold.html", "again.html", "model"}
+    assert set(os.listdir(tmp_path)) == names
+
+
 def test_evaluate_writes_no_report_over_anything_but_a_page(run, tagger, tmp_path):
     gold = tmp_path / "gold.conll"
     gold.write_text(GOLD)
@@ -653,6 +743,7 @@ def test_train(run, training):
                 "tag_column": -1,
                 "license": "unknown",
                 "description": "",
+                "trust_pickle": False,
             },
         )
     ]
@@ -667,6 +758,7 @@ def test_train_choices(run, training):
     more = ["--epochs", "7", "--seed", "5", "--resume", "--crf", "tfa", "--max-words", "10"]
     more += ["--vector-dtype", "int8", "--license", "MIT", "--description", "d"]
     more += ["--word-column", "1", "--tag-column", "-2", "--preset", "notebook"]
+    more += ["--trust-pickle"]
     assert run(*TRAIN, *args, *more)[0] == 0
     options = training.calls[0][1]
     expected = {
@@ -688,6 +780,7 @@ def test_train_choices(run, training):
         "preset": "notebook",
         "license": "MIT",
         "description": "d",
+        "trust_pickle": True,
     }
     assert {name: options[name] for name in expected} == expected
     assert type(options["dropout"]) is float
@@ -829,6 +922,92 @@ def test_full_disk_is_one_line():
         done = evaluate_one(full)
     assert done.returncode == 1
     assert done.stderr.startswith(b"fastner: error: ") and done.stderr.count(b"\n") == 1
+
+
+def shell(command):
+    """The finished process of a line for the shell, in which $F is `python -m fastner`."""
+    return subprocess.run(
+        ["sh", "-c", command],
+        env={**os.environ, "F": f"{sys.executable} -m fastner"},
+        input=b"Oslo\n",
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="descriptors of a shell")
+def test_closed_descriptors_are_one_line_or_none(embedded, tmp_path):
+    """No traceback, and no result or message in a file that got the number of a closed one."""
+    for command in ("tag Oslo", "info", "evaluate -", "--version", "tag"):
+        done = shell(f"echo Oslo O | $F {command} >&-")
+        if command == "--version":  # argparse prints it, and tells nobody
+            assert done.returncode in (0, 1), done
+        else:
+            assert (done.returncode, done.stdout) == (1, b""), done
+            assert done.stderr == b"fastner: error: [Errno 9] Bad file descriptor\n"
+    gone = tmp_path / "gone"
+    for command, code in (("tag Oslo", 0), (f"info {gone}", 1), ("nonsense", 2)):
+        done = shell(f"$F {command} 2>&-")
+        assert (done.returncode, done.stderr) == (code, b"")
+        assert (b"Oslo" in done.stdout) == (code == 0) and b"rror" not in done.stdout
+    done = shell(f"$F info {gone} >&- 2>&-")
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
+    done = shell("$F tag <&-")
+    assert done.returncode == 2 and b"nothing to tag" in done.stderr
+    done = shell("$F evaluate - <&-")
+    assert done.returncode == 1 and b"standard input, which is closed" in done.stderr
+    done = shell("$F tag Oslo <&- >&- 2>&-")
+    assert done.returncode == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_nobody_to_tell_is_no_traceback(tmp_path):
+    done = shell(f"$F info {tmp_path / 'gone'} 2>/dev/full")
+    assert (done.returncode, done.stdout) == (1, b"")
+
+
+def test_no_encoding_is_left_to_the_locale(embedded, tmp_path):
+    """`-X warn_default_encoding -W error`: any file opened without an encoding would raise."""
+    (tmp_path / "gold.conll").write_text("Oslo O\n", encoding="utf-8")
+    for arguments in (
+        ["--help"],
+        ["info"],
+        ["tag", "Zoë went to Łódź"],
+        ["evaluate", tmp_path / "gold.conll", "--report", tmp_path / "r.html"],
+    ):
+        done = subprocess.run(
+            [
+                *(sys.executable, "-X", "warn_default_encoding", "-W", "error", "-m", "fastner"),
+                *map(str, arguments),
+            ],
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, b""), arguments
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locales of POSIX")
+def test_a_posix_locale_changes_nothing(embedded, tmp_path):
+    plain = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    path = tmp_path / "Łódź.txt"
+    path.write_text("Zoë went to Łódź.\n", encoding="utf-8")
+    for arguments in (
+        ["tag", "Zoë went to Łódź."],
+        ["tag", "--output", "jsonl", "Zoë went to Łódź."],
+        ["tag", "--file", path],
+        ["tag"],
+        ["info"],
+    ):
+        options = {"stdin": path.read_bytes()}
+        wanted, found = fastner(*arguments, **options), fastner(*arguments, env=plain, **options)
+        assert (found.returncode, found.stderr) == (0, b"")
+        assert found.stdout == wanted.stdout, arguments
+    done = fastner("info", tmp_path / "gonë", env=plain)
+    assert (
+        done.returncode == 1 and done.stderr.count(b"\n") == 1 and b"no such bundle" in done.stderr
+    )
 
 
 def test_missing_model_is_one_line(tmp_path):

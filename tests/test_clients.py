@@ -6,6 +6,8 @@ are absent. Nothing leaves 127.0.0.1.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import re
@@ -94,6 +96,58 @@ def test_node_notices_a_difference(export, tmp_path):
     golden.write_text(text.replace('"tag_ids": [0', '"tag_ids": [1', 1), encoding="utf-8")
     with pytest.raises(AssertionError, match="tag_ids"):
         node(CLIENTS / "node" / "test.mjs", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "vocab.txt"])
+def test_node_runs_no_other_bytes_than_those_exported(export, tmp_path, name):
+    need("onnxruntime-node")
+    for path in export.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    data = bytearray((tmp_path / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(AssertionError, match=f"{name}: expected SHA-256 .* as in config.json"):
+        node(CLIENTS / "node" / "test.mjs", tmp_path)
+
+
+def test_digests_come_before_the_session():
+    """What is damaged reaches no onnxruntime where there is SubtleCrypto; without it, it is run."""
+    script = f"""
+        import {{ createHash, webcrypto }} from "node:crypto";
+        import {{ loadUrl }} from {json.dumps((CLIENTS / "node/fastner.mjs").as_uri())};
+        const sha256 = (text) => createHash("sha256").update(text).digest("hex");
+        const format = {{ name: "fastner-onnx", version: 1 }};
+        const digests = {{ "vocab.txt": sha256("a\\n"), "model.onnx": sha256("model") }};
+        const ort = {{ InferenceSession: {{ create: async () => console.log("session") }} }};
+        const tries = [["model", digests, true], ["modem", digests, true], ["model", {{}}, true],
+          ["model", undefined, true], ["modem", digests, false]];
+        for (const [model, sha256, secure] of tries) {{
+          const value = secure ? webcrypto : undefined;
+          Object.defineProperty(globalThis, "crypto", {{ value, configurable: true }});
+          const config = JSON.stringify({{ format, characters: [], sha256 }});
+          const files = {{ "config.json": config, "vocab.txt": "a\\n", "model.onnx": model }};
+          globalThis.fetch = async (url) => new Response(files[url.pathname.slice(1)]);
+          try {{ await loadUrl(ort, "http://x/"); }}
+          catch (error) {{ console.log(error.message.slice(0, 34)); }}
+        }}"""
+    said = node("--input-type=module", "-e", script).splitlines()
+    assert said[0] == said[4] == "session" and len(said) == 5
+    assert said[1].startswith("model.onnx: expected SHA-256 ")
+    assert said[2] == said[3] == "vocab.txt: expected SHA-256 undefi"
+
+
+def test_the_page_has_a_content_security_policy():
+    """It names its own style and script by digest, and runs nothing else that stands in a page."""
+    page = (CLIENTS / "web" / "index.html").read_text(encoding="utf-8")
+    policy = re.search(r'-Security-Policy"\s+content="(.*?)">', page, re.DOTALL)[1]
+    rules = {rule.split()[0]: rule.split()[1:] for rule in policy.split(";")}
+    assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == ["'none'"]
+    assert rules["connect-src"] == ["'self'"] and "unsafe-inline" not in policy
+    for kind, rule in (("style", "style-src"), ("script", "script-src")):
+        (inline,) = re.findall(rf"<{kind}>(.*?)</{kind}>", page, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in rules[rule]
+    assert not re.search(r"<[^>]+ (on\w+|style)=", page)
 
 
 def test_chromium_gives_the_golden_tags(export):

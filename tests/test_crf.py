@@ -642,3 +642,35 @@ def test_wrong_span_arrays():
         crf.path_marginals(GOOD, tags, GOOD_LENGTHS, one, one, lengths_of(1, 2))
     with pytest.raises(InputError, match="after"):
         crf.path_marginals(GOOD, tags, GOOD_LENGTHS, one, one * 0, one, after=np.ones((1, 4)))
+
+
+def test_path_count_is_that_of_enumeration():
+    rng = np.random.default_rng(5)
+    for _ in range(200):
+        k, longest = int(rng.integers(1, 5)), int(rng.integers(0, 6))
+        allowed = [rng.random(shape) < 0.5 for shape in ((k,), (k, k), (k,))]
+        crf = CRF(np.zeros(k), np.zeros((k, k)), np.zeros(k), allowed=tuple(allowed))
+        start, steps, end = allowed
+
+        def legal(path, start=start, steps=steps, end=end):
+            inside = all(steps[a, b] for a, b in itertools.pairwise(path))
+            return not path or bool(start[path[0]] and inside and end[path[-1]])
+
+        counts = [
+            sum(map(legal, itertools.product(range(k), repeat=length)))
+            for length in range(longest + 1)
+        ]
+        assert crf.path_count(longest, at_most=10**6) == max(counts)
+        assert crf.path_count(longest, at_most=3) == min(3, max(counts))
+
+
+def test_nbest_pads_what_is_not_there_and_refuses_what_cannot_be_held():
+    crf = CRF(np.zeros(3), np.zeros((3, 3)), np.zeros(3))
+    emissions, lengths = np.zeros((1, 2, 3), np.float32), np.array([2], np.int32)
+    paths, scores = crf.nbest(emissions, lengths, 12)
+    assert paths.shape == (1, 12, 2) and (scores[0, 9:] == -np.inf).all() and not paths[0, 9:].any()
+    assert sorted(map(tuple, paths[0, :9].tolist())) == list(itertools.product(range(3), repeat=2))
+    with pytest.raises(InputError, match="needs at most 4,294,967,296 bytes, got 10,000,000"):
+        crf.nbest(np.zeros((1, 40, 3), np.float32), np.array([40], np.int32), 10_000_000)
+    with pytest.raises(InputError, match="length"):
+        crf.nbest(emissions, np.array([2**31 - 1], np.int32), 5)

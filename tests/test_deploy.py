@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime as ort
@@ -25,11 +28,13 @@ from fastner.corpus import read_conll, write_conll
 from fastner.crf import CRF
 from fastner.deploy.golden import golden_sentences
 from fastner.errors import BundleError, DependencyError, FastnerError, InputError
+from fastner.files import write_files, writing
 from fastner.screen.export import viterbi_text
 from fastner.verify import ExportedModel, case_id, verify
 
 onnx = pytest.importorskip("onnx", reason="exporting needs the train extra")
 from fastner import deploy
+from fastner.deploy import export as export_module
 from fastner.deploy import graph as graphs
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -385,7 +390,7 @@ def test_onnx_is_asked_for_where_it_is_missing(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "fastner.deploy.graph")
     monkeypatch.delattr(fastner.deploy, "graph")
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(DependencyError, match=r"pip install 'fastner-crf\[train\]'"):
+    with pytest.raises(DependencyError, match=r"run pip install -e '\.\[train\]' in .+"):
         deploy.export_onnx(GOLDEN / BUNDLES[0], tmp_path / "out")
 
 
@@ -395,6 +400,118 @@ def test_export_again_gives_the_same_bytes(exports):
     deploy.export_onnx(GOLDEN / BUNDLES[0], folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert len(before) == 5
+
+
+def made_up(version: str) -> dict[str, bytes]:
+    """The files of something like an export, by which versions are told apart."""
+    files = {name: version.encode() for name in ("model.onnx", "vocab.txt", "golden.jsonl")}
+    return {**files, "config.json": json.dumps({"format": verify_module.FORMAT}).encode()}
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Exports at once, of the version in `quick.version`."""
+
+    def write(bundle, directory, target, vectors, recurrences):
+        files = made_up(quick.version)
+        write_files(files, directory, str(target), verify_module.EXPORT)
+        return files, SimpleNamespace(batch_invariant=True, cases=1, emission_difference=0.0)
+
+    quick = SimpleNamespace(version="old")
+    monkeypatch.setattr(export_module, "_write", write)
+    return quick
+
+
+def version_at(folder: Path) -> str:
+    """The version of a whole export."""
+    found = {path.name: path.read_bytes() for path in folder.iterdir()}
+    version = found["vocab.txt"].decode()
+    assert found == made_up(version)
+    return version
+
+
+KILLED_AT = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.listdir", "os.scandir"}
+KILLED_AT |= {"ctypes.dlopen", "ctypes.set_errno", "ctypes.get_errno"}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
+@pytest.mark.parametrize("exchange", [True, False])
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_killed_export_leaves_the_old_one_or_the_new(tmp_path, quick, monkeypatch, exchange):
+    """Killed at each audited step in turn: no mixture, and the next export sweeps."""
+    if not exchange:
+        monkeypatch.setattr(writing, "_exchange", lambda first, second: False)
+    target, bundle = tmp_path / "out", read_bundle(GOLDEN / BUNDLES[0])
+    monkeypatch.setattr(export_module, "read_bundle", lambda path: bundle)
+    deploy.export_onnx(GOLDEN / BUNDLES[0], target)
+    seen, step, status = set(), 0, 9
+    while status == 9:
+        quick.version = f"new {step}"
+        before = version_at(target)
+        pid = os.fork()
+        if pid == 0:
+            left = [step]
+
+            def count(event, _, left=left):
+                if event in KILLED_AT:
+                    left[0] -= 1
+                    if left[0] < 0:
+                        os.kill(os.getpid(), signal.SIGKILL)
+
+            try:
+                sys.addaudithook(count)
+                deploy.export_onnx(GOLDEN / BUNDLES[0], target)
+            finally:
+                os._exit(0)
+        status = os.waitpid(pid, 0)[1]
+        if not exchange and not target.exists():
+            (tmp_path / ".out.previous").rename(target)  # as the message says, and the next export
+        after = version_at(target)
+        assert after in (before, quick.version), step
+        seen.add(after == before)
+        step += 1
+    assert status == 0 and step > 15 and seen == {True, False}
+    deploy.export_onnx(GOLDEN / BUNDLES[0], target)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links of POSIX")
+def test_an_export_has_one_name_and_is_never_in_its_model(tmp_path, quick, monkeypatch):
+    (tmp_path / "link").symlink_to("real")
+    monkeypatch.chdir(tmp_path)
+    for name in ("real/", "./real", "link/", "x/../real", str(tmp_path / "real//")):
+        quick.version = name
+        summary = deploy.export_onnx(GOLDEN / BUNDLES[0], name)
+        assert summary["output"] == name and version_at(tmp_path / "real") == name
+    assert sorted(os.listdir()) == ["link", "real"]
+    model = shutil.copytree(GOLDEN / BUNDLES[0], tmp_path / "model")
+    (tmp_path / "dev.txt").write_text("Oslo B-LOC\n")
+    before = sorted(os.listdir(model))
+    with pytest.raises(InputError, match=r"apart from the model, got one that .* lies in .*model"):
+        deploy.export_onnx("model/", "model/export")
+    with pytest.raises(InputError, match="expected a new or empty directory or an earlier export"):
+        deploy.export_onnx("model", "./model/")
+    with pytest.raises(InputError, match="expected a directory to write to, got a file"):
+        deploy.export_onnx("model", "dev.txt", dev="dev.txt")
+    for nothing in ("", "/", "a\0b"):
+        with pytest.raises(InputError, match="expected a path as output"):
+            deploy.export_onnx("model", nothing)
+    assert sorted(os.listdir(model)) == before and (tmp_path / "dev.txt").stat().st_size == 11
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("A model, version 1.2 (small).", "A model, version 1.2 (small)."),
+        ("<script>alert(1)</script> &amp; *x*", r"\<script\>alert(1)\</script\> \&amp; \*x\*"),
+        ("[x](javascript:y) ![z](u) `c`", r"\[x\](javascript:y) !\[z\](u) \`c\`"),
+        ("a\n\n# Title\n- item", r"a \# Title \- item"),
+        ("1. x\r2\u2028y \x1b[2J\u202e", r"1\. x 2 y \\x1b\[2J\\u202e"),
+        ("http://a.b www.c.d me@e.f a|b~~", r"http\://a.b www\.c.d me\@e.f a\|b\~\~"),
+    ],
+)
+def test_text_of_a_model_has_no_effect_in_markdown(text, shown):
+    assert export_module.markdown(text) == shown
 
 
 def test_a_wrong_graph_is_not_written(tmp_path, monkeypatch):
@@ -679,8 +796,93 @@ def test_what_onnxruntime_raises_while_verifying_is_a_bundle_error(exports, tmp_
         model.tag_batch([["new"]])
 
 
+DEEP = b"[" * 200_000
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("config.json", DEEP),
+        ("config.json", b'{"a": ' * 20 + b"1" + b"}" * 20),
+        ("golden.jsonl", DEEP + b"\n"),
+        ("golden.jsonl", b"\xff\n"),
+        ("golden.jsonl", b"{}"),
+        ("vocab.txt", b"\xff\xfe\n"),
+        ("vocab.txt", b"cut short"),
+    ],
+)
+def test_hostile_text_is_one_bundle_error(exports, tmp_path, name, data):
+    wrong = changed(exports / BUNDLES[0], tmp_path / "wrong", name, lambda _: data)
+    with pytest.raises(BundleError, match=re.escape(name)):
+        verify(wrong)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("tokens", [5]),
+        ("tokens", "abc"),
+        ("tokens", [""]),
+        ("tokens", [None]),
+        ("tokens", [["a"]]),
+        ("tokens", {"a": 1}),
+        ("tokens", ["\ud800"]),
+        ("word_ids", None),
+        ("word_ids", []),
+        ("word_ids", [3]),
+        ("characters", [["x"]]),
+        ("case_ids", [None]),
+        ("tag_ids", None),
+        ("tag_ids", ["x"]),
+        ("tag_ids", [2**70]),
+        ("tags", None),
+        ("tags", [5]),
+        ("score", "x"),
+        ("score", None),
+        ("emissions", "x"),
+        ("emissions", [[1]]),
+        ("emissions", [["x"] * 13]),
+    ],
+)
+def test_hostile_cases_are_one_bundle_error(exports, tmp_path, key, value):
+    edit = edited(lambda case: case.update({key: value}))
+    wrong = changed(exports / BUNDLES[0], tmp_path / "wrong", "golden.jsonl", edit)
+    with pytest.raises(BundleError, match=r"golden\.jsonl:1: .*expected"):
+        verify(wrong)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and devices of POSIX")
+@pytest.mark.parametrize("name", ["config.json", "model.onnx", "vocab.txt", "golden.jsonl"])
+def test_verify_opens_regular_files_of_bounded_size_only(exports, tmp_path, name):
+    wrong = changed(exports / BUNDLES[0], tmp_path / "wrong", name, lambda data: data)
+    aside = tmp_path / "aside"
+    (wrong / name).rename(aside)
+    (wrong / name).symlink_to(aside)
+    with pytest.raises(BundleError, match=f"{name}: cannot be read: .*symbolic links"):
+        verify(wrong)
+    (wrong / name).unlink()
+    os.mkfifo(wrong / name)
+    with pytest.raises(BundleError, match=f"{name}: expected a regular file"):
+        verify(wrong)
+    assert not verify_module.is_export(wrong) or name != "config.json"
+    (wrong / name).unlink()
+    (wrong / name).mkdir()
+    with pytest.raises(BundleError, match=f"{name}: (expected a regular|cannot be read)"):
+        verify(wrong)
+    (wrong / name).rmdir()
+    with open(wrong / name, "wb") as huge:
+        huge.truncate(5 << 30)
+    with pytest.raises(BundleError, match=f"{name}: expected at most [0-9]+ bytes, got more"):
+        verify(wrong)
+
+
+def test_verify_says_where_there_is_no_export(tmp_path, capsys):
+    assert cli.main(["verify", str(tmp_path / "gone")]) == 1
+    assert "no such export; check the path, or write one there" in capsys.readouterr().err
+
+
 def test_verify_is_independent_of_indexer_and_decoder():
-    """Beside what `import fastner` brings it has checks of JSON and ONNX, and opens sessions."""
+    """Beside what `import fastner` brings: files, checks of JSON and ONNX, and sessions."""
     code = """
 import sys, fastner
 before = set(sys.modules)
@@ -693,8 +895,8 @@ print(*sorted(set(sys.modules) - before))
     brought = done.stdout.split()
     ours = {name for name in brought if name.startswith("fastner.")}
     engine = {"fastner.engine", "fastner.engine.session"}
-    screen = {name for name in ours if name.startswith("fastner.screen")}
-    assert ours == {"fastner.verify", "fastner.strict", *engine, *screen}
+    files = {name for name in ours if name.startswith(("fastner.files", "fastner.screen"))}
+    assert ours == {"fastner.verify", "fastner.strict", *engine, *files}
     assert not {name for name in brought if name.split(".")[0] in ("onnx", "tensorflow")}
 
 

@@ -540,7 +540,7 @@ def test_layers_that_do_not_fit(make, message):
 def test_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
     monkeypatch.delitem(sys.modules, "fastner.training.conversion")
-    with pytest.raises(DependencyError, match=r"pip install 'fastner-crf\[train\]'"):
+    with pytest.raises(DependencyError, match=r"run pip install -e '\.\[train\]' in .+"):
         importlib.import_module("fastner.training.conversion")
 
 

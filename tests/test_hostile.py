@@ -15,7 +15,7 @@ from fastner.tagger import Tagger
 
 onnx = pytest.importorskip("onnx", reason="builds graphs to attack with")
 pytest.importorskip("resource", reason="limits memory as POSIX does")
-from hostile import GOLDEN, attempt, golden_files, sealed, sentences  # noqa: E402
+from hostile import GOLDEN, attempt, golden_files, sealed, sentences
 
 NODE = onnx.helper.make_node
 TO_EMISSIONS = [

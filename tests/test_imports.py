@@ -25,6 +25,11 @@ version:
 errors:
 strict: errors numpy
 arrays: errors numpy
+files.names:
+files.paths: errors strict
+files.reading: errors files.names strict
+files.writing: errors files.names files.reading
+files: files.paths files.reading files.writing
 tags: _tags errors; later numpy
 text: _text errors
 corpus: errors tags
@@ -32,17 +37,17 @@ doc: corpus errors text
 scoring: errors tags
 vocab: _index arrays errors numpy
 crf: _crf arrays errors numpy
-posterior: crf errors tags numpy
+posterior: arrays crf errors tags numpy
 screen.wire: strict
 screen.graph: screen.wire strict numpy
 screen.operators: screen.graph strict
 screen.export: screen.graph screen.operators strict numpy
 screen: screen.export screen.graph screen.operators
 bundle.safetensors: errors strict numpy
-bundle.directory: errors strict
+bundle.directory: errors files
 bundle.vectors: errors strict numpy
 bundle.manifest: bundle.directory bundle.vectors errors posterior strict tags
-bundle.store: bundle.directory bundle.manifest bundle.safetensors bundle.vectors crf errors
+bundle.store: bundle.directory bundle.manifest bundle.safetensors bundle.vectors crf errors files
               screen strict tags vocab numpy
 bundle: bundle.manifest bundle.store bundle.vectors
 engine.weights: screen.wire numpy
@@ -54,35 +59,38 @@ engine.session: errors screen numpy onnxruntime
 engine.onnx: bundle engine.inputs engine.session errors vocab numpy onnxruntime
 engine: errors; later ~bundle ~numpy ~vocab engine.native engine.onnx
 tagger: arrays bundle doc engine errors posterior tags text vocab numpy
-verify: engine.session errors strict numpy
+verify: engine.session errors files strict numpy
 evaluation.analysis: scoring tags
 evaluation.calibration: scoring tags numpy; later ~tagger
 evaluation.report: evaluation.analysis tags text
-evaluation.plots: errors strict tags numpy; later matplotlib
+evaluation.plots: errors files strict tags numpy; later matplotlib
 evaluation: evaluation.analysis evaluation.calibration evaluation.report
 deploy.golden: bundle engine.onnx tags vocab numpy
 deploy.graph: bundle crf errors screen.export numpy onnx; later onnxruntime
 deploy.price: corpus errors scoring tags verify
-deploy.export: bundle bundle.vectors deploy.golden deploy.price errors screen.export tagger verify
+deploy.export: bundle bundle.vectors deploy.golden deploy.price errors files screen.export tagger
+               text verify
                version vocab;
                later onnx deploy.graph
 deploy: deploy.export deploy.price
 models:
 cli.output: corpus doc errors text
-cli.options: engine; later ~bundle ~tagger bundle tagger
+cli.options: engine errors text; later ~bundle ~tagger bundle tagger
 cli.progress: cli.output; later ~training rich
 cli.tag: cli.options cli.output corpus doc errors tags; later ~tagger
-cli.evaluate: cli.options cli.output corpus scoring tags version
-              later evaluation.analysis evaluation.calibration evaluation.report
+cli.evaluate: cli.options cli.output corpus scoring tags version; later files tagger
+              evaluation.analysis evaluation.calibration evaluation.report
 cli.info: cli.options cli.output; later ~bundle
-cli.plot: cli.options errors tags; later ~bundle evaluation.plots
+cli.plot: cli.options errors tags; later files ~bundle evaluation.plots
 cli.train: cli.options cli.output cli.progress errors scoring; later training training.recipe
 cli.export: cli.options cli.output; later deploy
 cli.verify: cli.options cli.output errors; later verify
-cli.app: cli.evaluate cli.export cli.info cli.output cli.plot cli.tag cli.train cli.verify
-         errors version
+cli.app: cli.evaluate cli.export cli.info cli.options cli.output cli.plot cli.tag cli.train
+         cli.verify errors version
 cli: cli.app
 __main__: cli
+_pyinstaller:
+_pyinstaller.hook-fastner: PyInstaller
 __init__: doc errors text version; later tagger training
 """
 ROWS = re.sub(r"\n +", " ", TABLE).strip().splitlines()

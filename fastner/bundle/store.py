@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastner.bundle.directory import MANIFEST, OPTIONAL, Directory, save_directory
+from fastner.bundle.directory import MANIFEST, OPTIONAL, open_directory, save_bundle
 from fastner.bundle.manifest import (
     MAX_MANIFEST,
     MAX_WORDS,
@@ -42,6 +42,7 @@ from fastner.bundle.safetensors import parse_safetensors, safetensors_bytes
 from fastner.bundle.vectors import Form, check_values, form_of, wanted_arrays, word_vectors
 from fastner.crf import CRF
 from fastner.errors import BundleError, InputError
+from fastner.files import Directory
 from fastner.screen import Signature, screen, sentences_signature, words_signature
 from fastner.strict import MAX_STRING, check_finite, refuse, show
 from fastner.tags import TagScheme, allowed
@@ -118,7 +119,7 @@ def read_bundle(path: str | os.PathLike[str], *, sha256: str | None = None) -> B
     except TypeError:
         raise InputError(f"expected the path of a bundle, got {show(path)}") from None
     for attempt in range(_READ_ATTEMPTS):
-        with Directory(where) as directory:
+        with open_directory(where) as directory:
             try:
                 return _read(directory, sha256)
             except BundleError:
@@ -188,7 +189,7 @@ def write_bundle(path: str | os.PathLike[str], bundle: Bundle) -> Bundle:
     """Save a bundle of `make_bundle` at `path` and return it as `read_bundle` would.
 
     An existing bundle at `path` is replaced; a directory that holds anything else is not. A
-    process killed at any instant leaves the old bundle or the new one, whole; `save_directory`
+    process killed at any instant leaves the old bundle or the new one, whole; `save_bundle`
     says how.
 
     Raises BundleError: it is not as it was made, or the disk refuses.
@@ -204,7 +205,7 @@ def write_bundle(path: str | os.PathLike[str], bundle: Bundle) -> Bundle:
     for name, record in bundle.manifest.files.items():
         _check_digest(files[name], record, f"{where}/{name}")
     saved = manifest_bytes(bundle.manifest, f"{where}/{MANIFEST}")
-    save_directory({**files, MANIFEST: saved}, where)
+    save_bundle({**files, MANIFEST: saved}, where)
     return replace(bundle, path=where, sha256=hashlib.sha256(saved).hexdigest())
 
 

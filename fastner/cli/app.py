@@ -10,6 +10,7 @@ import argparse
 import os
 
 from fastner.cli import evaluate, export, info, output, plot, tag, train, verify
+from fastner.cli.options import Parser
 from fastner.errors import FastnerError
 from fastner.version import __version__
 
@@ -43,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands; what it parses has `run`, which takes it."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="fastner",
         description="Named entities: tag text, measure, describe, train and export models.",
         allow_abbrev=False,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 
 from fastner.cli import output
-from fastner.cli.options import Commands, add_columns, add_running, command, load_tagger
+from fastner.cli.options import Commands, add_columns, add_running, command, load_tagger, stdin
 from fastner.corpus import read_conll
 from fastner.scoring import format_scores, format_token_report, score, token_report
 from fastner.tags import TagScheme
@@ -38,12 +37,19 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    from fastner.evaluation.calibration import format_confidence, measure_confidence
+    from fastner.files import check_output
+    from fastner.tagger import EMBEDDED
+
     if args.report is not None and not args.report.lower().endswith((".html", ".htm")):
         args.usage_error(f"expected --report F.html, got {args.report!r}")
-    from fastner.evaluation.calibration import format_confidence, measure_confidence
-
+    if args.report is not None:
+        inputs = {"the model": args.model or EMBEDDED}
+        check_output(
+            args.report, inputs if args.file == "-" else {"the corpus": args.file, **inputs}
+        )
     corpus = read_conll(
-        sys.stdin if args.file == "-" else args.file,
+        stdin() if args.file == "-" else args.file,
         word_column=args.word_column,
         tag_column=args.tag_column,
     )
@@ -83,6 +89,7 @@ def _write_report(
 ) -> None:
     from fastner.evaluation.analysis import analyse
     from fastner.evaluation.report import report_page
+    from fastner.files import atomic_write
 
     facts = {
         "corpus": "standard input" if args.file == "-" else args.file,
@@ -90,5 +97,4 @@ def _write_report(
         "fastner": __version__,
     }
     page = report_page(sentences, analyse(gold, predicted), facts=facts)
-    with open(args.report, "w", encoding="utf-8", newline="\n") as file:
-        file.write(page)
+    atomic_write(args.report, page.encode())

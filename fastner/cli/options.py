@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias, get_args
+from typing import TYPE_CHECKING, NoReturn, TextIO, TypeAlias, get_args
 
 from fastner.engine import EngineName
+from fastner.errors import InputError
+from fastner.text import printable
 
 if TYPE_CHECKING:
     from fastner.bundle import Bundle
     from fastner.tagger import Tagger
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse's, but that its errors quote what was typed without driving the terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message, keep="\n"))
 
 
 def command(
@@ -92,6 +103,21 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="column of the tags, likewise (default: %(default)s, the last)",
     )
+
+
+def utf8(argument: str) -> str:
+    """The type of an argument that is text and no path: UTF-8 whatever the locale."""
+    try:
+        return os.fsencode(argument).decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # given by a caller in Python: text already
+        return argument
+
+
+def stdin() -> TextIO:
+    """The standard input; raises InputError where it was closed."""
+    if sys.stdin is None:
+        raise InputError("expected something on standard input, which is closed; name a file")
+    return sys.stdin
 
 
 def positive(text: str) -> int:

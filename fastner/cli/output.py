@@ -1,7 +1,9 @@
 """What the commands print: results to stdout, in UTF-8 whatever the locale, all else to stderr.
 
-With `progress`, it is the only module that prints. Text of models and corpora goes to a terminal
-escaped.
+With `progress`, it is the only module that prints. Text of models and corpora is escaped: in tables
+and messages what does not print, in JSON what could drive a terminal, where an escape says the
+same. CoNLL columns have no escapes: a terminal is shown Python's, and a file or pipe gets the words
+as they are, so that what is read back is what was tagged.
 """
 
 from __future__ import annotations
@@ -10,9 +12,9 @@ import io
 import json
 import os
 import sys
-from typing import Any
+from typing import Any, TextIO
 
-from fastner.corpus import jsonl_line, write_conll
+from fastner.corpus import json_safe, jsonl_line, write_conll
 from fastner.doc import Doc
 from fastner.errors import InputError
 from fastner.text import printable
@@ -21,7 +23,21 @@ Record = dict[str, Any]  # one input of tag: {"text": …} or {"tokens": […]},
 
 
 def prepare() -> None:
-    """Makes stdout UTF-8."""
+    """Makes stdout UTF-8, and gives a descriptor to each standard stream that was closed.
+
+    Else the next file that is opened got the number, and whatever is printed would land in it.
+    Results printed to a closed stdout are an error, as on a full disk; notes to stderr are dropped.
+    """
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        for number, mode in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+            try:
+                os.fstat(number)
+            except OSError:
+                os.open(os.devnull, mode)  # takes the lowest number that is free
+        if sys.stdout is None:
+            sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - to the end
+        if sys.stderr is None:
+            sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - the same
     if isinstance(sys.stdout, io.TextIOWrapper):
         # lone surrogates come out as \udcff: as JSON that is the right escape
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
@@ -36,9 +52,14 @@ def abandon() -> None:
     try:
         sys.stdout.flush()
     except OSError:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)
+        _drop(sys.stdout)
+
+
+def _drop(stream: TextIO) -> None:
+    """Sends what is left in a stream's buffer, and all that follows, nowhere."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 def text(text: str) -> None:
@@ -48,11 +69,14 @@ def text(text: str) -> None:
 
 def note(text: str) -> None:
     """Prints lines that are no result, to stderr and at once."""
-    print(printable(text, keep="\n"), file=sys.stderr, flush=True)
+    try:
+        print(printable(text, keep="\n"), file=sys.stderr, flush=True)
+    except OSError:  # there is nobody to tell
+        _drop(sys.stderr)
 
 
 def as_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    print(json_safe(json.dumps(value, ensure_ascii=False, indent=2)))
 
 
 def rows(rows: dict[str, Any]) -> None:
@@ -104,7 +128,12 @@ def _conll(number: int, record: Record, doc: Doc) -> None:
         print()  # write_conll has no sentence without words, but it keeps its place
     try:
         sentences = ([token.text for token in sentence] for sentence in doc.sentences)
-        write_conll(sys.stdout, sentences, doc.tags)
+        if not sys.stdout.isatty():
+            write_conll(sys.stdout, sentences, doc.tags)
+            return
+        shown = io.StringIO()
+        write_conll(shown, sentences, doc.tags)
+        print(printable(shown.getvalue(), keep="\n\t"), end="")
     except InputError as error:
         raise InputError(f"result {number}, {error}; or choose --output jsonl") from None
 

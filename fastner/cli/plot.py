@@ -29,7 +29,11 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    PICTURES[args.what](read_model(args), args.output)
+    from fastner.files import check_output
+
+    bundle = read_model(args)
+    check_output(args.output, {"the model": bundle.path})
+    PICTURES[args.what](bundle, args.output)
 
 
 def _transitions(bundle: Bundle, path: str) -> None:

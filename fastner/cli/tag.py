@@ -10,7 +10,7 @@ from itertools import groupby, tee
 from typing import TYPE_CHECKING, TextIO, TypeAlias
 
 from fastner.cli import output
-from fastner.cli.options import Commands, add_running, command, load_tagger
+from fastner.cli.options import Commands, add_running, command, load_tagger, utf8
 from fastner.cli.output import Record
 from fastner.corpus import iter_conll, iter_jsonl, iter_text
 from fastner.doc import Doc
@@ -34,11 +34,15 @@ def add(commands: Commands) -> None:
         run,
         "find the entities of texts, or of sentences given as words",
         "Results come in the order of the inputs, one for each. conll: the tag column, comments "
-        "and -DOCSTART- lines of the input are ignored; on output a -DOCSTART- line parts texts. "
+        "and -DOCSTART- lines of the input are ignored; on output a -DOCSTART- line parts texts, "
+        "and a terminal is shown escapes for what does not print, where a file gets the words as "
+        "they are. A line has at most 16 MiB. "
         'jsonl: one {"text": "…"} or {"tokens": ["…"]} a line; the output sets "entities", for '
         'tokens also "tags" (IOB2), in place of any there were, and keeps other keys.',
     )
-    parser.add_argument("text", nargs="*", metavar="TEXT", help="a text to tag; - alone is stdin")
+    parser.add_argument(
+        "text", nargs="*", type=utf8, metavar="TEXT", help="a text to tag; - alone is stdin"
+    )
     parser.add_argument(
         "--file", metavar="F", help="tag this file, or stdin for - (default without TEXT: stdin)"
     )

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from fastner.cli import output, progress
-from fastner.cli.options import Commands, add_columns, command, positive
+from fastner.cli.options import Commands, add_columns, command, positive, utf8
 from fastner.errors import InputError
 from fastner.scoring import format_scores
 
@@ -23,7 +23,11 @@ def add(commands: Commands) -> None:
     for name, metavar, help in (
         ("--train", "F", "the corpus to learn from, in CoNLL columns and any tag scheme"),
         ("--dev", "F", "the corpus that decides when to stop and which weights to keep"),
-        ("--vectors", "V", "glove-6b-50d (glove extra), or a file: GloVe, word2vec, gensim .kv"),
+        (
+            "--vectors",
+            "V",
+            "glove-6b-50d (glove extra), or a file: GloVe, word2vec (.kv: --trust-pickle)",
+        ),
         ("--output", "DIR", "where to save the model"),
     ):
         parser.add_argument(name, metavar=metavar, required=True, help=help)
@@ -56,6 +60,12 @@ def add(commands: Commands) -> None:
         help="likelihood: fastner's or that of tensorflow-addons (default: %(default)s)",
     )
     parser.add_argument(
+        "--trust-pickle",
+        action="store_true",
+        help="load a gensim .kv file as vectors, which is a pickle and may run any code: only for "
+        "one that you made yourself",
+    )
+    parser.add_argument(
         "--max-words",
         type=positive,
         metavar="N",
@@ -71,10 +81,13 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--license",
         default="unknown",
+        type=utf8,
         metavar="TEXT",
         help="licence of the model, kept in it (default: %(default)s)",
     )
-    parser.add_argument("--description", default="", metavar="TEXT", help="kept in the model")
+    parser.add_argument(
+        "--description", default="", type=utf8, metavar="TEXT", help="kept in the model"
+    )
     add_columns(parser)
 
 
@@ -105,6 +118,7 @@ def run(args: argparse.Namespace) -> None:
             tag_column=args.tag_column,
             license=args.license,
             description=args.description,
+            trust_pickle=args.trust_pickle,
             progress=show,
             **choices,
         )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
+import re
 import unicodedata
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,13 @@ from fastner.bundle.vectors import PACKED_DTYPES, repacked
 from fastner.deploy.golden import golden_cases
 from fastner.deploy.price import Price, check_loss, compare
 from fastner.errors import FastnerError, InputError
+from fastner.files import check_output, install, normalised, partial_directory, write_files
 from fastner.screen.export import OPSET
 from fastner.tagger import EMBEDDED
+from fastner.text import printable
 from fastner.verify import (
     CONFIG,
+    EXPORT,
     FORMAT,
     GOLDEN,
     MODEL,
@@ -35,7 +38,6 @@ from fastner.vocab import CASES
 
 RECURRENCES = ("float32", "int8")
 TOLERANCES = {"float32": 1e-4, "int8": 0.05}  # of emissions, and of scores per token
-_FILES = (MODEL, VOCABULARY, CONFIG, GOLDEN, "README.md")
 
 
 def export_onnx(
@@ -60,9 +62,11 @@ def export_onnx(
     as the bundle has them, on dev or else on the golden sentences; one that loses more than
     `max_loss` F1 points (0 to 100) on dev is refused. The format is written down in docs/onnx.md.
 
-    The export is verified by `fastner.verify.verify` before it takes its place: in a new or empty
-    directory, or over an earlier export. Returns a summary, ready for JSON; its "prices" are the
-    fields of `Price` for float32 and for the export, empty where they were not compared.
+    The export is verified by `fastner.verify.verify` before it takes its place in one step: in a
+    new or empty directory, or over an earlier export, which stays whole where anything fails or
+    the process is killed. It never lies in the model or over dev. Returns a summary, ready for
+    JSON; its "prices" are the fields of `Price` for float32 and for the export, empty where they
+    were not compared.
 
     Raises BundleError for a bad bundle, InputError for other arguments and for a loss above the
     limit, DependencyError without onnx (the train extra), FastnerError where verifying fails.
@@ -73,44 +77,48 @@ def export_onnx(
         raise InputError(
             f"expected recurrences out of {', '.join(RECURRENCES)}, got {recurrences!r}"
         )
-    target = Path(output)
+    target = Path(normalised(output))
     _check_target(target)
-    bundle = read_bundle(EMBEDDED if model is None else model)
+    source = EMBEDDED if model is None else model
+    bundle = read_bundle(source)
+    check_output(output, {"the model": source} | ({} if dev is None else {"dev": dev}))
     dtype = vectors or bundle.manifest.dtype
     name = dtype if recurrences == "float32" else f"{dtype}, LSTM {recurrences}"
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
-        export = Path(scratch) / "export"
-        report = _write(bundle, export, dtype, recurrences)
+    with ExitStack() as directories:
+
+        def written(vectors: str, recurrences: str) -> tuple[str, dict[str, bytes], Report]:
+            directory = directories.enter_context(partial_directory(str(target), EXPORT))
+            return directory, *_write(bundle, directory, target, vectors, recurrences)
+
+        export, files, report = written(dtype, recurrences)
         prices: list[Price] = []
         if vectors is not None or recurrences != "float32" or dev is not None:
             stored = bundle.manifest.dtype
             others = {} if name == "float32" else {"float32": "float32"}
             if others and stored not in ("float32", dtype):
                 others[f"{stored}, as stored"] = stored
-            for form in others.values():
-                _write(bundle, Path(scratch) / form, form, "float32")
-            exports = {other: Path(scratch) / form for other, form in others.items()}
+            exports = {other: written(form, "float32")[0] for other, form in others.items()}
             exports[name] = export
             prices = compare(exports, dev, word_column=word_column, tag_column=tag_column)
             check_loss(prices, dev, max_loss)
-        target.mkdir(exist_ok=True)
-        for file in _FILES:
-            shutil.move(export / file, target / file)
+        install(export, str(target), EXPORT, replaceable=lambda path: _check_target(Path(path)))
     return {
-        "output": str(target),
+        "output": os.fsdecode(output),
         "vectors": dtype,
         "recurrences": recurrences,
         "batch_invariant": report.batch_invariant,
-        "bytes": {file: (target / file).stat().st_size for file in _FILES},
+        "bytes": {name: len(data) for name, data in files.items()},
         "golden_cases": report.cases,
         "emission_difference": report.emission_difference,
         "prices": [asdict(price) for price in prices],
     }
 
 
-def _write(bundle: Bundle, directory: Path, vectors: str, recurrences: str) -> Report:
-    """Writes the export with such vectors and recurrences to a new directory, verified."""
+def _write(
+    bundle: Bundle, directory: str, target: Path, vectors: str, recurrences: str
+) -> tuple[dict[str, bytes], Report]:
+    """Writes the export with such vectors and recurrences to a directory, and verifies it there."""
     from fastner.deploy.graph import int8_recurrences, tagger_graph  # needs onnx: the train extra
 
     bundle = _with_vectors(bundle, vectors)
@@ -125,27 +133,25 @@ def _write(bundle: Bundle, directory: Path, vectors: str, recurrences: str) -> R
     config = _config(bundle, recurrences, files)
     files[CONFIG] = (json.dumps(config, ensure_ascii=False, indent=1) + "\n").encode()
     files["README.md"] = _readme(config, len(golden)).encode()
-    directory.mkdir()
-    for name, data in files.items():
-        (directory / name).write_bytes(data)
+    write_files(files, directory, str(target), EXPORT)
     report = verify(directory)
     if not report.ok:
         raise FastnerError(
             f"expected an export that agrees with its model, got {report.differences} "
             f"differences, such as {report.problems[0]}; nothing was written"
         )
-    return report
+    return files, report
 
 
 def _check_target(target: Path) -> None:
     """Refuses a target that holds anything but an earlier export."""
-    if not target.exists():
+    if not os.path.lexists(target):
         return
     if not target.is_dir():
         raise InputError(f"{target}: expected a directory to write to, got a file")
     found = {path.name for path in target.iterdir()}
-    if found and not (found <= set(_FILES) and is_export(target)):
-        strange = min(found - set(_FILES), default=f"no {CONFIG} of an export")
+    if found and not (found <= EXPORT.files and is_export(target)):
+        strange = min(found - EXPORT.files, default=f"no {CONFIG} of an export")
         raise InputError(
             f"{target}: expected a new or empty directory or an earlier export, got {strange!r} "
             "there; choose another"
@@ -206,6 +212,18 @@ def _config(bundle: Bundle, recurrences: str, files: Mapping[str, bytes]) -> dic
 
 # --- README ------------------------------------------------------------------------------------
 
+_MEANING = re.compile(
+    r"""[\\`*_\[\]<>\#|~&$@]         # what opens code, emphasis, links, HTML, cells, entities
+    | :(?=//) | (?<=www)\.           # of addresses, which become links by themselves
+    | (?<![^\ ])[-+=](?=[\ =-]) | (?<=[0-9])[.)](?=\ )  # of lists and underlined headings""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def markdown(text: str) -> str:
+    """Text of a model as Markdown that shows it as it is, on one line and without any effect."""
+    return _MEANING.sub(r"\\\g<0>", printable(" ".join(text.split())))
+
 
 def _readme(config: Mapping[str, Any], golden: int) -> str:
     recurrences = (
@@ -216,13 +234,14 @@ def _readme(config: Mapping[str, Any], golden: int) -> str:
 **The LSTM runs in 8 bits.** It needs onnxruntime, and the tags of a sentence depend a little on the
 other sentences of its batch: the golden cases hold for sentences tagged alone."""
     )
+    labels = ", ".join(map(markdown, config["labels"]))
     return f"""# A named-entity tagger as ONNX
 
-{config["description"] or "A model made by fastner."}
+{markdown(config["description"]) or "A model made by fastner."}
 
-Licence: {config["license"]}
+Licence: {markdown(config["license"])}
 
-Labels: {", ".join(config["labels"])}. Exported by fastner {config["fastner"]} from the bundle with
+Labels: {labels}. Exported by fastner {config["fastner"]} from the bundle with
 the manifest SHA-256 `{config["bundle_sha256"]}`; word vectors are {config["vectors"]}.{recurrences}
 
 | file | what |

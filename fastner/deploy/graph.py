@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from fastner.bundle import Bundle
 from fastner.crf import CRF
-from fastner.errors import DependencyError, FastnerError
+from fastner.errors import DependencyError, FastnerError, install_hint
 from fastner.screen.export import IR_VERSION, OPSET, Layout
 
 try:
@@ -29,7 +29,7 @@ try:
     from onnx import numpy_helper
 except ImportError as error:
     raise DependencyError(
-        "writing ONNX needs a package that is not installed; run pip install 'fastner-crf[train]'"
+        f"writing ONNX needs a package that is not installed; {install_hint('train')}"
     ) from error
 
 

@@ -6,6 +6,7 @@ window, and matplotlib's settings are left alone.
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from collections.abc import Sequence
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastner.errors import DependencyError, InputError
+from fastner.errors import DependencyError, InputError, install_hint
+from fastner.files import atomic_write
 from fastner.strict import parse_json, refuse
 from fastner.tags import TagScheme, allowed, split_tag
 
@@ -134,7 +136,8 @@ def history_figure(history: bytes, where: str) -> Figure:
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Writes the figure as PNG, SVG or PDF, by the ending of `path`.
 
-    Raises InputError for another ending and OSError where the disk refuses.
+    What was there stays whole until the picture takes its place. Raises InputError for another
+    ending and OSError where the disk refuses.
     """
     ending = os.path.splitext(path)[1].lower()
     if ending not in FORMATS:
@@ -143,7 +146,9 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
         )
     with warnings.catch_warnings():  # a label in a script that the font lacks shows as boxes
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
-        figure.savefig(path, format=ending[1:], dpi=150, bbox_inches="tight", pad_inches=0.15)
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format=ending[1:], dpi=150, bbox_inches="tight", pad_inches=0.15)
+    atomic_write(path, drawn.getvalue())
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -152,7 +157,7 @@ def _figure(width: float, height: float) -> Figure:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise DependencyError(
-            f"pictures need matplotlib ({error}); run pip install 'fastner-crf[plot]'"
+            f"pictures need matplotlib ({error}); {install_hint('plot')}"
         ) from None
     return Figure((width, height), layout="constrained", facecolor="white")
 

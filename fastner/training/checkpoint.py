@@ -1,20 +1,32 @@
-"""Checkpoints: all that a run needs to go on exactly where it was, replaced in one step."""
+"""Checkpoints: all that a run needs to go on exactly where it was, replaced in one step.
+
+The file `state.bin` is a line that names the format, the SHA-256 of all that follows, the length of
+a header (64 bits, little-endian), the header in JSON, and the arrays' bytes in its order. Nothing
+in it is compressed or pickled, so that its size bounds what reading it takes.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastner.errors import InputError
+from fastner.errors import BundleError, InputError
+from fastner.files import atomic_write, read_file
+from fastner.files.writing import sweep
 
-STATE, PARTIAL = "state.npz", "state.partial.npz"
+STATE = "state.bin"
+
+_MAGIC = b"fastner-state 1\n"
+_DIGEST = 32  # bytes
+_MAX_HEADER = 64 << 20  # bytes; an epoch of the history takes about 100
 
 
 def refuse_unfinished(folder: Path) -> None:
@@ -41,7 +53,7 @@ class State:
 
 
 class Checkpoint:
-    """One file, `state.npz`, in `folder`, that holds the state of a run.
+    """One file, `state.bin`, in `folder`, that holds the state of a run.
 
     `fingerprint` identifies recipe, data and seed: a run resumes its own state and no other.
     """
@@ -52,60 +64,135 @@ class Checkpoint:
         self.fingerprint = fingerprint
 
     def save(self, state: State) -> None:
-        """Replaces the file by this state; killed at any instant, the old one stays."""
-        values = {name: getattr(state, name) for name in _VALUES}
-        text = json.dumps({"fingerprint": self.fingerprint, **values})
-        arrays: dict[str, Any] = {"json": np.array(text)}
-        for name in _ARRAYS:
-            arrays |= {f"{name}.{i}": array for i, array in enumerate(getattr(state, name))}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        partial = self.folder / PARTIAL
-        with open(partial, "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, self.path)
+        """Replaces the file by this state; killed or failing at any instant, the old one stays.
 
-    def load(self) -> State:
-        """The saved state; raises InputError where there is none of this run."""
-        if not self.path.is_file():
+        Raises OSError where the disk refuses.
+        """
+        groups = {name: getattr(state, name) for name in _ARRAYS}
+        header = {
+            "fingerprint": self.fingerprint,
+            **{name: getattr(state, name) for name in _VALUES},
+            "arrays": {name: list(map(_form, arrays)) for name, arrays in groups.items()},
+        }
+        text = json.dumps(header).encode()
+        parts = [len(text).to_bytes(8, "little"), text]
+        parts += [array.tobytes() for arrays in groups.values() for array in arrays]
+        content = b"".join(parts)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        atomic_write(self.path, _MAGIC + hashlib.sha256(content).digest() + content)
+
+    def load(self, like: State) -> State:
+        """The saved state; raises InputError where there is none of this run.
+
+        like: a state of this run, whatever its values, with as many arrays as there can be in each
+        group, of their types and shapes: it says how large the file may be and what is in it.
+        """
+        if not self.path.exists():
             raise InputError(
                 f"{self.path}: expected the state of an interrupted run, found none; "
                 "train without resume"
             )
+        groups = {name: getattr(like, name) for name in _ARRAYS}
+        size = sum(array.nbytes for arrays in groups.values() for array in arrays)
         try:
-            with np.load(self.path, allow_pickle=False) as arrays:
-                values = json.loads(str(arrays["json"]))
-                fingerprint = values.pop("fingerprint")
-                groups = {
-                    name: [arrays[f"{name}.{i}"] for i in range(_count(arrays.files, name))]
-                    for name in _ARRAYS
-                }
-            fields: dict[str, Any] = {name: values[name] for name in _VALUES} | groups
-            state = State(**fields)
-        except (BadZipFile, EOFError, KeyError, ValueError) as error:
-            raise InputError(
-                f"{self.path}: expected the state of a run, got a damaged file ({error}); "
-                "delete its folder and train anew"
-            ) from None
-        if fingerprint != self.fingerprint:
+            data = read_file(self.path, size + _MAX_HEADER)
+        except OSError as error:
+            self._refuse(f"one that cannot be read ({error.strerror})")
+        except BundleError as error:
+            self._refuse(f"another file ({error})")
+        if not data.startswith(_MAGIC):
+            self._refuse(f"another file, or that of another version ({data[:16]!r})")
+        content = memoryview(data)[len(_MAGIC) + _DIGEST :]
+        if hashlib.sha256(content).digest() != data[len(_MAGIC) :][:_DIGEST]:
+            self._refuse("a damaged file (its SHA-256 differs)")
+        length = int.from_bytes(content[:8], "little")
+        if length > len(content) - 8:
+            self._refuse(f"a damaged file (a header of {length} bytes)")
+        try:
+            header = json.loads(bytes(content[8 : 8 + length]))
+        except (ValueError, RecursionError) as error:
+            self._refuse(f"a damaged file ({error})")
+        names = {"fingerprint", "arrays", *_VALUES}
+        if not isinstance(header, dict) or header.keys() != names:
+            self._refuse(f"a damaged file (a header without {sorted(names)})")
+        if header["fingerprint"] != self.fingerprint:
             raise InputError(
                 f"{self.path}: expected the state of this run, got that of another recipe, seed, "
                 "corpus or vectors; give the same ones, or delete its folder and train anew"
             )
-        return state
+        self._check_values(header, like)
+        arrays: dict[str, Any] = self._arrays(header["arrays"], content[8 + length :], groups)
+        return State(**{name: header[name] for name in _VALUES}, **arrays)
 
     def remove(self) -> None:
         """Removes the state and its folder, once the run has been published."""
         self.path.unlink(missing_ok=True)
-        (self.folder / PARTIAL).unlink(missing_ok=True)  # of a save that Ctrl-C cut off
-        if self.folder.is_dir() and not any(self.folder.iterdir()):
-            self.folder.rmdir()
+        if self.folder.is_dir():
+            sweep(str(self.path))  # of a save that was killed
+            with suppress(OSError):  # somebody else's files are in it
+                self.folder.rmdir()
+
+    def _check_values(self, header: Mapping[str, Any], like: State) -> None:
+        epoch, best, history = header["epoch"], header["best_epoch"], header["history"]
+        if not (type(epoch) is type(best) is int and 0 <= best <= epoch):
+            self._refuse("a damaged file (its epochs)")
+        if not isinstance(history, list) or len(history) != epoch:
+            self._refuse(f"a damaged file (a history that is not of {epoch} epochs)")
+        for row in history:
+            if not isinstance(row, dict) or {"loss", "f1"} - row.keys():
+                self._refuse("a damaged file (a history without loss and f1)")
+            if any(type(value) not in (int, float) for value in row.values()):
+                self._refuse("a damaged file (a history of other things than numbers)")
+        if not _alike(header["generator"], like.generator):
+            self._refuse("a damaged file (the state of another random generator)")
+
+    def _arrays(
+        self, forms: Any, data: memoryview, groups: Mapping[str, Sequence[NDArray[Any]]]
+    ) -> dict[str, Any]:
+        """Writable copies of the arrays, all of the forms that `groups` have."""
+        wanted = {name: list(map(_form, arrays)) for name, arrays in groups.items()}
+        if not isinstance(forms, dict) or forms.keys() != wanted.keys():
+            self._refuse(f"a damaged file (arrays that are not those of {sorted(wanted)})")
+        found: dict[str, list[NDArray[Any]]] = {}
+        at = 0
+        for name, arrays in groups.items():
+            # averages may not have begun, nor a best epoch
+            may_lack = name in ("average", "best")
+            if forms[name] != wanted[name] and not (may_lack and forms[name] == []):
+                self._refuse(f"a damaged file (arrays of other shapes in {name})")
+            found[name] = []
+            for array in arrays if forms[name] else ():
+                part = data[at : at + array.nbytes]
+                at += array.nbytes
+                if len(part) != array.nbytes:
+                    self._refuse("a damaged file (cut short)")
+                found[name].append(np.frombuffer(part, array.dtype).reshape(array.shape).copy())
+        if at != len(data):
+            self._refuse("a damaged file (more than its arrays)")
+        return found
+
+    def _refuse(self, got: str) -> NoReturn:
+        raise InputError(
+            f"{self.path}: expected the state of a run, got {got}; delete its folder and train anew"
+        ) from None
 
 
 _VALUES = ("epoch", "best_epoch", "history", "generator")
 _ARRAYS = ("network", "optimizer", "average", "best")
 
 
-def _count(names: list[str], group: str) -> int:
-    return sum(name.startswith(f"{group}.") for name in names)
+def _form(array: NDArray[Any]) -> list[Any]:
+    return [array.dtype.str, list(array.shape)]
+
+
+def _alike(value: Any, model: Any) -> bool:
+    """Whether a JSON value has the keys, types and words of another; numbers may differ."""
+    if isinstance(model, dict):
+        return (
+            isinstance(value, dict)
+            and value.keys() == model.keys()
+            and all(_alike(value[key], model[key]) for key in model)
+        )
+    if type(model) is int:
+        return type(value) is int and 0 <= value < 1 << 128
+    return type(value) is type(model) and value == model

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from fastner.errors import DependencyError, TrainingError
+from fastner.errors import DependencyError, TrainingError, install_hint
 from fastner.screen import ONNX_OPERATORS
 
 try:
@@ -21,7 +21,7 @@ try:
     import tf2onnx
 except ImportError as error:
     raise DependencyError(
-        "exporting a network needs tensorflow, tf2onnx and onnx: pip install 'fastner-crf[train]'"
+        f"exporting a network needs tensorflow, tf2onnx and onnx; {install_hint('train')}"
     ) from error
 
 __all__ = ["BUNDLE_OPSET", "Shape", "convert", "tf"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +13,17 @@ import keras
 from fastner.bundle.directory import check_replaceable
 from fastner.bundle.vectors import DTYPES
 from fastner.corpus import read_conll
-from fastner.errors import InputError, TrainingError
+from fastner.errors import DependencyError, InputError, TrainingError
+from fastner.evaluation import plots
+from fastner.files import check_output, normalised
 from fastner.scoring import Scores
 from fastner.strict import MAX_STRING
 from fastner.training.checkpoint import Checkpoint, refuse_unfinished
-from fastner.training.publish import publish
+from fastner.training.publish import history_of, publish
 from fastner.training.recipe import preset as preset_recipe
 from fastner.training.run import Progress, Run
 from fastner.training.task import Task
+from fastner.training.vectors import GLOVE
 
 
 def train(
@@ -37,33 +42,47 @@ def train(
     tag_column: int = -1,
     license: str = "unknown",
     description: str = "",
+    trust_pickle: bool = False,
     progress: Callable[[Progress], None] | None = None,
     **choices: Any,
 ) -> Scores:
     """Trains a tagger and saves its bundle at `output`; returns its dev scores from the bundle.
 
     train, dev: CoNLL columns in any tag scheme; dev decides when to stop and which weights to
-    keep. vectors: see `load_vectors`; all their words stay known, or the first `max_words`.
+    keep. vectors: see `load_vectors`; all their words stay known, or the first `max_words`; a
+    gensim .kv file is a pickle, which may run code, and loads with `trust_pickle=True` only.
     preset and choices: a recipe and what to change in it, see `Recipe`. crf: "own", or "tfa" for
     the likelihood of tensorflow-addons. vector_dtype: how vectors are stored: float32, float16,
     int8 with a scale per row, or product: the words of the training corpus as int8, and all others
     product-quantized, which the network is then trained on (`product_quantize`).
 
-    State is kept beside the output (`OUTPUT.training`) after every epoch; `resume=True` goes on
+    output: a new or empty directory, or that of a bundle, which is replaced; apart from the inputs.
+    State is kept beside it (`OUTPUT.training`) after every epoch; `resume=True` goes on
     from there to the same model that an undisturbed run gives, and without it such a state is
     never overwritten. A KeyboardInterrupt ends training and exports the best weights so far. The
     same seed on the same machine gives the same model. Its learning curves lie in the bundle
     (history.json), and as a picture beside it (`OUTPUT.history.png`) where matplotlib is installed.
 
-    Raises InputError for bad corpora, vectors or choices and for the state of an unfinished run,
+    Raises InputError for bad corpora, vectors or choices, for an output that is an input and for
+    the state of an unfinished run or a damaged one, OSError where the state cannot be saved,
     BundleError where `output` holds anything but a bundle, and TrainingError where training
     diverges, nothing was learnt before an interrupt, or the exported graphs differ from Keras.
     """
-    check_replaceable(str(output))
+    target = normalised(output)  # what lies beside it is named after this
+    state, picture = Path(f"{target}.training"), f"{target}.history.png"
+    inputs = {"the training corpus": train, "the dev corpus": dev}
+    if str(vectors) != GLOVE:
+        inputs["the vectors"] = vectors
+    for path, what in (
+        (output, "output"),
+        (state, "output's state"),
+        (picture, "output's picture"),
+    ):
+        check_output(path, inputs, what=what)
+    check_replaceable(target)
     for name, text in (("license", license), ("description", description)):
         if not isinstance(text, str) or len(text.encode("utf-8", "replace")) > MAX_STRING:
             raise InputError(f"expected {name} as a str of at most {MAX_STRING} bytes in UTF-8")
-    state = Path(f"{output}.training")
     if not resume:
         refuse_unfinished(state)
     recipe = preset_recipe(preset).updated(**choices)
@@ -76,12 +95,13 @@ def train(
         vectors=vectors,
         max_words=max_words,
         coded=vector_dtype == "product",
+        trust_pickle=trust_pickle,
     )
     keras.utils.set_random_seed(seed)
     run = Run(task, seed=seed, crf=crf)
     checkpoint = Checkpoint(state, fingerprint=run.fingerprint())
     if resume:
-        run.restore(checkpoint.load())
+        run.restore(checkpoint.load(run.largest_state()))
     try:
         while not run.finished():
             run.train_epoch(progress)
@@ -93,11 +113,15 @@ def train(
             ) from None
     scores = publish(
         run,
-        Path(output),
+        Path(target),
         vector_dtype=vector_dtype,
         license=license,
         description=description,
         preset=preset,
     )
     checkpoint.remove()
+    with suppress(DependencyError):  # matplotlib comes with the extra, but is not required
+        plots.save(
+            plots.history_figure(history_of(run), f"{os.fsdecode(output)}/history.json"), picture
+        )
     return scores

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fastner.errors import DependencyError
+from fastner.errors import DependencyError, install_hint
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def brown_clusters() -> WordLexicon:
     if spec is None or spec.origin is None:
         raise DependencyError(
             "Brown clusters need a package that is not installed; "
-            "run pip install 'fastner-crf[clusters]', or train with clusters=False"
+            f"{install_hint('clusters')}, or train with clusters=False"
         )
     path = Path(spec.origin).parent / "data" / "en_lexeme_cluster.json.gz"
     with gzip.open(path, "rt", encoding="utf-8") as file:

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from fastner.bundle import Bundle, Lexicon, Manifest, make_bundle, pack_vectors, write_bundle
 from fastner.bundle.vectors import pack_coded
 from fastner.corpus import Corpus
-from fastner.errors import DependencyError, InputError
-from fastner.evaluation import Confidence, measure_confidence, plots
+from fastner.errors import InputError
+from fastner.evaluation import Confidence, measure_confidence
 from fastner.scoring import Scores, score
 from fastner.tagger import Tagger
 from fastner.tags import TagScheme
@@ -90,13 +90,14 @@ def publish(
     card = model_card(
         scores, recipe, description=description, license=license, preset=preset, seed=run.seed
     )
-    history = json.dumps({"epochs": run.history}, indent=1).encode()
-    extra = {"history.json": history, "README.md": card.encode()}
+    extra = {"history.json": history_of(run), "README.md": card.encode()}
     write_bundle(output, make_bundle(manifest, **contents, extra=extra, where=str(output)))
-    with suppress(DependencyError):  # matplotlib comes with the extra, but is not required
-        figure = plots.history_figure(history, f"{output}/history.json")
-        plots.save(figure, f"{output}.history.png")
     return scores
+
+
+def history_of(run: Run) -> bytes:
+    """The run's learning curves, as history.json has them."""
+    return json.dumps({"epochs": run.history}, indent=1).encode()
 
 
 def _arrays(run: Run, vector_dtype: str) -> dict[str, NDArray[Any]]:

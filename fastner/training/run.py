@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -118,6 +118,11 @@ class Run:
             average=self._averages,
             best=self.best,
         )
+
+    def largest_state(self) -> State:
+        """A state with all arrays that one of this run can have, for `Checkpoint.load`."""
+        weights = self._weights()
+        return replace(self.state(), average=weights, best=weights)
 
     def restore(self, state: State) -> None:
         """Makes this fresh run one that has come as far as that of the state."""

@@ -53,12 +53,13 @@ class Task:
         vectors: str | Path,
         max_words: int | None,
         coded: bool,
+        trust_pickle: bool = False,
     ) -> Task:
         for corpus in (train, dev):
             corpus.require_sentences()
         train, dev = train.converted(recipe.scheme), dev.converted(recipe.scheme)
         tags = tag_set(labels_of(t for s in train.tags for t in s), recipe.scheme)
-        words, matrix = load_vectors(vectors, limit=max_words)
+        words, matrix = load_vectors(vectors, limit=max_words, trust_pickle=trust_pickle)
         lexicons = (brown_clusters(),) if recipe.clusters else ()
         words, matrix, categories = _join(words, matrix, lexicons)
         characters = sorted({ord(c) for s in train.sentences for word in s for c in word})

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from fastner.errors import DependencyError
+from fastner.errors import DependencyError, install_hint
 
 
 class _LegacyKeras(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -48,7 +48,7 @@ def _import() -> ModuleType:
         import tensorflow
         import tf_keras
     except ImportError as error:
-        raise DependencyError(_MISSING.format(error)) from None
+        raise DependencyError(_missing(error)) from None
     keras_3 = _take_keras()
     attribute = tensorflow.__dict__.get("keras")
     tensorflow.keras = tf_keras
@@ -58,7 +58,7 @@ def _import() -> ModuleType:
             warnings.simplefilter("ignore")  # its end-of-life notice, on every import
             return importlib.import_module("tensorflow_addons")
     except ImportError as error:
-        raise DependencyError(_MISSING.format(error)) from None
+        raise DependencyError(_missing(error)) from None
     finally:
         sys.meta_path.remove(finder)
         tensorflow.keras = attribute
@@ -66,10 +66,11 @@ def _import() -> ModuleType:
         sys.modules.update(keras_3)
 
 
-_MISSING = (
-    'crf="tfa" needs tensorflow-addons ({}); on Python 3.11 or older run '
-    "pip install 'fastner-crf[train,tfa]', or leave out crf"
-)
+def _missing(error: ImportError) -> str:
+    return (
+        f'crf="tfa" needs tensorflow-addons ({error}); on Python 3.11 or older '
+        f"{install_hint('train,tfa')}, or leave out crf"
+    )
 
 
 def _with_keras_2(name: str) -> Callable[..., Any]:

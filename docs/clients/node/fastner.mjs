@@ -22,12 +22,7 @@ export class Tagger {
 
   // config: the object in config.json. vocabulary: vocab.txt as bytes. session: of model.onnx.
   constructor(ort, session, config, vocabulary) {
-    if (config?.format?.name !== FORMAT || config.format.version !== VERSION) {
-      throw new Error(
-        `expected config.json of format ${FORMAT} ${VERSION}, got ` +
-          `${JSON.stringify(config?.format)}; export the model again`,
-      );
-    }
+    checkFormat(config);
     this.config = config;
     this.#ort = ort;
     this.#session = session;
@@ -140,29 +135,60 @@ export class Tagger {
   }
 }
 
-// Opens an exported directory in Node; options are onnxruntime's for a session.
+// Opens an exported directory in Node; options are onnxruntime's for a session. The bytes that run
+// are those whose SHA-256 stands in config.json.
 export async function load(ort, directory, options = ONE_THREAD) {
   const { readFile } = await import("node:fs/promises");
   const { join } = await import("node:path");
-  const [config, vocabulary] = await Promise.all(
-    ["config.json", "vocab.txt"].map((name) => readFile(join(directory, name))),
-  );
-  const session = await ort.InferenceSession.create(join(directory, "model.onnx"), options);
-  return new Tagger(ort, session, JSON.parse(config.toString("utf-8")), vocabulary);
+  const { webcrypto } = await import("node:crypto");
+  return open(ort, (name) => readFile(join(directory, name)), options, webcrypto.subtle);
 }
 
-// Opens an exported directory that a web server has at `url`.
+// Opens an exported directory that a web server has at `url`. Digests are checked where the browser
+// can: in a secure context, which is HTTPS or localhost.
 export async function loadUrl(ort, url, options = {}) {
   const read = async (name) => {
     const response = await fetch(new URL(name, url));
     if (!response.ok) throw new Error(`${response.url}: ${response.status}`);
     return new Uint8Array(await response.arrayBuffer());
   };
-  const [config, vocabulary, model] = await Promise.all(
+  return open(ort, read, options, globalThis.crypto?.subtle);
+}
+
+// A Tagger of the files that `read` gives by name as bytes; subtle: SubtleCrypto, if there is any.
+async function open(ort, read, options, subtle) {
+  const [text, vocabulary, model] = await Promise.all(
     ["config.json", "vocab.txt", "model.onnx"].map(read),
   );
+  const config = JSON.parse(new TextDecoder().decode(text));
+  checkFormat(config);
+  if (subtle) {
+    await checkDigest(subtle, config, "vocab.txt", vocabulary);
+    await checkDigest(subtle, config, "model.onnx", model);
+  }
   const session = await ort.InferenceSession.create(model, options);
-  return new Tagger(ort, session, JSON.parse(new TextDecoder().decode(config)), vocabulary);
+  return new Tagger(ort, session, config, vocabulary);
+}
+
+async function checkDigest(subtle, config, name, bytes) {
+  const digest = new Uint8Array(await subtle.digest("SHA-256", bytes));
+  const actual = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const expected = config.sha256?.[name];
+  if (actual !== expected) {
+    throw new Error(
+      `${name}: expected SHA-256 ${expected} as in config.json, got ${actual}: damaged; ` +
+        "export the model again",
+    );
+  }
+}
+
+function checkFormat(config) {
+  if (config?.format?.name !== FORMAT || config.format.version !== VERSION) {
+    throw new Error(
+      `expected config.json of format ${FORMAT} ${VERSION}, got ` +
+        `${JSON.stringify(config?.format)}; export the model again`,
+    );
+  }
 }
 
 // The forms that a word is looked up by: itself, lower case, lower case with digits as 0.

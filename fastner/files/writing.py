@@ -1,0 +1,285 @@
+"""Writing: a file or a directory takes its place in one step, or what was there stays.
+
+All that fastner writes goes through here: `save_directory` for bundles and exports, `atomic_write`
+for every single file.
+"""
+
+import errno
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
+
+from fastner.errors import BundleError
+from fastner.files.names import partial_of, partials_beside, previous_of
+from fastner.files.reading import Kind
+
+try:
+    import fcntl
+except ImportError:  # Windows: saves are still atomic; what a killed save left is not swept
+    fcntl = None  # type: ignore[assignment]
+
+
+# --- one file ------------------------------------------------------------------------------
+
+
+def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
+    """Make `path` a file of `data`: killed or failing at any instant, the old content stays.
+
+    The bytes are written and synced in a hidden sibling, `.NAME.*.partial`, that is then renamed;
+    the next write removes what a killed one left behind. A link at `path` is followed, and the
+    permissions of a file that was there are kept. What is no regular file, such as a pipe, is
+    written to as it is. Raises OSError, which names `path`.
+    """
+    given = os.fspath(path)
+    try:
+        target = os.path.realpath(given)
+        mode = _mode_of(target)
+        if mode is not None and not stat.S_ISREG(mode):
+            with open(target, "wb") as file:
+                file.write(data)
+            return
+        sweep(target)
+        _replace_file(target, data, mode)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), given) from None
+
+
+def _mode_of(path: str) -> int | None:
+    try:
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _replace_file(target: str, data: bytes, mode: int | None) -> None:
+    while True:
+        partial = partial_of(target)
+        file = open(partial, "xb")  # noqa: SIM115 - closed below, on Windows before the rename
+        try:
+            if not _locked(file, partial):
+                continue  # another writer's sweep took it between opening and locking
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            if mode is not None:
+                os.chmod(partial, stat.S_IMODE(mode))
+            if fcntl is None:
+                file.close()
+            os.replace(partial, target)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(partial)
+            raise
+        finally:
+            with suppress(OSError):  # what was not flushed is reported above
+                file.close()
+        with suppress(OSError):  # the file is in place; that its name is, too, is the disk's affair
+            _sync(os.path.dirname(target))
+        return
+
+
+def _locked(file: BinaryIO, path: str) -> bool:
+    """Takes the lock that says that a writer lives; False where `path` is gone."""
+    if fcntl is None:
+        return True
+    with suppress(OSError):  # a file system without locks: it will not be swept either
+        fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+# --- a directory ---------------------------------------------------------------------------
+
+
+def save_directory(
+    files: Mapping[str, bytes], path: str, kind: Kind, *, replaceable: Callable[[str], None]
+) -> None:
+    """Put a directory of `files` at `path`, in place of one of its kind or an empty directory.
+
+    The files are written and synced in a hidden sibling directory, `.NAME.*.partial`, that then
+    takes the target's place in one step (Linux, macOS: an exchange), so that a process killed
+    at any instant leaves the old directory or the new one, whole. Where the system cannot
+    exchange directories the old one is set aside for an instant as `.NAME.previous`; the next
+    save puts it back if a kill hit that instant. The next save also removes what a killed one
+    left behind. A link at `path` is followed. replaceable: raises where what lies at the path it
+    is given must stay.
+
+    Raises BundleError: the disk refuses, or `path` holds something else.
+    """
+    with partial_directory(path, kind) as partial:
+        write_files(files, partial, path, kind)
+        install(partial, path, kind, replaceable=replaceable)
+
+
+@contextmanager
+def partial_directory(path: str, kind: Kind) -> Iterator[str]:
+    """A new hidden directory beside `path`, for `write_files` and `install`; removed at the end.
+
+    Should the process be killed, the next one for this path removes it.
+    """
+    lock = None
+    with _told(path, kind):
+        target = os.path.realpath(path)
+        recovered_from(target, kind)
+        partial, lock = _create_partial(target)
+    try:
+        yield partial
+    finally:
+        # after an exchange: the old one; after an error: what was written
+        remove_directory(partial, kind)
+        if lock is not None:
+            os.close(lock)
+
+
+def write_files(files: Mapping[str, bytes], partial: str, path: str, kind: Kind) -> None:
+    """Writes and syncs the files of a `partial_directory` of `path`."""
+    with _told(path, kind):
+        for name, data in files.items():
+            with open(os.path.join(partial, name), "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        _sync(partial)
+
+
+def install(partial: str, path: str, kind: Kind, *, replaceable: Callable[[str], None]) -> None:
+    """Moves a `partial_directory` of `path` to its place, in one step."""
+    with _told(path, kind):
+        target = os.path.realpath(path)
+        _install(partial, target, kind, replaceable)
+        with suppress(OSError):  # it is in place: to report an error now would be wrong
+            _sync(os.path.dirname(target))
+
+
+@contextmanager
+def _told(path: str, kind: Kind) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BundleError(f"{path}: the {kind.noun} cannot be saved: {error}") from error
+
+
+def _install(partial: str, target: str, kind: Kind, replaceable: Callable[[str], None]) -> None:
+    """Move the directory `partial` to `target`; what is there moves to `partial` or away."""
+    if not os.path.lexists(target):
+        try:
+            os.rename(partial, target)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise  # otherwise somebody saved there just now
+    replaceable(target)
+    if not _exchange(partial, target):
+        previous = previous_of(target)
+        os.rename(target, previous)
+        try:
+            os.rename(partial, target)
+        except OSError:
+            os.rename(previous, target)
+            raise
+        with suppress(OSError):
+            _sync(os.path.dirname(target))
+        remove_directory(previous, kind)
+
+
+def _exchange(first: str, second: str) -> bool:
+    """Swap two directories in one step; False where the system or file system cannot."""
+    if os.name != "posix":
+        return False
+    import ctypes  # only here: inference never saves
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    a, b = os.fsencode(first), os.fsencode(second)
+    swap, here = ctypes.c_uint(2), -100  # RENAME_EXCHANGE and RENAME_SWAP; AT_FDCWD
+    try:
+        if sys.platform == "darwin":
+            failed = libc.renamex_np(a, b, swap)
+        else:
+            failed = libc.renameat2(here, a, here, b, swap)
+    except AttributeError:
+        return False
+    code = ctypes.get_errno()
+    if failed and code not in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
+        raise OSError(code, os.strerror(code), first, None, second)
+    return not failed
+
+
+def _create_partial(target: str) -> tuple[str, int | None]:
+    """A new hidden sibling directory of `target`, and the lock that says its writer lives."""
+    while True:
+        partial = partial_of(target)
+        os.mkdir(partial)
+        if fcntl is None:
+            return partial, None
+        lock = None
+        try:
+            lock = os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(lock), os.stat(partial)):
+                return partial, lock
+        except FileNotFoundError:
+            pass  # another writer's sweep took it between mkdir and flock
+        except OSError:  # a file system without locks: it will not be swept either
+            return partial, lock
+        if lock is not None:
+            os.close(lock)
+
+
+# --- what killed writers left --------------------------------------------------------------
+
+
+def recovered_from(target: str, kind: Kind) -> None:
+    """Undo or remove what killed saves to the directory `target` left beside it."""
+    previous = previous_of(target)
+    if os.path.isdir(previous):
+        if os.path.lexists(target):
+            remove_directory(previous, kind)
+        else:
+            os.rename(previous, target)
+    sweep(target, kind)
+
+
+def sweep(target: str, kind: Kind | None = None) -> None:
+    """Remove what killed writers of `target` left beside it: directories of a kind, or files."""
+    if fcntl is None:
+        return
+    for partial in partials_beside(target):
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            lock = os.open(partial, flags | (0 if kind is None else os.O_DIRECTORY))
+        except OSError:
+            continue  # gone, or not ours
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if kind is not None:
+                remove_directory(partial, kind)
+            elif stat.S_ISREG(os.fstat(lock).st_mode):
+                os.unlink(partial)
+        except OSError:
+            pass  # its writer is alive
+        finally:
+            os.close(lock)
+
+
+def remove_directory(directory: str, kind: Kind) -> None:
+    """Remove a directory of this kind's files; one that holds anything else stays."""
+    for name in kind.files:
+        with suppress(OSError):
+            os.unlink(os.path.join(directory, name))
+    with suppress(OSError):
+        os.rmdir(directory)
+
+
+def _sync(directory: str) -> None:
+    """Make the entries of `directory` last through a power cut, where the system can."""
+    if hasattr(os, "O_DIRECTORY"):
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
