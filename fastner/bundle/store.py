@@ -4,7 +4,8 @@ A bundle may come from a stranger. `read_bundle` runs no code from it, follows n
 and uses the very bytes that it hashed. Nothing is ignored: a file, key, tensor, ONNX field or
 operator that fastner does not know is refused, and so is a graph that computes anything else than
 `fastner.screen` says. Refusing takes memory of at most four times the size that the manifest
-declares, 4 GiB in all, and time of that order. That its labels are honest nobody can check.
+declares, which is 4 GiB at most (for words given twice, also 50 bytes a word of the index), and
+time of that order. That its labels are honest nobody can check.
 
 All files are required unless marked (`manifest` says how the versions of the format differ)::
 
