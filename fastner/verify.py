@@ -67,7 +67,8 @@ class Report:
 class ExportedModel:
     """The client of docs/onnx.md: an exported directory, run by onnxruntime alone.
 
-    Raises BundleError where a file is missing, damaged or of another version.
+    Raises BundleError where a file is missing, damaged or of another version, and for a graph that
+    `fastner export` does not write, before onnxruntime sees it.
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:

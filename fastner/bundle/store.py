@@ -2,7 +2,10 @@
 
 A bundle may come from a stranger. `read_bundle` runs no code from it, follows no link out of it,
 and uses the very bytes that it hashed. Nothing is ignored: a file, key, tensor, ONNX field or
-operator that fastner does not know is refused.
+operator that fastner does not know is refused, and so is a graph that computes anything else than
+`fastner.screen` says. Refusing takes memory of at most four times the size that the manifest
+declares, which is 4 GiB at most (for words given twice, also 50 bytes a word of the index), and
+time of that order. That its labels are honest nobody can check.
 
 All files are required unless marked (`manifest` says how the versions of the format differ)::
 
@@ -13,8 +16,8 @@ All files are required unless marked (`manifest` says how the versions of the fo
                         start [K], transitions [K, K], end [K]
     words.onnx          a word's vector, characters, ... -> its feature row
     sentences.onnx      feature rows and lengths -> emissions
-    README.md           model card (optional)
-    history.json        training curve (optional)
+    README.md           model card, at most 1 MiB (optional)
+    history.json        training curve, at most 16 MiB (optional)
 """
 
 import codecs
@@ -55,6 +58,7 @@ _READ_ATTEMPTS = 10  # when the directory is replaced while it is read
 class Bundle:
     """A bundle in memory, checked as `read_bundle` says.
 
+    Its graphs are those of `signatures`.
     `arrays` are read-only views of the bytes that were hashed; names, shapes and dtypes are in
     the docstring of this module. `words_utf8` is words.txt as it is, for the index to split.
     `sha256` is the digest of manifest.json, and so of everything: `read_bundle(..., sha256=)`.
@@ -100,6 +104,9 @@ class Bundle:
 
 def read_bundle(path: str | os.PathLike[str], *, sha256: str | None = None) -> Bundle:
     """Read the directory at `path` and check all of it, but for words given twice.
+
+    Sizes are compared with the manifest before any other file is read, and each file's digest once
+    it is read, the smallest file first; then what is in them, before any of it is used.
 
     Those are left to `Vocabulary`, which finds them as it builds its index of `words_utf8` and
     raises InputError; a set of them here would cost more than all else in this function.
