@@ -526,6 +526,7 @@ def test_evaluate_refuses_a_corpus_without_sentences(run, tagger, text):
         assert "<stdin>: expected at least one sentence, got none" in err
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links of POSIX")
 def test_evaluate_writes_a_report_whole_and_over_no_input(run, tagger, tmp_path, monkeypatch):
     page, corpus, model = tmp_path / "page.html", tmp_path / "gold.html", tmp_path / "model"
     corpus.write_text(GOLD)
