@@ -91,7 +91,7 @@ class ExportedModel:
         self._character_ids = {chr(c): i for i, c in enumerate(config["characters"], 2)}
         self._most = config["max_characters"]
         self.session = open_session(files[MODEL], str(self.path / MODEL))
-        shapes = {output.name: output.shape for output in self.session.get_outputs()}
+        shapes = {name: shape for name, (_, shape) in self.session.outputs.items()}
         known = shapes.get("emissions", [None])[-1]
         if len(config["tags"]) != known:
             raise BundleError(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from fastner.bundle import Bundle, Manifest
 from fastner.engine.inputs import WordInputs
-from fastner.engine.session import open_session
+from fastner.engine.session import Session, open_session
 from fastner.errors import BundleError
 from fastner.vocab import RowBatch
 
@@ -19,9 +18,6 @@ LARGE_BATCH = 2048  # cells, padding included: beyond, a call gives its memory b
 Signature = dict[str, tuple[str, int, int | None]]  # name: type, axes, width of the last one
 
 _FEATURES, _EMISSIONS = ["features"], ["emissions"]
-
-_shrink = ort.RunOptions()
-_shrink.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
 
 class OnnxEngine:
@@ -49,7 +45,7 @@ class OnnxEngine:
         features = batch.padded()
         large = features.shape[0] * features.shape[1] > LARGE_BATCH
         inputs = {"features": features, "lengths": batch.lengths}
-        (time_major,) = self._sentences.run(_EMISSIONS, inputs, _shrink if large else None)
+        (time_major,) = self._sentences.run(_EMISSIONS, inputs, give_back=large)
         emissions: NDArray[np.float32] = time_major.transpose(1, 0, 2)
         return emissions
 
@@ -74,23 +70,20 @@ def _sentences_signature(manifest: Manifest) -> tuple[Signature, Signature]:
     return inputs, {"emissions": ("float", 3, len(manifest.tags))}
 
 
-def _check_graph(
-    session: ort.InferenceSession, where: str, inputs: Signature, outputs: Signature
-) -> None:
+def _check_graph(session: Session, where: str, inputs: Signature, outputs: Signature) -> None:
     """Raises BundleError unless the graph's inputs and outputs are these."""
-    for kind, wanted, values in (
-        ("inputs", inputs, session.get_inputs()),
-        ("outputs", outputs, session.get_outputs()),
+    for kind, wanted, got in (
+        ("inputs", inputs, session.inputs),
+        ("outputs", outputs, session.outputs),
     ):
-        got = {value.name: f"{value.type} of shape {value.shape}" for value in values}
         if got.keys() != wanted.keys():
             raise BundleError(f"{where}: expected the {kind} {sorted(wanted)}, got {sorted(got)}")
-        for value in values:
-            dtype, axes, width = wanted[value.name]
-            fits = value.type == f"tensor({dtype})" and len(value.shape) == axes
-            if not fits or width not in (None, value.shape[-1]):
+        for name, (tensor, shape) in got.items():
+            dtype, axes, width = wanted[name]
+            fits = tensor == f"tensor({dtype})" and len(shape) == axes
+            if not fits or width not in (None, shape[-1]):
                 of_width = "" if width is None else f" of width {width}"
                 raise BundleError(
-                    f"{where}: expected {value.name!r} as tensor({dtype}) with {axes} axes"
-                    f"{of_width}, got {got[value.name]}"
+                    f"{where}: expected {name!r} as tensor({dtype}) with {axes} axes"
+                    f"{of_width}, got {tensor} of shape {shape}"
                 )
