@@ -469,23 +469,31 @@ inline void log_normalizer(const Model& model, const Batch& batch, double* out) 
 }
 
 // p(y_t = j) = exp(alpha[t, j] + beta[t, j] - log Z) into out [B, T, K]; 0 beyond the length and
-// where no path is possible.
+// where no path is possible. Of log Z every token has its own, the log of its row's sum: alike but
+// for rounding, which at large scores would leave rows that do not sum to 1.
 inline void marginals(const Model& model, const Batch& batch, float* out) {
     const Lengths lengths(batch);
     ForwardBackward lattice(model);
     const std::int64_t tags = model.tags;
+    std::vector<double> row(static_cast<std::size_t>(tags));
     for (std::int64_t b = 0; b < batch.sentences; ++b) {
         float* rows = out + b * batch.tokens * tags;
         const std::int64_t length = lengths[b];
         const double log_z = length ? lattice.run(batch[b], b, length) : kLogZero;
-        const std::int64_t filled = log_z > kLogZero ? length * tags : 0;
-        if (filled) {
-            const double* alpha = lattice.alpha(0);
-            const double* beta = lattice.beta(0);
-            for (std::int64_t k = 0; k < filled; ++k)
-                rows[k] = static_cast<float>(probability(alpha[k] + beta[k] - log_z));
+        const std::int64_t filled = log_z > kLogZero ? length : 0;
+        for (std::int64_t t = 0; t < filled; ++t) {
+            const double* alpha = lattice.alpha(t);
+            const double* beta = lattice.beta(t);
+            double top = kLogZero, sum = 0;
+            for (std::int64_t k = 0; k < tags; ++k) top = std::max(top, alpha[k] + beta[k]);
+            for (std::int64_t k = 0; k < tags; ++k) {
+                row[static_cast<std::size_t>(k)] = std::exp(alpha[k] + beta[k] - top);
+                sum += row[static_cast<std::size_t>(k)];
+            }
+            for (std::int64_t k = 0; k < tags; ++k)
+                rows[t * tags + k] = static_cast<float>(row[static_cast<std::size_t>(k)] / sum);
         }
-        std::fill(rows + filled, rows + batch.tokens * tags, 0.0f);
+        std::fill(rows + filled * tags, rows + batch.tokens * tags, 0.0f);
     }
 }
 
