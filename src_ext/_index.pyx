@@ -8,7 +8,8 @@ Pointers into str objects are borrowed. That is safe while nothing can run Pytho
 those objects: between taking pointers and the last use, or until a reference is held, no object is
 made that the garbage collector tracks. Without a GIL other threads may change a list at any time,
 so there sentences are copied to tuples first. With a GIL the cache's mutex is only ever held
-together with it; so fork() never copies a locked mutex.
+together with it; so fork() never copies a locked mutex. Without one, CPython (from 3.13) stops all
+threads before a fork, and a thread that holds the mutex only once it has let go of it.
 """
 
 from cpython.list cimport PyList_New, PyList_SET_ITEM, PyList_SetItem
