@@ -251,9 +251,9 @@ class CRF:
 
             p(y_t = j) = exp(alpha[t, j] + beta[t, j] - log Z)
 
-        in double precision. A token's row sums to 1; it is 0 beyond the length and in sentences
-        where every path is forbidden. Raises InputError for NaN or +inf among the emissions of a
-        sentence.
+        in double precision. A token's row sums to 1 within float32's rounding, whatever the size of
+        the scores; it is 0 beyond the length and in sentences where every path is forbidden. Raises
+        InputError for NaN or +inf among the emissions of a sentence.
         """
         self._check_batch(emissions, lengths)
         out = np.empty(emissions.shape, _FLOAT32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -59,6 +60,12 @@ def load(
     process may use. sha256: pins the model, see `read_bundle`. tokenizer: splits a text into
     sentences of tokens that must lie in it in order.
 
+    A forked child may go on tagging on the CPU: `os.fork` waits for calls of onnxruntime that are
+    under way, at most a minute; a fork that Python knows nothing of does not. On "cuda" the child
+    gets a DeviceError and loads the model itself. A stream of `pipe` with more than one thread does
+    not go on in a child, whose threads are gone. As the interpreter ends, daemon threads stop at
+    their next call of onnxruntime.
+
     Raises BundleError for a model that is damaged or unsafe, DeviceError where the device is not
     available, InputError for other arguments, also for "native" where the model does not allow it.
     """
@@ -111,8 +118,10 @@ class Tagger:
         width = self._engine.width
         self._cache = WordCache(min(CACHED_WORDS, max(1, CACHED_FLOATS // width)), width)
         self._closed = False
-        self._under_way = 0  # calls that are tagging now: the last one frees a closed model
-        self._lock = threading.Lock()
+        # the threads of calls that are tagging now: the last one frees a closed model
+        self._under_way: list[int] = []
+        self._lock = threading.RLock()  # a signal's handler may call wherever its thread is
+        _taggers.add(self)
 
     @property
     def engine(self) -> str:
@@ -218,6 +227,12 @@ class Tagger:
             if not self._under_way:
                 self._free()
 
+    def _in_child(self) -> None:
+        """After a fork: other threads are gone, with their calls, and may have held the lock."""
+        me = threading.get_ident()
+        self._lock = threading.RLock()
+        self._under_way = [thread for thread in self._under_way if thread == me]
+
     def _free(self) -> None:
         self._engine = None
         self._cache.clear()
@@ -228,13 +243,13 @@ class Tagger:
         with self._lock:
             if self._closed or self._engine is None:
                 raise FastnerError("the tagger is closed; load the model again")
-            self._under_way += 1
+            self._under_way.append(threading.get_ident())
             engine = self._engine
         try:
             yield engine
         finally:
             with self._lock:
-                self._under_way -= 1
+                self._under_way.remove(threading.get_ident())
                 if self._closed and not self._under_way:
                     self._free()
 
@@ -343,9 +358,7 @@ class Tagger:
                 for group in groups:
                     run(group)
             else:
-                with ThreadPoolExecutor(min(threads, len(groups))) as pool:
-                    for _ in pool.map(run, reversed(groups)):
-                        pass
+                _side_by_side(run, groups[::-1], min(threads, len(groups)))
 
     def _lattice(
         self, engine: Engine, sentences: Sequence[Sequence[str]], order: NDArray[np.int32]
@@ -358,6 +371,35 @@ class Tagger:
             self._cache.insert(batch.missing, rows)
         return engine.emissions(batch), batch.lengths
 
+
+def _side_by_side(
+    run: Callable[[NDArray[np.int32]], None], groups: Sequence[NDArray[np.int32]], threads: int
+) -> None:
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            futures = []
+            for group in groups:
+                try:
+                    futures.append(pool.submit(run, group))
+                except RuntimeError:  # no more threads: none left, or the main one has ended
+                    run(group)
+            for future in futures:
+                future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+_taggers: weakref.WeakSet[Tagger] = weakref.WeakSet()
+
+
+def _in_child() -> None:
+    for tagger in _taggers:
+        tagger._in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
 
 _text_of = attrgetter("text")
 _FIRST = np.zeros(1, np.int32)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastner.engine.session import open_session, run_session
+from fastner.engine.session import open_session
 from fastner.errors import BundleError
 from fastner.files import Directory, Kind, read_file
 from fastner.strict import Json, parse_json, refuse, show
@@ -102,7 +102,7 @@ class ExportedModel:
         self._character_ids = {chr(c): i for i, c in enumerate(config["characters"], 2)}
         self._most = config["max_characters"]
         self.session = open_session(files[MODEL], str(self.path / MODEL), None)
-        shapes = {output.name: output.shape for output in self.session.get_outputs()}
+        shapes = {name: shape for name, (_, shape) in self.session.outputs.items()}
         known = (shapes.get("emissions") or [None])[-1]
         if len(config["tags"]) != known:
             raise BundleError(
@@ -126,8 +126,7 @@ class ExportedModel:
 
         Raises BundleError where the graph fails on them.
         """
-        where = str(self.path / MODEL)
-        values = run_session(self.session, where, outputs, self.encode(sentences))
+        values = self.session.run(outputs, self.encode(sentences))
         return dict(zip(outputs, values, strict=True))
 
     def word_ids(self, word: str) -> list[int]:

@@ -92,6 +92,7 @@ class RowBatch(NamedTuple):
     def padded(self) -> NDArray[np.float32]:
         """The rows of all tokens, float32 [T, B, D], T the longest length; 0 beyond a length."""
         longest = max(self.lengths.tolist(), default=0)
+        longest = max(0, min(longest, len(self.tokens)))  # wrong ones are refused below
         out = np.empty((longest, len(self.lengths), self.rows.shape[1]), np.float32)
         pad(self.rows, self.tokens, self.lengths, out)
         return out

@@ -27,7 +27,7 @@ cdef extern from "gru.hpp" namespace "fastner::recurrent" nogil:
         int64_t width
 
     void c_last_states "fastner::recurrent::last_states"(
-        const CGru& gru, const WordBatch& batch) except +raise_input_error
+        const CGru& gru, WordBatch batch) except +raise_input_error
 
 
 ISAS = supported_isas(kWidest)

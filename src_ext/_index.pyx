@@ -8,7 +8,8 @@ Pointers into str objects are borrowed. That is safe while nothing can run Pytho
 those objects: between taking pointers and the last use, or until a reference is held, no object is
 made that the garbage collector tracks. Without a GIL other threads may change a list at any time,
 so there sentences are copied to tuples first. With a GIL the cache's mutex is only ever held
-together with it; so fork() never copies a locked mutex.
+together with it; so fork() never copies a locked mutex. Without one, CPython (from 3.13) stops all
+threads before a fork, and a thread that holds the mutex only once it has let go of it.
 """
 
 from cpython.list cimport PyList_New, PyList_SET_ITEM, PyList_SetItem
@@ -59,6 +60,11 @@ cdef extern from "Python.h" nogil:  # declared here to take borrowed pointers
     bint PyList_Check(PyObject* value)
     bint PyTuple_Check(PyObject* value)
     bint PySequence_Check(PyObject* value)
+
+
+cdef extern from "once.hpp" namespace "fastner" nogil:
+    vector[int32_t] copied_once(const void* numbers, int64_t count) except +raise_input_error
+    int32_t read_once(const int32_t& number)
 
 
 cdef extern from "words.hpp" namespace "fastner" nogil:
@@ -152,10 +158,11 @@ cdef object _sequence(object value, str where, str kind):
     return tuple(value)
 
 
-cdef object _sentences(object sentences, const int32_t[::1] order):
+cdef object _sentences(object sentences, const vector[int32_t]* order):
     """A list or tuple of lists and tuples that nothing else changes while we read it.
 
     It holds the sentences that order names, or is `sentences` itself (and must still be ordered).
+    order: NULL for all of them.
     """
     cdef Py_ssize_t b, count
     cdef bint ready = not FREE_THREADED
@@ -175,20 +182,20 @@ cdef inline PyObject* _item(object sequence, Py_ssize_t i) noexcept:
     return PySequence_Fast_ITEMS(<PyObject*>sequence)[i]
 
 
-cdef inline Py_ssize_t _number(const int32_t[::1] order, Py_ssize_t b) noexcept:
-    return b if order is None else order[b]
+cdef inline Py_ssize_t _number(const vector[int32_t]* order, Py_ssize_t b) noexcept:
+    return b if order == NULL else order[0][b]
 
 
-cdef Py_ssize_t _count(object sentences, const int32_t[::1] order) except -1:
+cdef Py_ssize_t _count(object sentences, const vector[int32_t]* order) except -1:
     cdef Py_ssize_t b, all_ = PySequence_Fast_GET_SIZE(<PyObject*>sentences)
-    if order is None:
+    if order == NULL:
         return all_
-    for b in range(order.shape[0]):
-        if not 0 <= order[b] < all_:
+    for b in range(<Py_ssize_t>order.size()):
+        if not 0 <= order[0][b] < all_:
             raise InputError(
-                f"expected order within 0..{all_ - 1} (the sentences), got {order[b]} at {b}"
+                f"expected order within 0..{all_ - 1} (the sentences), got {order[0][b]} at {b}"
             )
-    return order.shape[0]
+    return <Py_ssize_t>order.size()
 
 
 cdef inline int _view(PyObject* text, Word* word) except -1:
@@ -224,7 +231,7 @@ cdef int _hold(const vector[Word]& words, list owners) except -1:
     return 0
 
 
-cdef int _collect_distinct(object sentences, const int32_t[::1] order, Distinct& distinct,
+cdef int _collect_distinct(object sentences, const vector[int32_t]* order, Distinct& distinct,
                            vector[int32_t]& tokens, vector[int32_t]& lengths,
                            list owners) except -1:
     """The distinct words of the sentences that order names, held by `owners`, an empty list.
@@ -237,7 +244,7 @@ cdef int _collect_distinct(object sentences, const int32_t[::1] order, Distinct&
     cdef PyObject* sentence
     picked = _sentences(sentences, order)
     cdef bint ordered = picked is sentences
-    for b in range(_count(picked, order if ordered else None)):
+    for b in range(_count(picked, order if ordered else NULL)):
         number = _number(order, b)
         sentence = _item(picked, number if ordered else b)
         _collect(sentence, number, views)
@@ -318,7 +325,7 @@ cdef class Index:
         cdef vector[int32_t] tokens, lengths
         cdef Distinct distinct
         cdef list owners = []
-        _collect_distinct(sentences, None, distinct, tokens, lengths, owners)
+        _collect_distinct(sentences, NULL, distinct, tokens, lengths, owners)
         return *self._encode(distinct.words), _int32(tokens), _int32(lengths)
 
     def form_ids(self, words):
@@ -387,10 +394,14 @@ cdef class RowCache:
     def look_up(self, sentences, const int32_t[::1] order):
         """rows [U, D], tokens [N], lengths [B], and the words whose rows, the last, are missing."""
         cdef Distinct distinct
-        cdef vector[int32_t] tokens, lengths, missing, numbers
+        cdef vector[int32_t] copy, tokens, lengths, missing, numbers
+        cdef const vector[int32_t]* picks = NULL
         cdef list owners = []
         cdef size_t i
-        _collect_distinct(sentences, order, distinct, tokens, lengths, owners)
+        if order is not None:  # a copy: making tuples of sentences may run code that changes it
+            copy = copied_once(<const void*>order._data, order.shape[0])
+            picks = &copy
+        _collect_distinct(sentences, picks, distinct, tokens, lengths, owners)
         rows = np.empty((distinct.words.size(), self.width), np.float32)
         cdef float[:, ::1] out = rows
         numbers.resize(distinct.words.size())
@@ -451,8 +462,8 @@ def tags_of(const int32_t[:, :] tag_ids, const int32_t[::1] lengths, const int32
     cdef int32_t tag_id
     cdef list tags
     for b in range(lengths.shape[0]):
-        number = _number(order, b)
-        length = lengths[b]
+        number = b if order is None else read_once(order[b])
+        length = read_once(lengths[b])
         if not 0 <= length <= tag_ids.shape[1]:
             raise InputError(
                 f"expected lengths within 0..{tag_ids.shape[1]} (the token axis of tag_ids), "
@@ -464,7 +475,7 @@ def tags_of(const int32_t[:, :] tag_ids, const int32_t[::1] lengths, const int32
             )
         tags = PyList_New(length)
         for t in range(length):
-            tag_id = tag_ids[b, t]
+            tag_id = read_once(tag_ids[b, t])
             if not 0 <= tag_id < names:
                 raise InputError(
                     f"expected tag_ids within 0..{names - 1} (the tag names), "

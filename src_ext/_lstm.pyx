@@ -34,7 +34,7 @@ cdef extern from "lstm.hpp" namespace "fastner::recurrent" nogil:
         const Model& model, const float* features, int64_t count,
         float* rows) except +raise_input_error
     void c_emissions "fastner::recurrent::emissions"(
-        const Model& model, const Batch& batch) except +raise_input_error
+        const Model& model, Batch batch) except +raise_input_error
 
 
 ISAS = supported_isas(kWidest)

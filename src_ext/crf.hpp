@@ -7,11 +7,12 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <mutex>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -22,6 +23,7 @@
 #endif
 
 #include "isa.hpp"
+#include "once.hpp"
 #include "vectors.hpp"
 
 namespace fastner::crf {
@@ -55,22 +57,29 @@ struct Batch {  // emissions [B, T, K] and lengths [B]; strides in bytes, K cont
     Rows operator[](std::int64_t b) const {
         return {emissions + b * sentence_stride, token_stride};
     }
-    std::int64_t length(std::int64_t b) const {
-        return *reinterpret_cast<const std::int32_t*>(lengths + b * length_stride);
-    }
-    // Returns the longest length; throws unless all lie in 0..T.
-    std::int64_t longest() const {
-        std::int64_t longest = 0;
-        for (std::int64_t b = 0; b < sentences; ++b) {
-            const std::int64_t n = length(b);
-            if (n < 0 || n > tokens)
-                throw std::invalid_argument("expected 0 <= lengths <= " + std::to_string(tokens) +
-                                            " (the token axis of emissions), got lengths[" +
-                                            std::to_string(b) + "] = " + std::to_string(n));
-            longest = std::max(longest, n);
+};
+
+// A copy of a batch's lengths; throws unless all lie in 0..T.
+class Lengths {
+   public:
+    explicit Lengths(const Batch& batch)
+        : lengths_(copied_once(batch.lengths, batch.sentences, batch.length_stride)) {
+        for (std::int64_t b = 0; b < batch.sentences; ++b) {
+            const std::int64_t n = (*this)[b];
+            if (n < 0 || n > batch.tokens)
+                throw std::invalid_argument(
+                    "expected 0 <= lengths <= " + std::to_string(batch.tokens) +
+                    " (the token axis of emissions), got lengths[" + std::to_string(b) +
+                    "] = " + std::to_string(n));
+            longest_ = std::max(longest_, n);
         }
-        return longest;
     }
+    std::int64_t operator[](std::int64_t b) const { return lengths_[static_cast<std::size_t>(b)]; }
+    std::int64_t longest() const { return longest_; }
+
+   private:
+    std::vector<std::int32_t> lengths_;
+    std::int64_t longest_ = 0;
 };
 
 struct TagRows {  // tags [B, T], T contiguous
@@ -113,29 +122,33 @@ struct Model {
     }
 
     // exp(transitions - shift), shift their largest value; made on first use: Viterbi needs none.
+    // Threads that come first together each make them, and one is kept: a lock could be copied by
+    // a fork while it is held, and the child would wait for a thread that it does not have.
     struct Weights {
         double shift = 0;
         std::vector<double> by_previous;  // [K, K]
     };
     const Weights& weights() const {
-        std::call_once(weights_once_, [this] {
-            const std::size_t k = static_cast<std::size_t>(tags);
-            double top = kLogZero;
-            for (float x : by_previous) top = std::max(top, static_cast<double>(x));
-            if (top > kLogZero) weights_.shift = top;
-            std::vector<double> values(k * k);
-            for (int i = 0; i < tags; ++i)
-                for (int j = 0; j < tags; ++j)
-                    values[static_cast<std::size_t>(i) * k + static_cast<std::size_t>(j)] =
-                        std::exp(transition(i, j) - weights_.shift);
-            weights_.by_previous = std::move(values);
-        });
-        return weights_;
+        const Weights* known = weights_.load(std::memory_order_acquire);
+        if (known) return *known;
+        auto made = std::make_unique<Weights>();
+        const std::size_t k = static_cast<std::size_t>(tags);
+        double top = kLogZero;
+        for (float x : by_previous) top = std::max(top, static_cast<double>(x));
+        if (top > kLogZero) made->shift = top;
+        made->by_previous.resize(k * k);
+        for (int i = 0; i < tags; ++i)
+            for (int j = 0; j < tags; ++j)
+                made->by_previous[static_cast<std::size_t>(i) * k + static_cast<std::size_t>(j)] =
+                    std::exp(transition(i, j) - made->shift);
+        if (weights_.compare_exchange_strong(known, made.get(), std::memory_order_acq_rel))
+            return *made.release();
+        return *known;
     }
+    ~Model() { delete weights_.load(std::memory_order_acquire); }
 
    private:
-    mutable std::once_flag weights_once_;
-    mutable Weights weights_;
+    mutable std::atomic<const Weights*> weights_{nullptr};
 };
 
 struct ViterbiBuffers {
@@ -191,11 +204,11 @@ namespace avx512 = avx2;  // see kWidest
 // -inf; where nothing is above -inf the tag is 0.
 inline void decode(const Model& model, const Batch& batch, char* paths, std::ptrdiff_t path_stride,
                    double* scores) {
-    const std::int64_t longest = batch.longest();
-    ViterbiBuffers buffers(model, longest);
+    const Lengths lengths(batch);
+    ViterbiBuffers buffers(model, lengths.longest());
     const auto viterbi = FASTNER_OF_ISA(model.isa, viterbi);
     for (std::int64_t b = 0; b < batch.sentences; ++b) {
-        const std::int64_t length = batch.length(b);
+        const std::int64_t length = lengths[b];
         auto* path = reinterpret_cast<std::int32_t*>(paths + b * path_stride);
         const double score = length ? viterbi(model, batch[b], length, path, buffers) : 0.0;
         std::fill(path + length, path + batch.tokens, 0);
@@ -305,12 +318,13 @@ class NBest {
 
 inline void nbest(const Model& model, const Batch& batch, int n, std::int32_t* paths,
                   double* scores) {
-    NBest lists(model, n, batch.longest());
+    const Lengths lengths(batch);
+    NBest lists(model, n, lengths.longest());
     std::fill(paths, paths + batch.sentences * n * batch.tokens, 0);
     for (std::int64_t b = 0; b < batch.sentences; ++b) {
         double* row = scores + b * n;
-        if (batch.length(b)) {
-            lists.run(batch[b], batch.length(b), paths + b * n * batch.tokens, batch.tokens, row);
+        if (lengths[b]) {
+            lists.run(batch[b], lengths[b], paths + b * n * batch.tokens, batch.tokens, row);
         } else {
             std::fill(row, row + n, kLogZero);
             row[0] = 0;  // the one empty path
@@ -448,30 +462,38 @@ inline double probability(double log_p) { return log_p < 0 ? std::exp(log_p) : 1
 
 // log Z per sentence into out [B]; 0 for an empty sentence, -inf where no path is possible.
 inline void log_normalizer(const Model& model, const Batch& batch, double* out) {
-    batch.longest();
+    const Lengths lengths(batch);
     ForwardBackward lattice(model);
     for (std::int64_t b = 0; b < batch.sentences; ++b)
-        out[b] = batch.length(b) ? lattice.log_normalizer(batch[b], b, batch.length(b)) : 0.0;
+        out[b] = lengths[b] ? lattice.log_normalizer(batch[b], b, lengths[b]) : 0.0;
 }
 
 // p(y_t = j) = exp(alpha[t, j] + beta[t, j] - log Z) into out [B, T, K]; 0 beyond the length and
-// where no path is possible.
+// where no path is possible. Of log Z every token has its own, the log of its row's sum: alike but
+// for rounding, which at large scores would leave rows that do not sum to 1.
 inline void marginals(const Model& model, const Batch& batch, float* out) {
-    batch.longest();
+    const Lengths lengths(batch);
     ForwardBackward lattice(model);
     const std::int64_t tags = model.tags;
+    std::vector<double> row(static_cast<std::size_t>(tags));
     for (std::int64_t b = 0; b < batch.sentences; ++b) {
         float* rows = out + b * batch.tokens * tags;
-        const std::int64_t length = batch.length(b);
+        const std::int64_t length = lengths[b];
         const double log_z = length ? lattice.run(batch[b], b, length) : kLogZero;
-        const std::int64_t filled = log_z > kLogZero ? length * tags : 0;
-        if (filled) {
-            const double* alpha = lattice.alpha(0);
-            const double* beta = lattice.beta(0);
-            for (std::int64_t k = 0; k < filled; ++k)
-                rows[k] = static_cast<float>(probability(alpha[k] + beta[k] - log_z));
+        const std::int64_t filled = log_z > kLogZero ? length : 0;
+        for (std::int64_t t = 0; t < filled; ++t) {
+            const double* alpha = lattice.alpha(t);
+            const double* beta = lattice.beta(t);
+            double top = kLogZero, sum = 0;
+            for (std::int64_t k = 0; k < tags; ++k) top = std::max(top, alpha[k] + beta[k]);
+            for (std::int64_t k = 0; k < tags; ++k) {
+                row[static_cast<std::size_t>(k)] = std::exp(alpha[k] + beta[k] - top);
+                sum += row[static_cast<std::size_t>(k)];
+            }
+            for (std::int64_t k = 0; k < tags; ++k)
+                rows[t * tags + k] = static_cast<float>(row[static_cast<std::size_t>(k)] / sum);
         }
-        std::fill(rows + filled, rows + batch.tokens * tags, 0.0f);
+        std::fill(rows + filled * tags, rows + batch.tokens * tags, 0.0f);
     }
 }
 
@@ -484,18 +506,19 @@ inline void check_tag(std::int32_t tag, int tags, std::int64_t b, std::int64_t t
 
 // Score of the given tags per sentence, summed in double precision, into out [B].
 inline void sequence_score(const Model& model, const Batch& batch, TagRows tags, double* out) {
-    batch.longest();
+    const Lengths lengths(batch);
     for (std::int64_t b = 0; b < batch.sentences; ++b) {
-        const std::int64_t length = batch.length(b);
-        const std::int32_t* y = tags[b];
+        const std::int64_t length = lengths[b];
+        int before = 0;
         double score = 0;
         for (std::int64_t t = 0; t < length; ++t) {
-            check_tag(y[t], model.tags, b, t);
-            const auto tag = static_cast<std::size_t>(y[t]);
-            score += t ? model.transition(y[t - 1], y[t]) : model.start[tag];
-            score += batch[b][t][y[t]];
+            const int tag = read_once(tags[b][t]);
+            check_tag(tag, model.tags, b, t);
+            score += t ? model.transition(before, tag) : model.start[static_cast<std::size_t>(tag)];
+            score += batch[b][t][tag];
+            before = tag;
         }
-        if (length) score += model.end[static_cast<std::size_t>(y[length - 1])];
+        if (length) score += model.end[static_cast<std::size_t>(before)];
         out[b] = score;
     }
 }
@@ -514,17 +537,19 @@ struct Spans {  // N spans; masks [N, K] or null
 //               log sum over j in after of exp(trans[y, j] + emissions[e, j] + beta[e, j]).
 inline void path_marginals(const Model& model, const Batch& batch, TagRows tags, const Spans& spans,
                            double* out) {
-    batch.longest();
+    const Lengths lengths(batch);
     ForwardBackward lattice(model);
+    std::vector<std::int32_t> inside;  // the tags of a span
     std::int64_t current = -1;
     double log_z = 0;
     for (std::int64_t n = 0; n < spans.count; ++n) {
-        const std::int64_t b = spans.sentences[n];
+        const std::int64_t b = read_once(spans.sentences[n]);
         if (b < 0 || b >= batch.sentences)
             throw std::invalid_argument("expected sentences in 0.." +
                                         std::to_string(batch.sentences - 1) + ", got sentences[" +
                                         std::to_string(n) + "] = " + std::to_string(b));
-        const std::int64_t s = spans.starts[n], e = spans.ends[n], length = batch.length(b);
+        const std::int64_t s = read_once(spans.starts[n]), e = read_once(spans.ends[n]);
+        const std::int64_t length = lengths[b];
         if (s < 0 || s >= e || e > length)
             throw std::invalid_argument("expected 0 <= starts < ends <= " + std::to_string(length) +
                                         " (the length of sentence " + std::to_string(b) +
@@ -536,9 +561,10 @@ inline void path_marginals(const Model& model, const Batch& batch, TagRows tags,
             log_z = lattice.run(emissions, b, length);
             current = b;
         }
-        const std::int32_t* y = tags[b];
-        for (std::int64_t t = s; t < e; ++t) check_tag(y[t], model.tags, b, t);
-        const int first = y[s], last = y[e - 1];
+        copy_once(tags[b] + s, sizeof(std::int32_t), e - s, inside);
+        const auto tag = [&](std::int64_t t) { return inside[static_cast<std::size_t>(t - s)]; };
+        for (std::int64_t t = s; t < e; ++t) check_tag(tag(t), model.tags, b, t);
+        const int first = inside.front(), last = inside.back();
         double score = model.start[static_cast<std::size_t>(first)];
         if (s > 0) {
             const double* alpha = lattice.alpha(s - 1);
@@ -548,8 +574,8 @@ inline void path_marginals(const Model& model, const Batch& batch, TagRows tags,
             });
         }
         for (std::int64_t t = s; t < e; ++t) {
-            if (t > s) score += model.transition(y[t - 1], y[t]);
-            score += emissions[t][y[t]];
+            if (t > s) score += model.transition(tag(t - 1), tag(t));
+            score += emissions[t][tag(t)];
         }
         if (e < length) {
             const double* beta = lattice.beta(e);

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "once.hpp"
 #include "recurrent.hpp"
 
 namespace fastner::recurrent {
@@ -119,7 +120,11 @@ struct WordBatch {
 namespace fastner::recurrent {
 
 // The last states of both directions; a word's bits depend on that word alone.
-inline void last_states(const Gru& gru, const WordBatch& batch) {
+inline void last_states(const Gru& gru, WordBatch batch) {
+    const auto characters = copied_once(batch.characters, batch.words * batch.width);
+    const auto lengths = copied_once(batch.lengths, batch.words);
+    batch.characters = characters.data();
+    batch.lengths = lengths.data();
     batch.check(gru.characters);
     FASTNER_OF_ISA(gru.isa, last_states(gru, batch));
 }

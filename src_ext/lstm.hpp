@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "once.hpp"
 #include "recurrent.hpp"
 
 namespace fastner::recurrent {
@@ -124,7 +125,11 @@ inline void project(const Model& model, const float* features, std::int64_t coun
 }
 
 // Emissions of every sentence, 0 beyond its length; their bits depend on that sentence alone.
-inline void emissions(const Model& model, const Batch& batch) {
+inline void emissions(const Model& model, Batch batch) {
+    const auto tokens = copied_once(batch.tokens, batch.count);
+    const auto lengths = copied_once(batch.lengths, batch.sentences);
+    batch.tokens = tokens.data();
+    batch.lengths = lengths.data();
     batch.check();
     FASTNER_OF_ISA(model.isa, emissions(model, batch));
 }

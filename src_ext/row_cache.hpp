@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "once.hpp"
 #include "words.hpp"
 
 namespace fastner {
@@ -163,9 +164,12 @@ class RowCache {
 // out [T, B, D]: the row of token t of sentence b, and 0 beyond its length. tokens [N] are rows,
 // one sentence after the other; lengths [B] are within 0..T, and N in all. Throws
 // std::invalid_argument otherwise, before it writes.
-inline void pad(const float* rows, std::int64_t row_count, const std::int32_t* tokens,
-                std::int64_t count, const std::int32_t* lengths, std::int64_t sentences,
+inline void pad(const float* rows, std::int64_t row_count, const std::int32_t* given_tokens,
+                std::int64_t count, const std::int32_t* given_lengths, std::int64_t sentences,
                 std::int64_t longest, std::int64_t width, float* out) {
+    const auto token_copy = copied_once(given_tokens, count);
+    const auto length_copy = copied_once(given_lengths, sentences);
+    const std::int32_t *tokens = token_copy.data(), *lengths = length_copy.data();
     bool fits = true;
     std::int64_t sum = 0;
     for (std::int64_t b = 0; b < sentences; sum += lengths[b++])

@@ -1,8 +1,11 @@
 """Shared fixtures: where the corpora are, if they are here."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # tests that import onnxruntime themselves
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -26,13 +26,18 @@ ROOT = Path(__file__).parents[1]
 CLIENTS = ROOT / "docs" / "clients"
 GOLDEN = Path(__file__).parent / "golden"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+HOMES = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
 NODE = shutil.which("node")
 # Classified otherwise by later versions of Unicode, see docs/onnx.md.
 CHANGED_FORMS = {0x295, 0x1171E}
 CHANGED_CASES = {0x295, 0x10FC, 0xA7F2, 0xA7F3, 0xA7F4, 0xAB69}
 
 
-def node(*arguments: str | Path, folder: Path | None = None) -> str:
+def node(
+    *arguments: str | Path,
+    folder: Path | None = None,
+    environment: dict[str, str] | None = None,
+) -> str:
     if NODE is None:
         pytest.skip("node is not installed")
     done = subprocess.run(
@@ -41,6 +46,7 @@ def node(*arguments: str | Path, folder: Path | None = None) -> str:
         text=True,
         timeout=240,
         cwd=folder,
+        env=environment,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-1000:]
@@ -85,6 +91,20 @@ def test_node_runs_the_client_of_the_documentation(export, page):
     said = node("--input-type=module", "-e", code, folder=CLIENTS / "node").splitlines()
     if EMBEDDED.is_dir():
         assert said == ["Ada Lovelace PER", "New Zealand LOC"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the home of another system")
+def test_node_writes_nothing_below_the_home(tmp_path):
+    need("onnxruntime-node")
+    script = f"""
+        const {{ load }} = await import({json.dumps((CLIENTS / "node/fastner.mjs").as_uri())});
+        const ort = await import("onnxruntime-node");
+        console.log(typeof load, typeof ort.InferenceSession);"""
+    kept = {k: v for k, v in os.environ.items() if k not in (*HOMES, "ORT_DISABLE_TELEMETRY")}
+    environment = kept | {"HOME": str(tmp_path)}
+    said = node("--input-type=module", "-e", script, folder=CLIENTS, environment=environment)
+    assert said == "function function\n"
+    assert list(tmp_path.rglob("*")) == []
 
 
 def test_node_notices_a_difference(export, tmp_path):

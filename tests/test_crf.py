@@ -473,6 +473,18 @@ def test_a_crf_is_immutable_and_survives_pickling():
     assert crf.tag_count == 9 and repr(crf) == "CRF(9 tags)"
 
 
+@many
+@given(SEEDS, st.integers(1, 9), st.integers(1, 40), st.floats(-3, 37))
+def test_marginals_sum_to_one_whatever_the_size_of_the_scores(seed, tags, tokens, magnitude):
+    rng = np.random.default_rng(seed)
+    size = 10.0**magnitude
+    parameters = [rng.normal(0, size / 10, shape) for shape in ((tags,), (tags, tags), (tags,))]
+    emissions = rng.normal(0, size, (1, tokens, tags)).astype(np.float32)
+    rows = CRF(*parameters).marginals(emissions, lengths_of(tokens))[0]
+    assert rows.min() >= 0
+    np.testing.assert_allclose(rows.sum(-1, dtype=np.float64), 1, atol=1e-6)
+
+
 def test_threads_share_one_crf():
     crf, emissions, lengths = batch(14, sentences=30)
     expected = every_result(crf, emissions, lengths)

@@ -129,6 +129,22 @@ def test_the_size_of_a_trained_network(isa):
         assert wrong < TOLERANCE
 
 
+@settings(deadline=None, max_examples=15)
+@given(SEEDS, st.integers(1, 160), st.floats(0, 2))
+def test_rounding_stays_small_where_the_recurrence_is_of_a_trained_size(seed, hidden, strength):
+    rng = np.random.default_rng(seed)
+    weights = make(rng, 20, hidden, 9)
+    cells = [
+        (w, rng.normal(0, strength / np.sqrt(hidden), u.shape).astype(np.float32), b)
+        for w, u, b in weights[:2]
+    ]
+    weights = (*cells, *weights[2:])
+    lstm = Native(weights, _lstm.ISAS[-1])
+    sentence = features_of(rng, [60], 20)[0]
+    emissions = lstm.emissions(*batch_of(lstm, [sentence]))[0]
+    assert np.abs(emissions - expected(weights, sentence)).max() < TOLERANCE
+
+
 @pytest.mark.parametrize("isa", _lstm.ISAS)
 def test_gates_keep_their_accuracy_from_zero_to_saturation(isa):
     # One unit, no recurrence: s = sigmoid(o) tanh(sigmoid(i) tanh(g)), each gate swept alone.

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from fastner.bundle import Bundle
 from fastner.crf import CRF
+from fastner.engine.session import quantize_lstms
 from fastner.errors import DependencyError, FastnerError, install_hint
 from fastner.screen.export import IR_VERSION, OPSET, Layout
 
@@ -81,16 +82,12 @@ def int8_recurrences(graph: bytes) -> bytes:
     Its DynamicQuantizeLSTM rounds activations too, by the largest of the whole batch: what it
     gives for a sentence depends on the other sentences. There is no such operator for a GRU.
     """
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
     model = onnx.load_model_from_string(graph)
     # else it logs the advice to fuse operators first
     onnx.helper.set_model_props(model, {"onnx.quant.pre_process": "onnxruntime.quant"})
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "int8.onnx"
-        # QInt8 saturates on processors with AVX2 but without VNNI
-        # https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
-        quantize_dynamic(model, path, op_types_to_quantize=["LSTM"], weight_type=QuantType.QUInt8)
+        quantize_lstms(model, path)
         quantized = onnx.load(path)
     del quantized.metadata_props[:], quantized.graph.value_info[:]
     data: bytes = quantized.SerializeToString()

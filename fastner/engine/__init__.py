@@ -49,6 +49,8 @@ def open_engine(bundle: Bundle, engine: EngineName = "auto", device: str = "cpu"
     The device is the CPU and has wide vectors, training counted no dev tag that the native engine
     gives otherwise than onnxruntime, and the model's graphs are of the forms that it runs.
 
+    After a fork both run on the CPU in the child too, and CUDA does not, see `fastner.load`.
+
     Raises InputError for another name or device, and for "native" where the device or the model
     does not allow it; DeviceError where the device is not there; BundleError for graphs that do not
     fit the manifest.

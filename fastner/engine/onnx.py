@@ -6,21 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from fastner.bundle import Bundle, signatures
 from fastner.engine.inputs import WordInputs
-from fastner.engine.session import open_session, run_session
+from fastner.engine.session import open_session
 from fastner.errors import BundleError
 from fastner.vocab import RowBatch
 
 LARGE_BATCH = 2048  # cells, padding included: beyond, a call gives its memory back
 
 _FEATURES, _EMISSIONS = ["features"], ["emissions"]
-
-_shrink = ort.RunOptions()
-_shrink.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
 
 class OnnxEngine:
@@ -36,21 +32,20 @@ class OnnxEngine:
         self.width = manifest.features
         self._tags = len(manifest.tags)
         self._inputs = WordInputs(bundle)
-        self._where = [f"{bundle.path}/{name}" for name in ("words.onnx", "sentences.onnx")]
-        form = forms["words.onnx"]
-        self._words = open_session(bundle.words_onnx, self._where[0], form, device)
+        form, where = forms["words.onnx"], f"{bundle.path}/words.onnx"
+        self._words = open_session(bundle.words_onnx, where, form, device)
         form = replace(forms["sentences.onnx"], quantized=quantized)
-        self._sentences = open_session(bundle.sentences_onnx, self._where[1], form, device)
+        where = f"{bundle.path}/sentences.onnx"
+        self._sentences = open_session(bundle.sentences_onnx, where, form, device)
 
     def encode(self, words: Sequence[str], rows: NDArray[np.float32]) -> None:
         """Writes the rows, float32 [U, width], of these words; fast if of like length together.
 
         Raises BundleError where the graph does not run.
         """
-        where = self._where[0]
         for part, inputs in self._inputs.parts(words):
-            (features,) = run_session(self._words, where, _FEATURES, inputs)
-            _check_shape(features, rows[part].shape, where)
+            (features,) = self._words.run(_FEATURES, inputs)
+            _check_shape(features, rows[part].shape, self._words.where)
             rows[part] = features
 
     def emissions(self, batch: RowBatch) -> NDArray[np.float32]:
@@ -58,12 +53,11 @@ class OnnxEngine:
 
         Raises BundleError where the graph does not run.
         """
-        features, where = batch.padded(), self._where[1]
+        features = batch.padded()
         large = features.shape[0] * features.shape[1] > LARGE_BATCH
         inputs = {"features": features, "lengths": batch.lengths}
-        options = _shrink if large else None
-        (time_major,) = run_session(self._sentences, where, _EMISSIONS, inputs, options)
-        _check_shape(time_major, (*features.shape[:2], self._tags), where)
+        (time_major,) = self._sentences.run(_EMISSIONS, inputs, give_back=large)
+        _check_shape(time_major, (*features.shape[:2], self._tags), self._sentences.where)
         emissions: NDArray[np.float32] = time_major.transpose(1, 0, 2)
         return emissions
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from fastner.bundle.directory import check_replaceable
 from fastner.bundle.vectors import DTYPES
@@ -60,8 +62,12 @@ def train(
     State is kept beside it (`OUTPUT.training`) after every epoch; `resume=True` goes on
     from there to the same model that an undisturbed run gives, and without it such a state is
     never overwritten. A KeyboardInterrupt ends training and exports the best weights so far. The
-    same seed on the same machine gives the same model. Its learning curves lie in the bundle
-    (history.json), and as a picture beside it (`OUTPUT.history.png`) where matplotlib is installed.
+    same seed on the same machine gives the same model, whatever Keras is set to in this process or
+    in its keras.json (floats, precision): training has its own settings, and gives back what it
+    found, with the generators of `random` and `numpy.random`. Only the seed of Keras' backend stays
+    `seed`. As these settings are the process's, train in no two threads at once. Its learning
+    curves lie in the bundle (history.json), and as a picture beside it (`OUTPUT.history.png`) where
+    matplotlib is installed.
 
     Raises InputError for bad corpora, vectors or choices, for an output that is an input and for
     the state of an unfinished run or a damaged one, OSError where the state cannot be saved,
@@ -97,31 +103,52 @@ def train(
         coded=vector_dtype == "product",
         trust_pickle=trust_pickle,
     )
-    keras.utils.set_random_seed(seed)
-    run = Run(task, seed=seed, crf=crf)
-    checkpoint = Checkpoint(state, fingerprint=run.fingerprint())
-    if resume:
-        run.restore(checkpoint.load(run.largest_state()))
-    try:
-        while not run.finished():
-            run.train_epoch(progress)
-            checkpoint.save(run.state())
-    except KeyboardInterrupt:
-        if not run.best:
-            raise TrainingError(
-                "interrupted before the first epoch was scored: there is nothing to export yet"
-            ) from None
-    scores = publish(
-        run,
-        Path(target),
-        vector_dtype=vector_dtype,
-        license=license,
-        description=description,
-        preset=preset,
-    )
-    checkpoint.remove()
+    with _own_settings(seed):
+        run = Run(task, seed=seed, crf=crf)
+        checkpoint = Checkpoint(state, fingerprint=run.fingerprint())
+        if resume:
+            run.restore(checkpoint.load(run.largest_state()))
+        try:
+            while not run.finished():
+                run.train_epoch(progress)
+                checkpoint.save(run.state())
+        except KeyboardInterrupt:
+            if not run.best:
+                raise TrainingError(
+                    "interrupted before the first epoch was scored: there is nothing to export yet"
+                ) from None
+        scores = publish(
+            run,
+            Path(target),
+            vector_dtype=vector_dtype,
+            license=license,
+            description=description,
+            preset=preset,
+        )
+        checkpoint.remove()
     with suppress(DependencyError):  # matplotlib comes with the extra, but is not required
         plots.save(
             plots.history_figure(history_of(run), f"{os.fsdecode(output)}/history.json"), picture
         )
     return scores
+
+
+@contextmanager
+def _own_settings(seed: int) -> Iterator[None]:
+    """Keras in float32 and all generators at `seed`, until the end of the block.
+
+    The network's layers could say float32 themselves; the variables of Keras' optimizers, the
+    learning rate among them, take the process's.
+    """
+    policy, floats = keras.config.dtype_policy(), keras.config.floatx()
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - what Keras seeds
+    try:
+        keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy("float32")
+        keras.utils.set_random_seed(seed)
+        yield
+    finally:
+        keras.config.set_floatx(floats)
+        keras.config.set_dtype_policy(policy)
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002 - what Keras seeds

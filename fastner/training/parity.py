@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
-from fastner.engine.session import open_session
+from fastner.engine.session import Session, open_session
 from fastner.errors import TrainingError
 from fastner.screen import sentences_signature, words_signature
 
@@ -97,8 +96,8 @@ def _parts(batch: ParityBatch) -> Iterator[ParityBatch]:
 
 
 def _emissions(
-    words: onnxruntime.InferenceSession,
-    sentences: onnxruntime.InferenceSession,
+    words: Session,
+    sentences: Session,
     batch: ParityBatch,
     rng: np.random.Generator,
 ) -> npt.NDArray[np.float32]:

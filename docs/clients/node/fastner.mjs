@@ -3,6 +3,11 @@
 // It imports nothing: the caller hands over its onnxruntime (onnxruntime-node, onnxruntime-web).
 // The rules are those of docs/onnx.md. A sentence is an array of non-empty strings.
 
+// onnxruntime-node reports to its maker, and writes below the user's home, unless it is told not to
+// before it is imported: import this file first.
+const environment = globalThis.process?.env;
+if (environment) environment.ORT_DISABLE_TELEMETRY ??= "1";
+
 const FORMAT = "fastner-onnx";
 const VERSION = 1;
 const BATCH = 32; // sentences of one call

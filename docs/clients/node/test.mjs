@@ -2,8 +2,8 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { load } from "./fastner.mjs"; // first: it turns off onnxruntime's telemetry
 import * as ort from "onnxruntime-node";
-import { load } from "./fastner.mjs";
 import { parseLines, replay } from "./golden.mjs";
 
 const directory = process.argv[2];
