@@ -11,6 +11,10 @@ from fuzz.source import Source
 COLUMNS = [(0, -1), (0, None), (0, 1), (1, 0), (-1, 0), (-2, -1), (1, None), (2, 2)]
 
 
+def _opens_document(word):
+    return word.split(" ")[0] == "-DOCSTART-"
+
+
 def fuzz_conll(data):
     """First byte: which columns hold words and tags of the file that the others are."""
     source = Source(data)
@@ -46,7 +50,7 @@ def fuzz_conll(data):
     except InputError:
         # What the format of columns parted by tabs cannot hold, and other files can.
         assert any(
-            word.startswith("-DOCSTART-") or "\t" in word or "\r" in tag
+            _opens_document(word) or any(char in tag for char in "\t\r")
             for words, sentence_tags in zip(sentences, tags, strict=True)
             for word, tag in zip(words, sentence_tags, strict=True)
         )
@@ -76,6 +80,9 @@ CONLL_SEEDS = [
     b"\x00EU\tB-ORG\nNew York\tS-LOC\n\n\nx\tO\r\n \t\nlast\tE-A-B",
     b"\x01\xef\xbb\xbfEU NNP B-ORG\n# x y\n# NNP O\n\n",
     b"\x03B-PER Ada\nI-PER L\n",
+    b"\x03O -DOCSTART-\nO -DOCSTART-x\n",
+    b"\x00\xef\xbb\xbf\xef\xbb\xbfa O\n\n",
+    b"\x00a\tB-X\r\r\n",
     b"\x04O\ta\tb\n",
     b"\x05a b c\n",
     "\x00a\u2028b\u0085 O\nc\x0b\xa0d U-X\n".encode(),

@@ -70,14 +70,14 @@ def _hostile(source, emissions, lengths, tags):
     elif damage == 9:
         lengths = source.pick((None, 3, lengths.tolist(), lengths[None], lengths[:1], lengths[:0]))
     elif damage == 10:
-        lengths = lengths.copy()
+        lengths = np.array(lengths, np.int32)
         lengths[: 1 + source.below(3)] = source.pick((-1, 7, 100, -(2**31), 2**31 - 1))
     elif damage == 11:
         tags = tags.astype(source.pick(("i8", "u4", ">i4", "f4", object)))
     elif damage == 12:
         tags = source.pick((None, tags.tolist(), tags[:1], tags[:, :1], tags.T))
     elif damage == 13:
-        tags = np.full_like(tags, source.pick((-1, 64, 2**31 - 1, -(2**31))))
+        tags = np.full(tags.shape, source.pick((-1, 64, 2**31 - 1, -(2**31))), np.int32)
     elif damage == 14:
         emissions = np.lib.stride_tricks.as_strided(emissions, emissions.shape, (4, 0, 4))
     return emissions, lengths, tags
