@@ -14,7 +14,7 @@ RULES = [
     *("\u0301", "\u200d", "\ufe0f", "\ud83d"),
     *(" ", " ", "  ", "\n", "\n\n", "\r\n", "\t", "\x00", "\x85", "\u3000", "\u2029"),
 ]
-LONG = 50_000  # characters: quadratic time would be seconds
+LONG = 30_000  # characters: quadratic time would be seconds
 
 
 def check_invariants(text):
@@ -81,6 +81,6 @@ SEEDS = [
 LINEAR_SEEDS = [
     b"\x00\x00\x1d\x13",
     b"\x02\x03\x24\x27",
-    *(bytes([0, 9, i]) for i in range(len(RULES))),
+    *(bytes([0, 9, i]) for i in range(0, len(RULES), 3)),
 ]
 WORDS = ["http://", "www.", "n't", "'s", "U.S.", "Mr.", "Inc.", "...", "\n\n", "\n1. ", "a@b.c"]
