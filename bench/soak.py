@@ -32,6 +32,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ MIB = 2**20
 LEAK = 4 * MIB  # more than the allocators' own ups and downs
 
 Outcome = tuple[bool, str]  # whether the promise holds, and the figures
+Call = Callable[[Any], object]  # of a tagger
 
 
 def threads(count: int, model: Path | None) -> Iterator[Outcome]:
@@ -61,67 +63,71 @@ def threads(count: int, model: Path | None) -> Iterator[Outcome]:
         full = subject.load(model, engine=engine, threads=2, cached_words=64)
         calls = [call for sentence in sentences for call in _calls(sentence)]
         alone = [_bits(call(usual)) for call in calls]
-        wrong: list[str] = []
-
-        def work(
-            seed: int, taggers: Any = (usual, full), calls: Any = calls, alone: Any = alone,
-            wrong: list[str] = wrong,
-        ) -> None:  # fmt: skip
-            rng = random.Random(seed)
-            try:
-                for _ in range(count):
-                    at = rng.randrange(len(calls))
-                    if _bits(calls[at](rng.choice(taggers))) != alone[at]:
-                        wrong.append(f"call {at}")
-            except BaseException as error:
-                wrong.append(repr(error))
-                raise
-
-        workers = [threading.Thread(target=work, args=(seed,)) for seed in range(THREADS)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
+        wrong = _in_threads(count, calls, alone, (usual, full))
+        first = f", first {wrong[0]}" if wrong else ""
         yield (
             not wrong,
-            f"{engine}: {THREADS} threads x {count:,} calls, {len(wrong)} not as alone"
-            + (f", first {wrong[0]}" if wrong else ""),
+            f"{engine}: {THREADS} threads x {count:,} calls, {len(wrong)} not as alone{first}",
         )
 
 
+def _in_threads(
+    count: int, calls: list[Call], alone: list[Any], taggers: tuple[Any, Any]
+) -> list[str]:
+    """What went wrong in so many of the calls a thread, each on one of the taggers."""
+    wrong: list[str] = []
+
+    def work(seed: int) -> None:
+        rng = random.Random(seed)
+        try:
+            for _ in range(count):
+                at = rng.randrange(len(calls))
+                if _bits(calls[at](rng.choice(taggers))) != alone[at]:
+                    wrong.append(f"call {at}")
+        except BaseException as error:
+            wrong.append(repr(error))
+            raise
+
+    workers = [threading.Thread(target=work, args=(seed,)) for seed in range(THREADS)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return wrong
+
+
 def leak(count: int, model: Path | None) -> Iterator[Outcome]:
-    sentences = _sentences(500)
+    sentences, wrong = _sentences(500), [[["a"], [""]], [[None]], ["ab"], 5, [["a", b"b"]]]
+    rng = random.Random(0)
+
+    def call(tagger: Any) -> None:
+        words = [
+            f"{word}{rng.randrange(10**9)}" if rng.random() < 0.1 else word
+            for word in rng.choice(sentences)
+        ]
+        rng.choice(_calls(words))(tagger)
+
+    def fail(tagger: Any) -> None:
+        method = rng.choice((tagger.tag_batch, tagger.marginals, tagger.entity_scores))
+        with suppress(fastner.InputError):
+            method(rng.choice(wrong))
+            raise SystemExit("soak: expected an InputError, got none")
+
+    def reopen(tagger: Any) -> None:
+        with subject.load(GOLDEN / "bundle-1.3", engine=tagger.engine) as small:
+            small.tag(["Ada", "spoke"])
+
     for engine in subject.engines_of(model):
         tagger = subject.load(model, engine=engine, cached_words=2_000)
-        rng = random.Random(0)
-
-        def call(tagger: Any = tagger, rng: random.Random = rng) -> None:
-            sentence = rng.choice(sentences)
-            some = [f"{word}{rng.randrange(10**9)}" if rng.random() < 0.1 else word
-                    for word in sentence]  # fmt: skip
-            rng.choice(_calls(some))(tagger)
-
-        wrong = [[["a"], [""]], [[None]], ["ab"], 5, [["a", b"b"]]]
-
-        def fail(tagger: Any = tagger, rng: random.Random = rng, wrong: Any = wrong) -> None:
-            method = rng.choice((tagger.tag_batch, tagger.marginals, tagger.entity_scores))
-            with suppress(fastner.InputError):
-                method(rng.choice(wrong))
-                raise SystemExit("soak: expected an InputError, got none")
-
-        def reopen(engine: str = engine) -> None:
-            with subject.load(GOLDEN / "bundle-1.3", engine=engine) as small:
-                small.tag(["Ada", "spoke"])
-
         for name, function, times in (
             ("calls", call, count),
             ("failing calls", fail, count // 10),
-            ("load and close", reopen, count // 100),
+            ("times load and close", reopen, count // 100),
         ):
-            growth = _growth(function, times)
+            growth = _growth(partial(function, tagger), times)
             yield (
                 growth < LEAK,
-                f"{engine}: {growth / MIB:+.1f} MiB over {times:,} {name} after as many a fifth",
+                f"{engine}: {growth / MIB:+.2f} MiB over {times:,} {name}, once warm",
             )
         tagger.close()
 
@@ -299,7 +305,7 @@ def _sentences(count: int) -> Sentences:
     return (words * (count // len(words) + 1))[:count]
 
 
-def _calls(sentence: list[str]) -> list[Callable[[Any], object]]:
+def _calls(sentence: list[str]) -> list[Call]:
     return [
         lambda tagger: tagger.tag(sentence),
         lambda tagger: tagger.entity_scores([sentence]),
@@ -338,7 +344,7 @@ def _growth(function: Callable[[], None], times: int) -> int:
 
 
 def _cost(function: Callable[[], object]) -> tuple[float, int]:
-    """Seconds of all cores for a call, and bytes by which resident memory rose above what it was before."""
+    """Seconds of all cores for a call, and bytes by which resident memory rose meanwhile."""
     Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
     before, began = _memory("VmRSS"), time.process_time()
     function()
