@@ -39,9 +39,16 @@ def engines_of(model: Path | None) -> tuple[str, ...]:
     return (default, *(engine for engine in usable if engine != default))
 
 
-def load(model: Path | None, *, engine: str, threads: int = 1) -> Any:
-    """A tagger with this engine; model None: the embedded one."""
-    return fastner.load(model, engine=engine, threads=threads)
+def load(
+    model: Path | None,
+    *,
+    engine: str,
+    threads: int = 1,
+    cached_words: int = internals.CACHED_WORDS,
+) -> Any:
+    """A tagger with this engine and size of its cache; model None: the embedded one."""
+    with mock.patch.object(internals, "CACHED_WORDS", cached_words):
+        return fastner.load(model, engine=engine, threads=threads)
 
 
 def forget(tagger: Any) -> None:

@@ -213,5 +213,8 @@ def shown(value: object, limit: int = 60) -> str:
     """repr, cut where it would flood an error message."""
     if isinstance(value, str):
         return repr(value) if len(value) <= limit else f"{value[:limit]!r}…"
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:  # nested as deep as nobody reads
+        text = f"a deeply nested {type(value).__name__}"
     return text if len(text) <= limit else f"{text[:limit]}…"

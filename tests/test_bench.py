@@ -409,3 +409,17 @@ def test_goals_are_held_against_the_records_that_are_there(capsys):
         ["0.6", "0.75", "no"],
         ["10", "9.5", "no"],
     ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_soaking_in_a_line_a_promise():
+    questions = {"threads": 1, "leak": 100, "batches": 20, "kills": 3, "lattices": 100}
+    model = ROOT / "tests" / "golden" / "bundle-1.3"
+    run = subprocess.run(
+        [sys.executable, "-m", "bench.soak", "--model", model, "huge=20000"]
+        + [f"{name}={count}" for name, count in questions.items()],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    lines = [line.split(": ", 2) for line in run.stdout.splitlines()]
+    assert {name for name, *_ in lines} == {*questions, "huge"}
+    assert {word for _, word, _ in lines} == {"holds"}

@@ -304,6 +304,13 @@ def test_jsonl_line_refuses_what_is_not_json():
     for value in (math.nan, math.inf, {1, 2}):
         with pytest.raises(InputError, match="expected an object that JSON can hold"):
             jsonl_line({"text": "a", "value": value})
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(
+        InputError, match="expected an object that JSON can hold, got a deeply nested"
+    ):
+        jsonl_line({"text": "a", "value": deep})
     assert json.loads(jsonl_line({"text": "\ud800é"})) == {"text": "\ud800é"}
     assert jsonl_line({"text": "é"}) == '{"text": "é"}\n'
 

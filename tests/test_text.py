@@ -4,26 +4,15 @@ import sys
 import time
 
 import pytest
+from fuzz.text import RULES, check_invariants, check_pieces
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fastner import _text
 from fastner.errors import InputError
-from fastner.text import _KINDS, _LAST, _PIECE, Token, printable, tokenize
+from fastner.text import Token, printable, tokenize
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates too
-# Text made of what the rules look at, so that hypothesis reaches their corners.
-RULE_TEXT = st.lists(
-    st.sampled_from(
-        [
-            *"a A The Mr Inc U.S No I n't don't 's ' ’ \" “ ” . .. ... … ! ? ,".split(),
-            *"- -- – ( ) [ ]".split(),
-            *"1 12 1,5 $ % & @ # + / : http:// a@b.c x.de/y 。 東 👍 🏽 🇫 * • `` ''".split(),
-            *("\u0301", "\u200d", "\ufe0f", "\ud83d"),
-            *(" ", " ", "  ", "\n", "\n\n", "\r\n", "\t", "\x00", "\x85", "\u3000", "\u2029"),
-        ]
-    )
-).map("".join)  # fmt: skip
+RULE_TEXT = st.lists(st.sampled_from(RULES)).map("".join)
 
 
 def words(text: str) -> list[str]:
@@ -32,21 +21,6 @@ def words(text: str) -> list[str]:
 
 def lines(text: str) -> list[str]:
     return [" ".join(token.text for token in sentence) for sentence in tokenize(text)]
-
-
-def check_invariants(text: str) -> None:
-    sentences = tokenize(text)
-    assert all(sentences)
-    done = 0
-    for sentence in sentences:
-        for token in sentence:
-            assert type(token) is Token
-            assert text[token.start : token.end] == token.text != ""
-            gap = text[done : token.start]
-            assert done <= token.start and (not gap or gap.isspace())
-            assert not any(map(str.isspace, token.text))
-            done = token.end
-    assert not text[done:].strip()
 
 
 @given(ANY_TEXT)
@@ -69,12 +43,6 @@ def test_every_code_point_either_separates_or_is_kept():
     for begin in range(0, sys.maxunicode + 1, 4096):
         chars = [chr(code) for code in range(begin, begin + 4096)]
         check_invariants("a".join(chars))
-
-
-def check_pieces(text: str) -> None:
-    pieces, ends = _text.cut(text, _KINDS, _PIECE.match)
-    assert pieces == _PIECE.findall(text)
-    assert ends == [i for i, piece in enumerate(pieces) if piece[-1] in _LAST]
 
 
 @given(st.one_of(ANY_TEXT, RULE_TEXT))

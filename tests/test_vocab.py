@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference
+from fuzz.index import ALPHABET, expected
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,8 +27,6 @@ from fastner.vocab import (
 
 many = settings(deadline=None, max_examples=150)
 
-# Text where upper, lower and title case, digits, and the widths of a code point meet.
-ALPHABET = "abzABZ019 -.'\x00\rßéÉſÿİıΣσςǅǆ٣४Ⅷⅷ²K\u0345中\ud800\udfff🙂𝟘𝟡𝒜𐐀𐐨"
 TEXT = st.one_of(
     st.text(min_size=1, max_size=12),
     st.text(alphabet=ALPHABET, min_size=1, max_size=8),
@@ -45,36 +44,6 @@ def plain(
         characters=sorted(map(ord, characters)),
         max_characters=max_characters,
         **more,
-    )
-
-
-def expected(vocabulary, words):
-    """The five arrays of EncodedWords, by the oracle."""
-    lines = vocabulary.words.decode().split("\n")[:-1]
-    table = [] if vocabulary.categories is None else vocabulary.categories.tolist()
-    lexicons = 0 if vocabulary.categories is None else vocabulary.categories.shape[1]
-    word_ids = {word: i for i, word in enumerate(lines)}
-    character_ids = {point: i + 2 for i, point in enumerate(vocabulary.characters)}
-    if not words:
-        return tuple(np.zeros(shape, np.int32) for shape in (0, (0, 1), 0, 0, (0, lexicons)))
-    rows = [
-        reference.encode_word(
-            word,
-            word_ids,
-            vocabulary.vector_rows,
-            table,
-            character_ids,
-            vocabulary.max_characters,
-        )
-        for word in words
-    ]
-    width = max(len(row[1]) for row in rows)
-    return (
-        np.array([row[0] for row in rows], np.int32),
-        np.array([[*row[1], *[0] * (width - len(row[1]))] for row in rows], np.int32),
-        np.array([len(row[1]) for row in rows], np.int32),
-        np.array([row[2] for row in rows], np.int32),
-        np.array([row[3] for row in rows], np.int32),
     )
 
 

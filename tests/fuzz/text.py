@@ -1,0 +1,86 @@
+"""The tokenizer: on any text nothing is lost, offsets are exact, time is linear."""
+
+import time
+
+from fastner import _text
+from fastner.text import _KINDS, _LAST, _PIECE, Token, printable, tokenize
+from fuzz.source import Source
+
+# What the rules look at, so that random text reaches their corners.
+RULES = [
+    *"a A The Mr Inc U.S No I n't don't 's ' ’ \" “ ” . .. ... … ! ? ,".split(),
+    *"- -- – ( ) [ ]".split(),
+    *"1 12 1,5 $ % & @ # + / : http:// a@b.c x.de/y 。 東 👍 🏽 🇫 * • `` ''".split(),
+    *("\u0301", "\u200d", "\ufe0f", "\ud83d"),
+    *(" ", " ", "  ", "\n", "\n\n", "\r\n", "\t", "\x00", "\x85", "\u3000", "\u2029"),
+]
+LONG = 30_000  # characters: quadratic time would be seconds
+
+
+def check_invariants(text):
+    sentences = tokenize(text)
+    assert all(sentences)
+    done = 0
+    for sentence in sentences:
+        for token in sentence:
+            assert type(token) is Token
+            assert text[token.start : token.end] == token.text != ""
+            gap = text[done : token.start]
+            assert done <= token.start and (not gap or gap.isspace())
+            assert not any(map(str.isspace, token.text))
+            done = token.end
+    assert not text[done:].strip()
+
+
+def check_pieces(text):
+    """The compiled code finds the pieces of the pattern, and which of them may end a sentence."""
+    pieces, ends = _text.cut(text, _KINDS, _PIECE.match)
+    assert pieces == _PIECE.findall(text)
+    assert ends == [i for i, piece in enumerate(pieces) if piece[-1] in _LAST]
+
+
+def fuzz_text(data):
+    """First byte: how the others stand for text."""
+    source = Source(data)
+    kind = source.below(3)
+    rest = source.rest()
+    if kind == 0:
+        text = rest.decode("utf-8", "surrogateescape")
+    elif kind == 1:
+        text = rest[: len(rest) & ~1].decode("utf-16-le", "surrogatepass")
+    else:
+        text = _of_rules(rest)
+    check_invariants(text)
+    check_pieces(text)
+    assert printable(text).isprintable()
+
+
+def fuzz_linear(data):
+    """A long text that repeats a few pieces, perhaps after another and before a third."""
+    source = Source(data)
+    before, after = source.pick(["", *RULES]), source.pick(["", *RULES])
+    unit = _of_rules(source.rest()) or "."
+    text = before + unit * (LONG // len(unit)) + after
+    began = time.process_time()
+    tokenize(text)
+    seconds = time.process_time() - began
+    assert seconds < 1e-5 * len(text) + 1, f"{seconds:.1f} s for {unit!a} repeated"
+
+
+def _of_rules(data):
+    return "".join(RULES[byte % len(RULES)] for byte in data)
+
+
+SEEDS = [
+    b"",
+    b'\x00Mr. Roe\'s U.S.-led 1,234.56 talks (see http://a.org/b?c). "Go!" he said.\n\n1. a@b.co',
+    "\x00東京です。「次。」 👨\u200d👩\u200d👧🏽 🇫🇷 e\u0301 \u2029 \ufeff؟".encode(),
+    b"\x01" + "J. A. Roe \ud83d \u0130ſ".encode("utf-16-le", "surrogatepass"),
+    b"\x02" + bytes(range(len(RULES))),
+]
+LINEAR_SEEDS = [
+    b"\x00\x00\x1d\x13",
+    b"\x02\x03\x24\x27",
+    *(bytes([0, 9, i]) for i in range(0, len(RULES), 3)),
+]
+WORDS = ["http://", "www.", "n't", "'s", "U.S.", "Mr.", "Inc.", "...", "\n\n", "\n1. ", "a@b.c"]
