@@ -14,13 +14,13 @@ class Lattice:
     span is out of range.
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         start: NDArray[np.float32],  # [K]
         transitions: NDArray[np.float32],  # [K, K]
         end: NDArray[np.float32],  # [K]
         isa: str | None = None,
-    ) -> None: ...
+    ) -> Lattice: ...
     def decode(
         self,
         emissions: NDArray[np.float32],  # [B, T, K]

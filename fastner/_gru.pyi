@@ -10,13 +10,13 @@ _Cell = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 class Gru:
     """Weights laid out for the inner loops."""
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         embedding: NDArray[np.float32],  # [A, E]
         forward: _Cell,  # kernel [E, 3H], recurrent [H, 3H], bias [2, 3H]
         backward: _Cell,
         isa: str | None = None,
-    ) -> None: ...
+    ) -> Gru: ...
     def last_states(
         self,
         characters: NDArray[np.int32],  # [U, C]

@@ -11,14 +11,14 @@ _Int32 = NDArray[np.int32]
 class Index:
     """The vocabulary. Raises InputError for a wrong line, sentence or token. Keeps arguments."""
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         words: bytes,
         vector_rows: int,
         characters: NDArray[np.uint32],  # ascending
         max_characters: int,
         categories: NDArray[np.uint16] | None,  # [W, L]
-    ) -> None: ...
+    ) -> Index: ...
     @property
     def word_count(self) -> int: ...
     def encode_words(
@@ -32,7 +32,7 @@ class Index:
 class RowCache:
     """Rows by word behind one mutex. Raises InputError for a wrong sentence, token or count."""
 
-    def __init__(self, capacity: int, width: int) -> None: ...
+    def __new__(cls, capacity: int, width: int) -> RowCache: ...
     def look_up(
         self, sentences: Sequence[Sequence[str]], order: _Int32 | None
     ) -> tuple[NDArray[np.float32], _Int32, _Int32, list[str]]: ...  # as RowBatch

@@ -14,14 +14,14 @@ class Layer:
     a length or a token is out of range.
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         forward: _Cell,  # kernel [D, 4H], recurrent [H, 4H], bias [4H]
         backward: _Cell,
         kernel: NDArray[np.float32],  # [2H, K]
         bias: NDArray[np.float32],  # [K]
         isa: str | None = None,
-    ) -> None: ...
+    ) -> Layer: ...
     @property
     def projection_width(self) -> int: ...
     def project(
