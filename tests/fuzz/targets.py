@@ -26,6 +26,6 @@ TARGETS = {
     "safetensors": Target(
         strict.fuzz_safetensors, strict.SAFETENSORS_SEEDS, strict.SAFETENSORS_WORDS, 500
     ),
-    "screen": Target(screen.fuzz_screen, screen.SEEDS, screen.WORDS, 800),
+    "screen": Target(screen.fuzz_screen, screen.SEEDS, screen.WORDS, 16_384),
     "crf": Target(crf.fuzz_crf, crf.SEEDS, crf.WORDS, 1800),
 }
