@@ -341,6 +341,12 @@ CHOICES = {
     "tag --output": held("fastner.cli.output:WRITERS"),
     "tag --engine": refused("engine"),
     "tag --device": refused("device"),
+    "convert --to": held("fastner.corpus:STYLES"),
+    **{
+        f"{name} --{option}": held(f"fastner.corpus.reader:{option.upper()}{'S' * plural}")
+        for name in ("evaluate", "train", "convert")
+        for option, plural in (("format", True), ("misaligned", False), ("overlapping", False))
+    },
     "evaluate --engine": refused("engine"),
     "evaluate --device": refused("device"),
     "plot what": held("fastner.cli.plot:PICTURES"),
@@ -428,13 +434,13 @@ def test_evaluate_writes_a_report(run, tagger, tmp_path):
     page = tmp_path / "page.html"
     _, expected, _ = run("evaluate", "-", stdin=GOLD)
     code, out, err = run("evaluate", "-", "--report", page, "--model", "m<1>", stdin=GOLD)
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, "<stdin>: read as conll, 3 sentences\n")
     assert out.splitlines()[:-1] == expected.splitlines()[:-1]  # but for the time it took
     html = page.read_text(encoding="utf-8")
     assert html.startswith("<!doctype html>") and "entity F1 28.57" in html
     assert "standard input" in html and "m&lt;1&gt;" in html and "Lovelace" in html
     code, _, err = run("evaluate", "-", "--report", tmp_path / "gone" / "page.html", stdin=GOLD)
-    assert (code, err.count("\n")) == (1, 1)
+    assert (code, err.count("\n")) == (1, 2)
     assert "page.html: No such file" in err
 
 
@@ -637,6 +643,7 @@ def test_train(run, training):
         "epoch 2/2  dev F1 100.00  best 50.00  loss 2.5000  1,234 tokens/s  0:01:00 left",
         "saved o; its scores on dev:",
     ]
+    assert callable(training.calls[0][1].pop("notice"))
     assert training.calls == [
         (
             ("a", "b"),
@@ -649,8 +656,13 @@ def test_train(run, training):
                 "resume": False,
                 "max_words": None,
                 "vector_dtype": "float32",
-                "word_column": 0,
-                "tag_column": -1,
+                "format": "auto",
+                "word_column": None,
+                "tag_column": None,
+                "tag_key": None,
+                "tag_names": None,
+                "misaligned": "split",
+                "overlapping": "error",
                 "license": "unknown",
                 "description": "",
             },
@@ -796,17 +808,20 @@ from contextlib import nullcontext
 from types import SimpleNamespace
 import fastner.tagger
 from fastner.cli import main
-fake = SimpleNamespace(tag_batch=lambda sentences: [["O"]])
+fake = SimpleNamespace(tag_batch=lambda sentences: [["B-LOC"]])
 fastner.tagger.load = lambda model, **options: nullcontext(fake)
 sys.exit(main(["evaluate", "-"]))
 """
+
+
+READ = b"<stdin>: read as conll, 1 sentence\n"
 
 
 def evaluate_one(stdout):
     """The finished process of `fastner evaluate -` on one word, without a model."""
     return subprocess.run(
         [sys.executable, "-c", FAKED],
-        input=b"Oslo O\n",
+        input=b"Oslo B-LOC\n",
         stdout=stdout,
         stderr=subprocess.PIPE,
         timeout=60,
@@ -820,7 +835,7 @@ def test_closed_pipe_is_quiet():
     os.close(reader)
     with open(writer, "wb") as closed:
         done = evaluate_one(closed)
-    assert (done.returncode, done.stderr) == (141, b"")
+    assert (done.returncode, done.stderr) == (141, READ)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
@@ -828,7 +843,8 @@ def test_full_disk_is_one_line():
     with open("/dev/full", "wb") as full:
         done = evaluate_one(full)
     assert done.returncode == 1
-    assert done.stderr.startswith(b"fastner: error: ") and done.stderr.count(b"\n") == 1
+    error = done.stderr.removeprefix(READ)
+    assert error.startswith(b"fastner: error: ") and error.count(b"\n") == 1
 
 
 def test_missing_model_is_one_line(tmp_path):
@@ -869,7 +885,7 @@ def test_embedded_evaluate_agrees_with_tag(embedded, tmp_path):
     gold = tmp_path / "gold.conll"
     gold.write_bytes(tagged.stdout)
     done = fastner("evaluate", gold, "--json", "--threads", 1)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.returncode == 0 and done.stderr.endswith(b"read as conll, 3 sentences\n")
     found = json.loads(done.stdout)
     assert (found["f1"], found["accuracy"], found["sentences"]) == (1.0, 1.0, 3)
 

@@ -27,7 +27,22 @@ strict: errors numpy
 arrays: errors numpy
 tags: _tags errors; later numpy
 text: _text errors
-corpus: errors tags
+corpus.sources: errors
+corpus.sentences: errors tags text
+corpus.spans: corpus.sentences corpus.sources errors tags text
+corpus.items: corpus.sentences corpus.spans
+corpus.conll: corpus.sentences corpus.sources errors tags
+corpus.jsonl: corpus.sources errors tags
+corpus.records: corpus.items corpus.jsonl corpus.sources corpus.spans errors tags
+corpus.conllu: corpus.items corpus.sources errors tags
+corpus.brat: corpus.items corpus.records corpus.sources corpus.spans errors tags
+corpus.tables: corpus.items corpus.records corpus.sources corpus.spans errors; later pyarrow spacy
+corpus.signs: tags
+corpus.reader: corpus.brat corpus.conll corpus.conllu corpus.items corpus.jsonl corpus.records
+               corpus.sentences corpus.signs corpus.sources corpus.spans corpus.tables errors tags
+corpus.writers: corpus.conll corpus.jsonl corpus.sentences errors tags text
+corpus: corpus.conll corpus.jsonl corpus.reader corpus.sentences corpus.sources corpus.spans
+        corpus.writers
 doc: corpus errors text
 scoring: errors tags
 vocab: _index arrays errors numpy
@@ -64,18 +79,19 @@ deploy.export: bundle bundle.vectors deploy.golden deploy.price errors tagger ve
 deploy: deploy.export deploy.price
 models:
 cli.output: corpus doc errors text
-cli.options: engine; later ~bundle ~tagger bundle tagger
+cli.options: corpus engine; later ~bundle ~tagger bundle tagger
 cli.progress: cli.output; later ~training rich
-cli.tag: cli.options cli.output corpus doc errors tags; later ~tagger
+cli.tag: cli.options cli.output corpus corpus.items doc errors tags; later ~tagger
 cli.evaluate: cli.options cli.output corpus scoring tags version
               later evaluation.analysis evaluation.calibration evaluation.report
+cli.convert: cli.options cli.output corpus
 cli.info: cli.options cli.output; later ~bundle
 cli.plot: cli.options errors tags; later ~bundle evaluation.plots
 cli.train: cli.options cli.output cli.progress errors scoring; later training training.recipe
 cli.export: cli.options cli.output; later deploy
 cli.verify: cli.options cli.output errors; later verify
-cli.app: cli.evaluate cli.export cli.info cli.output cli.plot cli.tag cli.train cli.verify
-         errors version
+cli.app: cli.convert cli.evaluate cli.export cli.info cli.output cli.plot cli.tag cli.train
+         cli.verify errors version
 cli: cli.app
 __main__: cli
 __init__: doc errors text version; later tagger training

@@ -7,8 +7,8 @@ import sys
 import time
 
 from fastner.cli import output
-from fastner.cli.options import Commands, add_columns, add_running, command, load_tagger
-from fastner.corpus import read_conll
+from fastner.cli.options import Commands, add_corpus, add_running, command, load_tagger, reading
+from fastner.corpus import read
 from fastner.scoring import format_scores, format_token_report, score, token_report
 from fastner.tags import TagScheme
 from fastner.version import __version__
@@ -22,8 +22,10 @@ def add(commands: Commands) -> None:
         "score a model on a tagged corpus",
         "Entity precision, recall and F1 are those of conlleval; below them, a report by token.",
     )
-    parser.add_argument("file", metavar="FILE", help="a CoNLL file in any tag scheme; - is stdin")
-    add_columns(parser)
+    parser.add_argument(
+        "file", metavar="FILE", help="a tagged corpus in any format and tag scheme; - is stdin"
+    )
+    add_corpus(parser)
     parser.add_argument(
         "--threshold",
         action="store_true",
@@ -42,11 +44,9 @@ def run(args: argparse.Namespace) -> None:
         args.usage_error(f"expected --report F.html, got {args.report!r}")
     from fastner.evaluation.calibration import format_confidence, measure_confidence
 
-    corpus = read_conll(
-        sys.stdin if args.file == "-" else args.file,
-        word_column=args.word_column,
-        tag_column=args.tag_column,
-    )
+    corpus = read(sys.stdin if args.file == "-" else args.file, **reading(args))
+    for line in corpus.notices():
+        output.note(line)
     corpus.require_sentences()
     gold = corpus.converted(TagScheme.IOB2).tags
     with load_tagger(args) as tagger:
