@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from small import needs
 
 from fastner.cli import main
-from fastner.corpus import FORMATS, STYLES, Corpus, iter_sentences, open_corpus, read, write_corpus
-from fastner.corpus.items import Options
+from fastner.corpus import FORMATS, STYLES, Corpus, iter_records, iter_sentences, read, write_corpus
 from fastner.corpus.spans import CharSpan, put_on_tokens
 from fastner.errors import DependencyError, InputError
 from fastner.tags import TagScheme, spans_of
@@ -147,9 +146,10 @@ def test_a_stream_is_recognised_as_its_file_is(name):
 
 @pytest.mark.parametrize("name", OF_SPANS)
 def test_texts_alone_are_read_whatever_is_annotated(name):
-    with open_corpus(DATA / name, options=Options(), tags=False) as reader:
-        texts = [record["text"].rstrip("\n") for record in reader.records()]
-    assert texts[:2] == list(TEXTS) and reader.findings == []
+    notes = []
+    texts = [r["text"].rstrip("\n") for r in iter_records(DATA / name, notice=notes.append)]
+    assert texts[:2] == list(TEXTS)
+    assert notes == [f"{DATA / name}: read as {OF_SPANS[name]}"]
 
 
 def test_what_a_tool_says_of_its_examples():
@@ -281,6 +281,12 @@ def test_universal_ner_takes_the_column_of_tags():
     assert corpus.warnings == ()
 
 
+def test_numbers_before_columns_of_conll2003():
+    corpus = read(stream("1 Oslo NNP B-NP B-LOC\n2 won VBD B-VP O\n"))
+    assert (corpus.format, corpus.sentences) == ("germeval", [["Oslo", "won"]])
+    assert corpus.tags == [["B-LOC", "O"]]
+
+
 def test_conllu_by_its_ids():
     corpus = read(DATA / "ud.conllu")
     assert corpus.format == "conllu"
@@ -333,8 +339,7 @@ def test_tokens_with_names_or_numbers():
 def test_words_alone_are_read_whatever_their_tags(name):
     corpus = read(DATA / name, tag_names=NAMES)
     assert corpus.format == OF_WORDS[name]
-    with open_corpus(DATA / name, options=Options(), tags=False) as reader:
-        assert [record["tokens"] for record in reader.records()] == corpus.sentences
+    assert [record["tokens"] for record in iter_records(DATA / name)] == corpus.sentences
 
 
 @pytest.mark.parametrize("text", ["[ O\nOslo B-LOC\n", "{ O\nOslo B-LOC\n", "1 O\n2 B-LOC\n"])

@@ -81,7 +81,7 @@ models:
 cli.output: corpus doc errors text
 cli.options: corpus engine; later ~bundle ~tagger bundle tagger
 cli.progress: cli.output; later ~training rich
-cli.tag: cli.options cli.output corpus corpus.items doc errors tags; later ~tagger
+cli.tag: cli.options cli.output corpus doc errors tags; later ~tagger
 cli.evaluate: cli.options cli.output corpus scoring tags version
               later evaluation.analysis evaluation.calibration evaluation.report
 cli.convert: cli.options cli.output corpus

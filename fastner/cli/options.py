@@ -94,7 +94,8 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
         "--tag-column",
         type=int,
         metavar="N",
-        help="column of the tags, likewise (default: the last, and behind numbers the first)",
+        help="column of the tags, likewise (default: the last, or the one behind number and "
+        "word if it holds tags)",
     )
 
 

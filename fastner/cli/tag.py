@@ -13,8 +13,7 @@ from fastner.cli import output
 from fastner.cli.options import Commands, add_running, command, load_tagger
 from fastner.cli.output import Record
 from fastner.corpus import FORMATS as CORPUS_FORMATS
-from fastner.corpus import iter_jsonl, iter_text, open_corpus
-from fastner.corpus.items import Options
+from fastner.corpus import iter_jsonl, iter_records, iter_text
 from fastner.doc import Doc
 from fastner.errors import InputError
 from fastner.tags import shown, spans_of
@@ -146,11 +145,8 @@ def _records(source: Source, form: str, word_column: int | None) -> Iterator[Rec
         for text in iter_text(source):
             yield {"text": text}
     else:
-        options = Options(word_column=word_column)
-        with open_corpus(source, form, options=options, tags=False) as reader:
-            if form == "auto":
-                output.note(f"{reader.name}: read as {reader.format}")
-            yield from reader.records()
+        notice = output.note if form == "auto" else None
+        yield from iter_records(source, form, word_column=word_column, notice=notice)
 
 
 def tag_records(

@@ -2,7 +2,7 @@
 
 from fastner.corpus.conll import iter_conll, read_conll, write_conll
 from fastner.corpus.jsonl import iter_jsonl, iter_text, jsonl_line, read_jsonl
-from fastner.corpus.reader import FORMATS, iter_sentences, open_corpus, read
+from fastner.corpus.reader import FORMATS, iter_records, iter_sentences, read
 from fastner.corpus.sentences import Corpus, Finding, Text
 from fastner.corpus.sources import Source
 from fastner.corpus.spans import MISALIGNED, OVERLAPPING
@@ -19,10 +19,10 @@ __all__ = [
     "Text",
     "iter_conll",
     "iter_jsonl",
+    "iter_records",
     "iter_sentences",
     "iter_text",
     "jsonl_line",
-    "open_corpus",
     "read",
     "read_conll",
     "read_jsonl",

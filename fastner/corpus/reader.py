@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
@@ -118,7 +118,8 @@ def read(
     format: "auto" tells by what it holds; Corpus.format says what was recognised.
 
     word_column, tag_column: of CoNLL columns, as in read_conll; where each line begins with its
-    number in the sentence (GermEval), they default to the next column and the first one of tags.
+    number in the sentence (GermEval), they default to the next column and the one behind it, if
+    that holds tags.
     tag_key: of CoNLL-U, the key in MISC (default NER); of JSON, the key of the tags. tag_names:
     the tags that numbers stand for; Parquet and datasets bring their own.
 
@@ -150,6 +151,24 @@ def iter_sentences(
     chosen = Options(**options, findings=[] if findings is None else findings)
     with open_corpus(source, format, options=chosen) as reader:
         yield from reader.sentences()
+
+
+def iter_records(
+    source: Readable,
+    format: str = "auto",
+    *,
+    word_column: int | None = None,
+    notice: Callable[[str], None] | None = None,
+) -> Iterator[dict[str, Any]]:
+    """One {"text": …} or {"tokens": […]} after another, as `tag` takes them, whatever is annotated.
+
+    Other keys of a record come along. notice is called with a line that says what was recognised.
+    Formats and errors are those of read.
+    """
+    with open_corpus(source, format, options=Options(word_column), tags=False) as reader:
+        if notice is not None:
+            notice(f"{reader.name}: read as {reader.format}")
+        yield from reader.records()
 
 
 @contextmanager
@@ -259,20 +278,17 @@ def _columns(opening: Opening, form: str, options: Options, tags: bool) -> Itera
     word, tag = options.word_column, options.tag_column
     if form == "germeval":
         word = 1 if word is None else word
-        tag = _first_tags(opening.head_lines()) if tag is None else tag
+        if tag is None and _tags_beside(opening.head_lines()):
+            tag = 2
     chosen = (0 if word is None else word), (-1 if tag is None else tag)
     for words, row, opens in conll.rows(opening, chosen[0], chosen[1] if tags else None):
         yield Tagged(opening.name, words, row, {"tokens": words}, opens)
 
 
-def _first_tags(lines: Sequence[str]) -> int:
-    """The first column after number and word that holds tags in all lines: the outer ones."""
+def _tags_beside(lines: Sequence[str]) -> bool:
+    """Whether tags stand right behind number and word, as the outer ones of GermEval do."""
     rows = [line.split("\t") if "\t" in line else line.split() for line in lines]
-    rows = [row for row in rows if len(row) > 2 and row[0].isdecimal()]
-    for column in range(2, min(map(len, rows), default=2)):
-        if all(conll.is_tag(row[column]) for row in rows):
-            return column
-    return 2
+    return all(conll.is_tag(row[2]) for row in rows if len(row) > 2 and row[0].isdecimal())
 
 
 def _of_records(name: str, rows: tables.Records, form: str, options: Options, tags: bool) -> Reader:
