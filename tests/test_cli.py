@@ -19,6 +19,7 @@ import pytest
 from fastner.cli import app, main, progress, tag
 from fastner.doc import build_doc
 from fastner.errors import BundleError, InputError
+from fastner.evaluation.intervals import unit_of
 from fastner.scoring import score
 from fastner.tagger import load
 from fastner.tags import spans_of
@@ -33,6 +34,7 @@ class FakeTagger:
     """Capitalised words are persons, each with probability 0.5; keeps the size of each batch."""
 
     manifest = types.SimpleNamespace(temperature=1.5)
+    labels = ["PER"]
 
     def __init__(self):
         self.batches = []
@@ -334,6 +336,13 @@ def held(name):
     return lambda: pkgutil.resolve_name(name)
 
 
+def unit_choices():
+    """The units that the bootstrap names where it refuses one."""
+    with pytest.raises(InputError, match="got 'none'") as refusal:
+        unit_of("none", [])
+    return re.search("out of (.*), got", str(refusal.value))[1].split(", ")
+
+
 # every list of choices in the parser, and what the code checks against: the parser repeats some of
 # these lists, so that --help need not import the modules that hold them
 CHOICES = {
@@ -347,6 +356,7 @@ CHOICES = {
         for name in ("evaluate", "train", "convert")
         for option, plural in (("format", True), ("misaligned", False), ("overlapping", False))
     },
+    "evaluate --intervals": unit_choices,
     "evaluate --engine": refused("engine"),
     "evaluate --device": refused("device"),
     "plot what": held("fastner.cli.plot:PICTURES"),
@@ -808,7 +818,7 @@ from contextlib import nullcontext
 from types import SimpleNamespace
 import fastner.tagger
 from fastner.cli import main
-fake = SimpleNamespace(tag_batch=lambda sentences: [["B-LOC"]])
+fake = SimpleNamespace(tag_batch=lambda sentences: [["B-LOC"]], labels=["LOC"])
 fastner.tagger.load = lambda model, **options: nullcontext(fake)
 sys.exit(main(["evaluate", "-"]))
 """

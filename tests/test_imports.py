@@ -67,10 +67,14 @@ engine: errors; later ~bundle ~numpy ~vocab engine.native engine.onnx
 tagger: arrays bundle doc engine errors posterior tags text vocab numpy
 verify: engine.session errors strict numpy
 evaluation.analysis: scoring tags
+evaluation.breakdown: scoring tags
 evaluation.calibration: scoring tags numpy; later ~tagger
+evaluation.intervals: errors tags numpy
+evaluation.labels: corpus errors tags
 evaluation.report: evaluation.analysis tags text
 evaluation.plots: errors strict tags numpy; later matplotlib
-evaluation: evaluation.analysis evaluation.calibration evaluation.report
+evaluation: evaluation.analysis evaluation.breakdown evaluation.calibration evaluation.intervals
+            evaluation.labels evaluation.report
 deploy.golden: bundle engine tags vocab numpy
 deploy.graph: bundle crf errors verify numpy onnx; later onnxruntime
 deploy.price: corpus errors scoring tags verify
@@ -82,8 +86,9 @@ cli.output: corpus doc errors text
 cli.options: corpus engine; later ~bundle ~tagger bundle tagger
 cli.progress: cli.output; later ~training rich
 cli.tag: cli.options cli.output corpus doc errors tags; later ~tagger
-cli.evaluate: cli.options cli.output corpus scoring tags version
-              later evaluation.analysis evaluation.calibration evaluation.report
+cli.evaluate: cli.options cli.output corpus errors scoring tags version;
+              later evaluation evaluation.breakdown evaluation.intervals evaluation.labels
+              evaluation.analysis evaluation.calibration evaluation.report
 cli.convert: cli.options cli.output corpus
 cli.info: cli.options cli.output; later ~bundle
 cli.plot: cli.options errors tags; later ~bundle evaluation.plots

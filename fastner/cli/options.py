@@ -75,10 +75,16 @@ def add_running(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_tagger(args: argparse.Namespace) -> Tagger:
+def load_tagger(args: argparse.Namespace, model: str | None = None) -> Tagger:
+    """The tagger that was asked for, or one of another model that runs in the same way."""
     from fastner.tagger import load
 
-    return load(args.model, engine=args.engine, device=args.device, threads=args.threads)
+    return load(
+        args.model if model is None else model,
+        engine=args.engine,
+        device=args.device,
+        threads=args.threads,
+    )
 
 
 def add_columns(parser: argparse.ArgumentParser) -> None:
