@@ -133,6 +133,12 @@ def split_tag(tag: str) -> tuple[str, str]:
     )
 
 
+def without_bilou(tag: str) -> str:
+    """The tag with S- for the U- of BILOU (Ratinov & Roth 2009) and E- for its L-, or as it is."""
+    opening = tag[:2]
+    return f"S{tag[1:]}" if opening == "U-" else f"E{tag[1:]}" if opening == "L-" else tag
+
+
 def spans_of(tags: Sequence[str]) -> list[Span]:
     """The entities of one sentence in order, whatever its scheme, as conlleval reads them.
 

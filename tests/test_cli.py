@@ -20,6 +20,7 @@ import pytest
 from fastner.cli import app, main, progress, tag
 from fastner.doc import build_doc
 from fastner.errors import BundleError, InputError
+from fastner.evaluation.intervals import unit_of
 from fastner.scoring import score
 from fastner.tagger import load
 from fastner.tags import spans_of
@@ -34,6 +35,7 @@ class FakeTagger:
     """Capitalised words are persons, each with probability 0.5; keeps the size of each batch."""
 
     manifest = types.SimpleNamespace(temperature=1.5)
+    labels = ["PER"]
 
     def __init__(self):
         self.batches = []
@@ -303,7 +305,7 @@ def test_other_outputs_have_no_controls(run, tagger, bundle, tmp_path):
 
 @pytest.mark.parametrize("form", ["text", "jsonl", "conll"])
 def test_a_line_above_the_limit_is_refused_with_its_number(run, tagger, monkeypatch, form):
-    monkeypatch.setattr("fastner.corpus.MAX_LINE", 100)
+    monkeypatch.setattr("fastner.corpus.sources.MAX_LINE", 100)
     row = {"text": "x", "jsonl": '{"text": "x"}', "conll": "x\tO\n"}[form]
     code, _, err = run("tag", "--input", form, stdin=f"{row}\n{'A' * 200}")
     assert code == 1
@@ -395,6 +397,13 @@ def held(name):
     return lambda: pkgutil.resolve_name(name)
 
 
+def unit_choices():
+    """The units that the bootstrap names where it refuses one."""
+    with pytest.raises(InputError, match="got 'none'") as refusal:
+        unit_of("none", [])
+    return re.search("out of (.*), got", str(refusal.value))[1].split(", ")
+
+
 # every list of choices in the parser, and what the code checks against: the parser repeats some of
 # these lists, so that --help need not import the modules that hold them
 CHOICES = {
@@ -402,6 +411,13 @@ CHOICES = {
     "tag --output": held("fastner.cli.output:WRITERS"),
     "tag --engine": refused("engine"),
     "tag --device": refused("device"),
+    "convert --to": held("fastner.corpus:STYLES"),
+    **{
+        f"{name} --{option}": held(f"fastner.corpus.reader:{option.upper()}{'S' * plural}")
+        for name in ("evaluate", "train", "convert")
+        for option, plural in (("format", True), ("misaligned", False), ("overlapping", False))
+    },
+    "evaluate --intervals": unit_choices,
     "evaluate --engine": refused("engine"),
     "evaluate --device": refused("device"),
     "plot what": held("fastner.cli.plot:PICTURES"),
@@ -489,13 +505,13 @@ def test_evaluate_writes_a_report(run, tagger, tmp_path):
     page = tmp_path / "page.html"
     _, expected, _ = run("evaluate", "-", stdin=GOLD)
     code, out, err = run("evaluate", "-", "--report", page, "--model", "m<1>", stdin=GOLD)
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, "<stdin>: read as conll, 3 sentences\n")
     assert out.splitlines()[:-1] == expected.splitlines()[:-1]  # but for the time it took
     html = page.read_text(encoding="utf-8")
     assert html.startswith("<!doctype html>") and "entity F1 28.57" in html
     assert "standard input" in html and "m&lt;1&gt;" in html and "Lovelace" in html
     code, _, err = run("evaluate", "-", "--report", tmp_path / "gone" / "page.html", stdin=GOLD)
-    assert (code, err.count("\n")) == (1, 1)
+    assert (code, err.count("\n")) == (1, 2)
     assert "page.html: No such file" in err
 
 
@@ -728,6 +744,7 @@ def test_train(run, training):
         "epoch 2/2  dev F1 100.00  best 50.00  loss 2.5000  1,234 tokens/s  0:01:00 left",
         "saved o; its scores on dev:",
     ]
+    assert callable(training.calls[0][1].pop("notice"))
     assert training.calls == [
         (
             ("a", "b"),
@@ -740,8 +757,13 @@ def test_train(run, training):
                 "resume": False,
                 "max_words": None,
                 "vector_dtype": "float32",
-                "word_column": 0,
-                "tag_column": -1,
+                "format": "auto",
+                "word_column": None,
+                "tag_column": None,
+                "tag_key": None,
+                "tag_names": None,
+                "misaligned": "split",
+                "overlapping": "error",
                 "license": "unknown",
                 "description": "",
                 "trust_pickle": False,
@@ -890,17 +912,20 @@ from contextlib import nullcontext
 from types import SimpleNamespace
 import fastner.tagger
 from fastner.cli import main
-fake = SimpleNamespace(tag_batch=lambda sentences: [["O"]])
+fake = SimpleNamespace(tag_batch=lambda sentences: [["B-LOC"]], labels=["LOC"])
 fastner.tagger.load = lambda model, **options: nullcontext(fake)
 sys.exit(main(["evaluate", "-"]))
 """
+
+
+READ = b"<stdin>: read as conll, 1 sentence\n"
 
 
 def evaluate_one(stdout):
     """The finished process of `fastner evaluate -` on one word, without a model."""
     return subprocess.run(
         [sys.executable, "-c", FAKED],
-        input=b"Oslo O\n",
+        input=b"Oslo B-LOC\n",
         stdout=stdout,
         stderr=subprocess.PIPE,
         timeout=60,
@@ -914,7 +939,7 @@ def test_closed_pipe_is_quiet():
     os.close(reader)
     with open(writer, "wb") as closed:
         done = evaluate_one(closed)
-    assert (done.returncode, done.stderr) == (141, b"")
+    assert (done.returncode, done.stderr) == (141, READ)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
@@ -922,7 +947,8 @@ def test_full_disk_is_one_line():
     with open("/dev/full", "wb") as full:
         done = evaluate_one(full)
     assert done.returncode == 1
-    assert done.stderr.startswith(b"fastner: error: ") and done.stderr.count(b"\n") == 1
+    error = done.stderr.removeprefix(READ)
+    assert error.startswith(b"fastner: error: ") and error.count(b"\n") == 1
 
 
 def shell(command):
@@ -1049,7 +1075,7 @@ def test_embedded_evaluate_agrees_with_tag(embedded, tmp_path):
     gold = tmp_path / "gold.conll"
     gold.write_bytes(tagged.stdout)
     done = fastner("evaluate", gold, "--json", "--threads", 1)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.returncode == 0 and done.stderr.endswith(b"read as conll, 3 sentences\n")
     found = json.loads(done.stdout)
     assert (found["f1"], found["accuracy"], found["sentences"]) == (1.0, 1.0, 3)
 

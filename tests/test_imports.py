@@ -32,7 +32,22 @@ files.writing: errors files.names files.reading
 files: files.paths files.reading files.writing
 tags: _tags errors; later numpy
 text: _text errors
-corpus: errors tags
+corpus.sources: errors tags
+corpus.sentences: errors tags text
+corpus.spans: corpus.sentences corpus.sources errors tags text
+corpus.items: corpus.sentences corpus.spans
+corpus.conll: corpus.sentences corpus.sources errors tags
+corpus.jsonl: corpus.sources errors tags
+corpus.records: corpus.items corpus.jsonl corpus.sources corpus.spans errors tags
+corpus.conllu: corpus.items corpus.sources errors tags
+corpus.brat: corpus.items corpus.records corpus.sources corpus.spans errors tags
+corpus.tables: corpus.items corpus.records corpus.sources corpus.spans errors; later pyarrow spacy
+corpus.signs: tags
+corpus.reader: corpus.brat corpus.conll corpus.conllu corpus.items corpus.jsonl corpus.records
+               corpus.sentences corpus.signs corpus.sources corpus.spans corpus.tables errors tags
+corpus.writers: corpus.conll corpus.jsonl corpus.sentences errors tags text
+corpus: corpus.conll corpus.jsonl corpus.reader corpus.sentences corpus.sources corpus.spans
+        corpus.writers
 doc: corpus errors text
 scoring: errors tags
 vocab: _index arrays errors numpy
@@ -61,10 +76,14 @@ engine: errors; later ~bundle ~numpy ~vocab engine.native engine.onnx
 tagger: arrays bundle doc engine errors posterior tags text vocab numpy
 verify: engine.session errors files strict numpy
 evaluation.analysis: scoring tags
+evaluation.breakdown: scoring tags
 evaluation.calibration: scoring tags numpy; later ~tagger
+evaluation.intervals: errors tags numpy
+evaluation.labels: corpus errors tags
 evaluation.report: evaluation.analysis tags text
 evaluation.plots: errors files strict tags numpy; later matplotlib
-evaluation: evaluation.analysis evaluation.calibration evaluation.report
+evaluation: evaluation.analysis evaluation.breakdown evaluation.calibration evaluation.intervals
+            evaluation.labels evaluation.report
 deploy.golden: bundle engine.onnx tags vocab numpy
 deploy.graph: bundle crf engine.session errors screen.export numpy onnx
 deploy.price: corpus errors scoring tags verify
@@ -75,18 +94,20 @@ deploy.export: bundle bundle.vectors deploy.golden deploy.price errors files scr
 deploy: deploy.export deploy.price
 models:
 cli.output: corpus doc errors text
-cli.options: engine errors text; later ~bundle ~tagger bundle tagger
+cli.options: corpus engine errors text; later ~bundle ~tagger bundle tagger
 cli.progress: cli.output; later ~training rich
 cli.tag: cli.options cli.output corpus doc errors tags; later ~tagger
-cli.evaluate: cli.options cli.output corpus scoring tags version; later files tagger
+cli.evaluate: cli.options cli.output corpus errors scoring tags version; later files tagger
+              evaluation evaluation.breakdown evaluation.intervals evaluation.labels
               evaluation.analysis evaluation.calibration evaluation.report
+cli.convert: cli.options cli.output corpus
 cli.info: cli.options cli.output; later ~bundle
 cli.plot: cli.options errors tags; later files ~bundle evaluation.plots
 cli.train: cli.options cli.output cli.progress errors scoring; later training training.recipe
 cli.export: cli.options cli.output; later deploy
 cli.verify: cli.options cli.output errors; later verify
-cli.app: cli.evaluate cli.export cli.info cli.options cli.output cli.plot cli.tag cli.train
-         cli.verify errors version
+cli.app: cli.convert cli.evaluate cli.export cli.info cli.options cli.output cli.plot cli.tag
+         cli.train cli.verify errors version
 cli: cli.app
 __main__: cli
 _pyinstaller:

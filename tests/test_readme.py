@@ -139,6 +139,18 @@ def test_the_shell_of_readme(code, folder):
         assert scores[-1] == pytest.approx(said[1], abs=10)  # libraries differ in their sums
 
 
+def test_the_page_on_evaluation(folder):
+    """Its commands run, and print the tables that it shows."""
+    (folder / "fastner" / "models").mkdir(parents=True)
+    shutil.copytree(EMBEDDED, folder / "fastner" / "models" / "conll2003")
+    out = "".join(bash(code) for _, code in blocks("docs/evaluation.md", "sh"))
+    tables = [code for _, code in blocks("docs/evaluation.md", "text")]
+    for table in tables:
+        assert table in out
+    assert len(tables) == 2 and "of fastner/models/conll2003: +0.00" in out
+    assert run_python("docs/evaluation.md", {}) == 3
+
+
 def test_the_toy_corpus_is_what_its_page_says():
     page = (ROOT / "docs" / "toy" / "README.md").read_text(encoding="utf-8")
     labels = ("PER", "LOC", "ORG", "MISC")

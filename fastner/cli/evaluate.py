@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import chain
+from typing import Any
 
 from fastner.cli import output
-from fastner.cli.options import Commands, add_columns, add_running, command, load_tagger, stdin
-from fastner.corpus import read_conll
-from fastner.scoring import format_scores, format_token_report, score, token_report
-from fastner.tags import TagScheme
+from fastner.cli.options import (
+    Commands,
+    add_corpus,
+    add_running,
+    command,
+    load_tagger,
+    positive,
+    reading,
+    stdin,
+)
+from fastner.corpus import Corpus, read
+from fastner.errors import InputError
+from fastner.scoring import LabelScores, format_scores, format_token_report, score, token_report
+from fastner.tags import TagScheme, labels_of
 from fastner.version import __version__
 
 
@@ -19,15 +33,58 @@ def add(commands: Commands) -> None:
         "evaluate",
         run,
         "score a model on a tagged corpus",
-        "Entity precision, recall and F1 are those of conlleval; below them, a report by token.",
+        "Entity precision, recall and F1 are those of conlleval; below them, a report by token. "
+        "docs/evaluation.md says what the options from --map to --seen mean.",
     )
-    parser.add_argument("file", metavar="FILE", help="a CoNLL file in any tag scheme; - is stdin")
-    add_columns(parser)
+    parser.add_argument(
+        "file", metavar="FILE", help="a tagged corpus in any format and tag scheme; - is stdin"
+    )
+    add_corpus(parser)
     parser.add_argument(
         "--threshold",
         action="store_true",
         help="also show the scores as a threshold on the probability of entities rises, and how "
         "far these probabilities are right",
+    )
+    parser.add_argument(
+        "--map",
+        metavar="A=B,…",
+        help="rename labels of the corpus before scoring, as in person=PER,product= (nothing: O)",
+    )
+    parser.add_argument(
+        "--intervals",
+        nargs="?",
+        const="auto",
+        choices=("auto", "sentence", "document"),
+        help="also show 95%% intervals, by a bootstrap over sentences or documents (auto: "
+        "documents where there are 30)",
+    )
+    parser.add_argument(
+        "--against",
+        metavar="M",
+        help="also tag with this model, and test whether F1 differs, by approximate randomisation",
+    )
+    parser.add_argument(
+        "--resamples",
+        type=positive,
+        default=1000,
+        metavar="N",
+        help="bootstraps of --intervals and --against (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=1,
+        metavar="S",
+        help="of --intervals and --against (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--lengths", action="store_true", help="also show the scores of entities by their length"
+    )
+    parser.add_argument(
+        "--seen",
+        metavar="TRAIN",
+        help="also show the scores of entities that this corpus holds, and of those that it lacks",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, with fractions")
     parser.add_argument(
@@ -37,6 +94,7 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    from fastner.evaluation import labels
     from fastner.evaluation.calibration import format_confidence, measure_confidence
     from fastner.files import check_output
     from fastner.tagger import EMBEDDED
@@ -48,14 +106,21 @@ def run(args: argparse.Namespace) -> None:
         check_output(
             args.report, inputs if args.file == "-" else {"the corpus": args.file, **inputs}
         )
-    corpus = read_conll(
-        stdin() if args.file == "-" else args.file,
-        word_column=args.word_column,
-        tag_column=args.tag_column,
-    )
+    mapping = _mapping(args)
+    corpus = read(stdin() if args.file == "-" else args.file, **reading(args))
+    for line in corpus.notices():
+        output.note(line)
     corpus.require_sentences()
+    if mapping:
+        mapped = labels.map_labels(corpus, mapping)
+        corpus = mapped.corpus
+        for line in mapped.notices():
+            output.note(line)
     gold = corpus.converted(TagScheme.IOB2).tags
+    known = labels_of(chain.from_iterable(gold))
     with load_tagger(args) as tagger:
+        if warning := labels.strangers(known, tagger.labels):
+            output.note(warning)
         began = time.perf_counter()
         predicted = tagger.tag_batch(corpus.sentences)
         seconds = time.perf_counter() - began
@@ -63,22 +128,84 @@ def run(args: argparse.Namespace) -> None:
     if args.report is not None:
         _write_report(args, corpus.sentences, gold, predicted)
     scores, report = score(gold, predicted), token_report(gold, predicted)
+    more = {} if confidence is None else {"confidence": confidence.to_dict()}
+    tables = [format_scores(scores), format_token_report(report)]
+    tables += [] if confidence is None else [format_confidence(confidence)]
+    for name, values, table in _closer(args, corpus, gold, predicted, mapping):
+        more[name] = values
+        tables.append(table)
     tokens = sum(map(len, gold))
     speed = tokens / seconds if seconds else 0.0
     if args.json:
-        counts = {"sentences": len(corpus), "tokens": tokens}
+        counts = {"sentences": len(corpus), "tokens": tokens, "format": corpus.format}
         times = {"seconds": seconds, "tokens_per_second": speed}
-        more = {} if confidence is None else {"confidence": confidence.to_dict()}
         output.as_json(
             {**scores.to_dict(), "by_token": report.to_dict(), **more, **counts, **times}
         )
         return
-    output.text(f"{format_scores(scores)}\n\n{format_token_report(report)}\n")
-    if confidence is not None:
-        output.text(f"{format_confidence(confidence)}\n")
+    for table in tables:
+        output.text(f"{table}\n")
     output.text(
         f"{len(corpus):,} sentences, {tokens:,} tokens in {seconds:.2f} s: {speed:,.0f} tokens/s"
     )
+
+
+def _mapping(args: argparse.Namespace) -> dict[str, str]:
+    from fastner.evaluation.labels import parse_mapping
+
+    try:
+        return parse_mapping(args.map) if args.map is not None else {}
+    except InputError as error:
+        args.usage_error(f"--map: {error}")
+        raise
+
+
+def _closer(
+    args: argparse.Namespace,
+    corpus: Corpus,
+    gold: list[list[str]],
+    predicted: list[list[str]],
+    mapping: dict[str, str],
+) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """What else was asked for: its name, its values for JSON, and its table."""
+    from fastner.evaluation import breakdown, intervals
+    from fastner.evaluation.labels import map_labels, strangers
+
+    drawn: dict[str, Any] = {
+        "documents": corpus.documents,
+        "unit": args.intervals or "auto",
+        "resamples": args.resamples,
+        "seed": args.seed,
+    }
+    if args.intervals is not None:
+        sure = intervals.measure_intervals(gold, predicted, **drawn)
+        yield "intervals", sure.to_dict(), intervals.format_intervals(sure)
+    if args.against is not None:
+        with load_tagger(args, args.against) as other:
+            if warning := strangers(labels_of(chain.from_iterable(gold)), other.labels):
+                output.note(warning)
+            others = other.tag_batch(corpus.sentences)
+        apart = intervals.compare(gold, predicted, others, **drawn)
+        values = {"model": args.against, **apart.to_dict()}
+        yield "against", values, intervals.format_difference(apart, args.against)
+    if args.lengths:
+        parts = breakdown.by_length(gold, predicted)
+        yield "by_length", _dicts(parts), breakdown.format_parts("tokens", parts)
+    if args.seen is not None:
+        training = read(args.seen, **{**reading(args), "format": "auto"})
+        for line in training.notices():
+            output.note(line)
+        if mapping:
+            training = map_labels(training, mapping).corpus
+        tags = training.converted(TagScheme.IOB2).tags
+        parts = breakdown.by_seen(
+            corpus.sentences, gold, predicted, training=(training.sentences, tags)
+        )
+        yield "by_seen", _dicts(parts), breakdown.format_parts("entity", parts)
+
+
+def _dicts(parts: dict[str, LabelScores]) -> dict[str, Any]:
+    return {name: asdict(row) for name, row in parts.items()}
 
 
 def _write_report(

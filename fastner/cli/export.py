@@ -34,7 +34,8 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--dev",
         metavar="FILE",
-        help="CoNLL columns to measure F1 on; refuse an export that loses too much of it",
+        help="a tagged corpus to measure F1 on, in any format; refuse an export that loses too much"
+        " of it",
     )
     parser.add_argument(
         "--max-loss",

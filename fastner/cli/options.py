@@ -6,8 +6,9 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn, TextIO, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeAlias, get_args
 
+from fastner.corpus import FORMATS, MISALIGNED, OVERLAPPING
 from fastner.engine import EngineName
 from fastner.errors import InputError
 from fastner.text import printable
@@ -15,6 +16,10 @@ from fastner.text import printable
 if TYPE_CHECKING:
     from fastner.bundle import Bundle
     from fastner.tagger import Tagger
+
+READING = (
+    "format", "word_column", "tag_column", "tag_key", "tag_names", "misaligned", "overlapping",
+)  # fmt: skip
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -81,10 +86,16 @@ def add_running(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_tagger(args: argparse.Namespace) -> Tagger:
+def load_tagger(args: argparse.Namespace, model: str | None = None) -> Tagger:
+    """The tagger that was asked for, or one of another model that runs in the same way."""
     from fastner.tagger import load
 
-    return load(args.model, engine=args.engine, device=args.device, threads=args.threads)
+    return load(
+        args.model if model is None else model,
+        engine=args.engine,
+        device=args.device,
+        threads=args.threads,
+    )
 
 
 def add_columns(parser: argparse.ArgumentParser) -> None:
@@ -92,16 +103,16 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--word-column",
         type=int,
-        default=0,
         metavar="N",
-        help="column of the words, from 0, negative from the right (default: %(default)s)",
+        help="column of the words, from 0, negative from the right (default: 0, and 1 where each "
+        "line begins with its number in the sentence)",
     )
     parser.add_argument(
         "--tag-column",
         type=int,
-        default=-1,
         metavar="N",
-        help="column of the tags, likewise (default: %(default)s, the last)",
+        help="column of the tags, likewise (default: the last, or the one behind number and "
+        "word if it holds tags)",
     )
 
 
@@ -118,6 +129,54 @@ def stdin() -> TextIO:
     if sys.stdin is None:
         raise InputError("expected something on standard input, which is closed; name a file")
     return sys.stdin
+
+
+def add_corpus(parser: argparse.ArgumentParser) -> None:
+    """How to read a tagged corpus: what `reading` gives to `corpus.read`."""
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="auto",
+        help="format of the corpus, see docs/corpora.md (default: %(default)s, told by what the "
+        "file holds)",
+    )
+    add_columns(parser)
+    add_keys(parser)
+    parser.add_argument(
+        "--misaligned",
+        choices=MISALIGNED,
+        default="split",
+        help="annotated characters that begin or end inside a token: split the token, widen them, "
+        "or stop with the error (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--overlapping",
+        choices=OVERLAPPING,
+        default="error",
+        help="annotated characters that overlap: stop with the error, or keep the longest "
+        "(default: %(default)s)",
+    )
+
+
+def add_keys(parser: argparse.ArgumentParser) -> None:
+    """Where tags are that do not stand in columns: tag_key and tag_names."""
+    parser.add_argument(
+        "--tag-key",
+        metavar="KEY",
+        help="key of the tags: in MISC of CoNLL-U (default: NER), or beside the tokens of JSON and "
+        "Parquet (default: ner_tags or tags)",
+    )
+    parser.add_argument(
+        "--tag-names",
+        type=lambda text: text.split(","),
+        metavar="O,B-PER,…",
+        help="the tags that numbers stand for, from 0 (default: those that the file brings)",
+    )
+
+
+def reading(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of add_corpus as arguments of `corpus.read` and `train`."""
+    return {name: getattr(args, name) for name in READING}
 
 
 def positive(text: str) -> int:

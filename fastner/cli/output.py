@@ -14,7 +14,7 @@ import os
 import sys
 from typing import Any, TextIO
 
-from fastner.corpus import json_safe, jsonl_line, write_conll
+from fastner.corpus import Corpus, json_safe, jsonl_line, write_conll, write_corpus
 from fastner.doc import Doc
 from fastner.errors import InputError
 from fastner.text import printable
@@ -77,6 +77,11 @@ def note(text: str) -> None:
 
 def as_json(value: Any) -> None:
     print(json_safe(json.dumps(value, ensure_ascii=False, indent=2)))
+
+
+def corpus(corpus: Corpus, style: str) -> None:
+    """Prints a corpus in one of corpus.STYLES."""
+    write_corpus(sys.stdout, corpus, style)
 
 
 def rows(rows: dict[str, Any]) -> None:

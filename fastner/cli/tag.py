@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, TextIO, TypeAlias
 from fastner.cli import output
 from fastner.cli.options import Commands, add_running, command, load_tagger, utf8
 from fastner.cli.output import Record
-from fastner.corpus import iter_conll, iter_jsonl, iter_text
+from fastner.corpus import FORMATS as CORPUS_FORMATS
+from fastner.corpus import iter_jsonl, iter_records, iter_text
 from fastner.doc import Doc
 from fastner.errors import InputError
 from fastner.tags import shown, spans_of
@@ -21,8 +22,14 @@ if TYPE_CHECKING:
     from fastner.tagger import Tagger
 
 BATCH_TOKENS = 32_768  # read ahead from a stream, to tag sentences of like length together
-FORMATS = ("text", "conll", "jsonl")  # of the input
-OF_ENDINGS = {".jsonl": "jsonl", ".conll": "conll"}
+FORMATS = ("text", *CORPUS_FORMATS)  # of the input
+OF_ENDINGS = {
+    ".jsonl": "jsonl",
+    ".conll": "conll",
+    ".conllu": "conllu",
+    ".parquet": "parquet",
+    ".spacy": "spacy",
+}
 
 Source: TypeAlias = list[str] | str | TextIO  # texts, the path of a file, or stdin
 
@@ -38,7 +45,8 @@ def add(commands: Commands) -> None:
         "and a terminal is shown escapes for what does not print, where a file gets the words as "
         "they are. A line has at most 16 MiB. "
         'jsonl: one {"text": "…"} or {"tokens": ["…"]} a line; the output sets "entities", for '
-        'tokens also "tags" (IOB2), in place of any there were, and keeps other keys.',
+        'tokens also "tags" (IOB2), in place of any there were, and keeps other keys. Other '
+        "formats are those of tagged corpora (docs/corpora.md), whose annotations are ignored.",
     )
     parser.add_argument(
         "text", nargs="*", type=utf8, metavar="TEXT", help="a text to tag; - alone is stdin"
@@ -47,10 +55,13 @@ def add(commands: Commands) -> None:
         "--file", metavar="F", help="tag this file, or stdin for - (default without TEXT: stdin)"
     )
     parser.add_argument(
+        "--format",
         "--input",
+        dest="input",
         choices=FORMATS,
-        help="format of the file; text is one text a line (default: jsonl and conll for files "
-        "that end in .jsonl and .conll, else text)",
+        help="format of the file; text is one text a line, auto tells by what the file holds "
+        "(default: by its ending .jsonl, .conll, .conllu, .parquet or .spacy, else text; a file "
+        "that opens as another format is refused); --input is the older name",
     )
     parser.add_argument(
         "--output",
@@ -74,16 +85,17 @@ def run(args: argparse.Namespace) -> None:
     form = args.input or _format_of(source)
     if isinstance(source, list) and form != "text":
         args.usage_error(f"TEXT goes with --input text, not {form}; give {form} by --file")
-    if args.word_column is not None and form != "conll":
+    if args.word_column is not None and form not in ("auto", "conll", "germeval"):
         args.usage_error(f"--word-column goes with --input conll, not {form}")
-    default = "table" if isinstance(source, list) else "conll" if form == "conll" else "jsonl"
+    columns = form in ("conll", "germeval", "conllu")
+    default = "table" if isinstance(source, list) else "conll" if columns else "jsonl"
     if args.scores and (args.output or default) == "conll":
         args.usage_error("--scores goes with --output table or jsonl; conll has no place for them")
     # whoever types line by line wants each answer at once
     typed = not isinstance(source, (str, list)) and source.isatty()
     write = output.WRITERS[args.output or default]
     with load_tagger(args) as tagger:
-        records = _records(source, form, args.word_column or 0)
+        records = _records(source, form, args.word_column)
         tagged = tag_records(tagger, records, 1 if typed else BATCH_TOKENS, args.scores)
         for number, (record, doc) in enumerate(tagged):
             write(number, record, doc)
@@ -126,19 +138,19 @@ def _format_of(source: Source) -> str:
     return "text"
 
 
-def _records(source: Source, form: str, word_column: int) -> Iterator[Record]:
+def _records(source: Source, form: str, word_column: int | None) -> Iterator[Record]:
     """The inputs of any format, one by one."""
     if isinstance(source, list):
         for text in source:
             yield {"text": text}
     elif form == "jsonl":
         yield from iter_jsonl(source)
-    elif form == "conll":
-        for words, _ in iter_conll(source, word_column=word_column, tag_column=None):
-            yield {"tokens": words}
-    else:
+    elif form == "text":
         for text in iter_text(source):
             yield {"text": text}
+    else:
+        notice = output.note if form == "auto" else None
+        yield from iter_records(source, form, word_column=word_column, notice=notice)
 
 
 def tag_records(

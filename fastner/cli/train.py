@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from fastner.cli import output, progress
-from fastner.cli.options import Commands, add_columns, command, positive, utf8
+from fastner.cli.options import Commands, add_corpus, command, positive, reading, utf8
 from fastner.errors import InputError
 from fastner.scoring import format_scores
 
@@ -17,11 +17,11 @@ def add(commands: Commands) -> None:
         commands,
         "train",
         run,
-        "train a model from CoNLL files and word vectors",
+        "train a model from tagged corpora and word vectors",
         "Needs the train extra. Ctrl-C ends training and saves the best model so far.",
     )
     for name, metavar, help in (
-        ("--train", "F", "the corpus to learn from, in CoNLL columns and any tag scheme"),
+        ("--train", "F", "the corpus to learn from, in any format and tag scheme"),
         ("--dev", "F", "the corpus that decides when to stop and which weights to keep"),
         (
             "--vectors",
@@ -88,7 +88,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--description", default="", type=utf8, metavar="TEXT", help="kept in the model"
     )
-    add_columns(parser)
+    add_corpus(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -114,12 +114,12 @@ def run(args: argparse.Namespace) -> None:
             resume=args.resume,
             max_words=args.max_words,
             vector_dtype=args.vector_dtype,
-            word_column=args.word_column,
-            tag_column=args.tag_column,
+            **reading(args),
             license=args.license,
             description=args.description,
             trust_pickle=args.trust_pickle,
             progress=show,
+            notice=output.note,
             **choices,
         )
     output.note(f"saved {args.output}; its scores on dev:")

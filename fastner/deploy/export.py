@@ -48,8 +48,8 @@ def export_onnx(
     recurrences: str = "float32",
     dev: str | os.PathLike[str] | None = None,
     max_loss: float = 0.1,
-    word_column: int = 0,
-    tag_column: int = -1,
+    word_column: int | None = None,
+    tag_column: int | None = None,
 ) -> dict[str, Any]:
     """Writes `output`: model.onnx, vocab.txt, config.json, golden.jsonl and README.md.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from fastner.corpus import read_conll
+from fastner.corpus import read
 from fastner.errors import InputError
 from fastner.scoring import score
 from fastner.tags import TagScheme
@@ -42,12 +42,12 @@ def compare(
     exports: Mapping[str, str | os.PathLike[str]],
     dev: str | os.PathLike[str] | None = None,
     *,
-    word_column: int = 0,
-    tag_column: int = -1,
+    word_column: int | None = None,
+    tag_column: int | None = None,
 ) -> list[Price]:
     """What exported directories cost, by name; the first is what the others lose against.
 
-    dev: a CoNLL file with words and tags in these columns; None: the golden sentences of the
+    dev: a tagged corpus that `corpus.read` recognises; None: the golden sentences of the
     first export but for its long ones, without gold tags. Raises InputError and BundleError.
     """
     gold = None
@@ -56,7 +56,7 @@ def compare(
         tokens = (case["tokens"] for case in first.cases())
         sentences = [words for words in tokens if len(words) <= 100]  # the padding would be most
     else:
-        corpus = read_conll(dev, word_column=word_column, tag_column=tag_column)
+        corpus = read(dev, word_column=word_column, tag_column=tag_column)
         corpus.require_sentences()
         sentences, gold = corpus.sentences, corpus.converted(TagScheme.IOB2).tags
     loads: dict[str, list[float]] = {name: [] for name in exports}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ import numpy as np
 
 from fastner.bundle.directory import check_replaceable
 from fastner.bundle.vectors import DTYPES
-from fastner.corpus import read_conll
+from fastner.corpus import Corpus, read
+from fastner.corpus.spans import Misaligned, Overlapping
 from fastner.errors import DependencyError, InputError, TrainingError
 from fastner.evaluation import plots
 from fastner.files import check_output, normalised
@@ -29,8 +30,8 @@ from fastner.training.vectors import GLOVE
 
 
 def train(
-    train: str | Path,
-    dev: str | Path,
+    train: str | Path | Corpus,
+    dev: str | Path | Corpus,
     *,
     vectors: str | Path,
     output: str | Path,
@@ -40,23 +41,31 @@ def train(
     resume: bool = False,
     max_words: int | None = None,
     vector_dtype: str = "float32",
-    word_column: int = 0,
-    tag_column: int = -1,
+    format: str = "auto",
+    word_column: int | None = None,
+    tag_column: int | None = None,
+    tag_key: str | None = None,
+    tag_names: Sequence[str] | None = None,
+    misaligned: Misaligned = "split",
+    overlapping: Overlapping = "error",
     license: str = "unknown",
     description: str = "",
     trust_pickle: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    notice: Callable[[str], None] | None = None,
     **choices: Any,
 ) -> Scores:
     """Trains a tagger and saves its bundle at `output`; returns its dev scores from the bundle.
 
-    train, dev: CoNLL columns in any tag scheme; dev decides when to stop and which weights to
-    keep. vectors: see `load_vectors`; all their words stay known, or the first `max_words`; a
-    gensim .kv file is a pickle, which may run code, and loads with `trust_pickle=True` only.
-    preset and choices: a recipe and what to change in it, see `Recipe`. crf: "own", or "tfa" for
-    the likelihood of tensorflow-addons. vector_dtype: how vectors are stored: float32, float16,
-    int8 with a scale per row, or product: the words of the training corpus as int8, and all others
-    product-quantized, which the network is then trained on (`product_quantize`).
+    train, dev: files that `corpus.read` reads, with its options from `format` to `overlapping`, or
+    corpora; dev decides when to stop and which weights to keep. notice is called with a line for
+    what each was read as and for each of its warnings. vectors: see `load_vectors`; all their words
+    stay known, or the first `max_words`; a gensim .kv file is a pickle, which may run code, and
+    loads with `trust_pickle=True` only. preset and choices: a recipe and what to change in it, see
+    `Recipe`. crf: "own", or "tfa" for the likelihood of tensorflow-addons. vector_dtype: how
+    vectors are stored: float32, float16, int8 with a scale per row, or product: the words of the
+    training corpus as int8, and all others product-quantized, which the network is then trained on
+    (`product_quantize`).
 
     output: a new or empty directory, or that of a bundle, which is replaced; apart from the inputs.
     State is kept beside it (`OUTPUT.training`) after every epoch; `resume=True` goes on
@@ -76,7 +85,8 @@ def train(
     """
     target = normalised(output)  # what lies beside it is named after this
     state, picture = Path(f"{target}.training"), f"{target}.history.png"
-    inputs = {"the training corpus": train, "the dev corpus": dev}
+    given = {"the training corpus": train, "the dev corpus": dev}
+    inputs = {name: path for name, path in given.items() if not isinstance(path, Corpus)}
     if str(vectors) != GLOVE:
         inputs["the vectors"] = vectors
     for path, what in (
@@ -94,10 +104,28 @@ def train(
     recipe = preset_recipe(preset).updated(**choices)
     if vector_dtype not in DTYPES:
         raise InputError(f"expected vector_dtype out of {DTYPES}, got {vector_dtype!r}")
+    corpora = [
+        corpus
+        if isinstance(corpus, Corpus)
+        else read(
+            corpus,
+            format,
+            word_column=word_column,
+            tag_column=tag_column,
+            tag_key=tag_key,
+            tag_names=tag_names,
+            misaligned=misaligned,
+            overlapping=overlapping,
+        )
+        for corpus in (train, dev)
+    ]
+    if notice is not None:
+        for corpus in corpora:
+            for line in corpus.notices():
+                notice(line)
     task = Task.prepare(
         recipe,
-        read_conll(train, word_column=word_column, tag_column=tag_column),
-        read_conll(dev, word_column=word_column, tag_column=tag_column),
+        *corpora,
         vectors=vectors,
         max_words=max_words,
         coded=vector_dtype == "product",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from typing_extensions import assert_type
 
 import fastner
-from fastner.corpus import Corpus, iter_conll, iter_jsonl, read_conll
+from fastner.corpus import Corpus, Finding, iter_conll, iter_jsonl, read, read_conll
 from fastner.crf import CRF
 from fastner.scoring import LabelScores, Scores, score
 from fastner.tags import Span, TagScheme
@@ -101,6 +101,10 @@ assert_type(crf.marginals(emissions, lengths), NDArray[np.float32])
 assert_type(crf.sequence_score(emissions, paths, lengths), NDArray[np.float64])
 
 # --- corpora, tags, scores -------------------------------------------------------------------
+spans = read("dev.jsonl", "prodigy", misaligned="widen", overlapping="longest")
+assert_type(spans, Corpus)
+assert_type(read([{"text": "Oslo", "spans": []}]).warnings, tuple[str, ...])
+assert_type(spans.findings, tuple[Finding, ...])
 corpus = read_conll("dev.txt", tag_column=3)
 assert_type(corpus, Corpus)
 assert_type(corpus.sentences, list[list[str]])

@@ -1,0 +1,32 @@
+"""Corpora: readers of every format that annotates words or characters, and their writers."""
+
+from fastner.corpus.conll import iter_conll, read_conll, write_conll
+from fastner.corpus.jsonl import iter_jsonl, iter_text, json_safe, jsonl_line, read_jsonl
+from fastner.corpus.reader import FORMATS, iter_records, iter_sentences, read
+from fastner.corpus.sentences import Corpus, Finding, Text
+from fastner.corpus.sources import Source
+from fastner.corpus.spans import MISALIGNED, OVERLAPPING
+from fastner.corpus.writers import STYLES, write_corpus
+
+__all__ = [
+    "FORMATS",
+    "MISALIGNED",
+    "OVERLAPPING",
+    "STYLES",
+    "Corpus",
+    "Finding",
+    "Source",
+    "Text",
+    "iter_conll",
+    "iter_jsonl",
+    "iter_records",
+    "iter_sentences",
+    "iter_text",
+    "json_safe",
+    "jsonl_line",
+    "read",
+    "read_conll",
+    "read_jsonl",
+    "write_conll",
+    "write_corpus",
+]

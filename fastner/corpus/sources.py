@@ -1,0 +1,134 @@
+"""Where corpora come from: paths and open files as numbered lines, and errors with their place."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import chain
+from typing import IO, NoReturn, TypeAlias
+
+from fastner.errors import InputError
+from fastner.tags import shown
+
+Source: TypeAlias = str | os.PathLike[str] | IO[str] | IO[bytes]  # a path or an open file, as stdin
+
+MAX_LINE = 16 << 20  # bytes, or characters of text that is decoded already
+
+_HEAD = 1 << 16  # bytes or characters, of whole lines, that show what a file is
+
+
+class Opening:
+    """An open file of which the first lines were read ahead, and which still gives all of them.
+
+    name: for messages. path: of the file, None for a stream. head: its first lines, as they came.
+    """
+
+    def __init__(self, source: Source, file: IO[str] | IO[bytes]) -> None:
+        self.name = name_of(source)
+        self.path = source if isinstance(source, (str, os.PathLike)) else None
+        self.head: list[str | bytes] = []
+        # the bytes below a text file: its universal newlines would split at a lone "\r"
+        lines = pieces_of(getattr(file, "buffer", file))
+        size = 0
+        for line in lines:
+            self.head.append(line)
+            size += len(line)
+            if size >= _HEAD:
+                break
+        self._lines = chain(self.head, lines)
+
+    def __iter__(self) -> Iterator[str | bytes]:
+        return self._lines
+
+    def opens_with(self, magic: bytes) -> bool:
+        """Whether these are the first bytes."""
+        first = self.head[0] if self.head else b""
+        return isinstance(first, bytes) and first.startswith(magic)
+
+    def head_lines(self) -> list[str]:
+        """The first lines as text, without their ends; what is not UTF-8 is replaced."""
+        lines = [x.decode("utf-8", "replace") if isinstance(x, bytes) else x for x in self.head]
+        return [line.removeprefix("\ufeff").rstrip("\r\n") for line in lines]
+
+    def text(self) -> str:
+        """All that is left, decoded from UTF-8, however long its lines are."""
+        data = self.binary()
+        try:
+            return data.decode().removeprefix("\ufeff")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            got = f"byte 0x{data[error.start]:02x}"
+            fail(f"{self.name}:{line}", "UTF-8", got, "convert the file to UTF-8")
+
+    def binary(self) -> bytes:
+        """All that is left, as bytes."""
+        return b"".join(x.encode() if isinstance(x, str) else x for x in self)
+
+
+@contextmanager
+def opened(source: Source) -> Iterator[Opening]:
+    """The source with its first lines read ahead; a file that is opened here is closed."""
+    if isinstance(source, (str, os.PathLike)):
+        with open(source, "rb") as file:
+            yield Opening(source, file)
+    else:
+        yield Opening(source, source)
+
+
+def name_of(source: object) -> str:
+    """The path of a source, or the name of a stream, for messages."""
+    if isinstance(source, (str, os.PathLike)):
+        return os.fspath(source)
+    return str(getattr(source, "name", "<stream>"))
+
+
+def lines_of(source: Source | Opening) -> Iterator[tuple[int, str]]:
+    r"""Numbers from 1 and lines without their "\n" or "\r\n", decoded from UTF-8.
+
+    Refuses a line longer than MAX_LINE, of which no more is read: a line is held whole, with all
+    that is made of it, and so it must have an end.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        with open(source, "rb") as file:
+            yield from lines_of(file)
+        return
+    # the bytes below a text file: its universal newlines would split at a lone "\r"
+    lines = source if isinstance(source, Opening) else pieces_of(getattr(source, "buffer", source))
+    for number, line in enumerate(lines, 1):
+        if len(line) > MAX_LINE:
+            unit = "bytes" if isinstance(line, bytes) else "characters"
+            fail(
+                f"{name_of(source)}:{number}",
+                f"lines of at most {MAX_LINE:,} {unit}",
+                f"a longer one that begins with {shown(line[:40])}",
+                "break it into several",
+            )
+        if isinstance(line, bytes):
+            try:
+                line = line.decode()
+            except UnicodeDecodeError as error:
+                fail(
+                    f"{name_of(source)}:{number}",
+                    "UTF-8",
+                    f"byte 0x{line[error.start]:02x} at byte {error.start} of the line",
+                    "convert the file to UTF-8",
+                )
+        if number == 1:
+            line = line.removeprefix("\ufeff")
+            if not line:  # a file of nothing but its mark has no lines
+                return
+        if line.endswith("\n"):
+            line = line[:-2] if line.endswith("\r\n") else line[:-1]
+        yield number, line
+
+
+def pieces_of(file: IO[str] | IO[bytes]) -> Iterator[str | bytes]:
+    """Lines with their ends; one that is longer than MAX_LINE comes in pieces longer than that."""
+    if not hasattr(file, "readline"):  # something that is no file, but gives lines
+        return iter(file)
+    return iter(partial(file.readline, MAX_LINE + 1), file.readline(0))
+
+
+def fail(place: str, expected: str, got: str, do: str) -> NoReturn:
+    """Raises InputError for what stands at this place, as in "a.conll:3" or "a.json: record 3"."""
+    raise InputError(f"{place}: expected {expected}, got {got}; {do}")

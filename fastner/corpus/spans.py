@@ -1,0 +1,169 @@
+"""Annotated characters put onto tokens: the only place that knows what to do where they differ."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Literal, NamedTuple, TypeAlias
+
+from fastner.corpus.sentences import Finding
+from fastner.corpus.sources import fail
+from fastner.errors import InputError
+from fastner.tags import Span, TagScheme, shown
+from fastner.text import Token, tokenize
+
+Misaligned: TypeAlias = Literal["split", "widen", "error"]
+Overlapping: TypeAlias = Literal["error", "longest"]
+MISALIGNED = ("split", "widen", "error")
+OVERLAPPING = ("error", "longest")
+
+SPLIT = "spans that begin or end inside a token, which was split there"
+WIDENED = "spans that begin or end inside a token, widened to hold all of it"
+BLANK = "spans that hold no token, left out"
+TRIMMED = "spans that begin or end with white space, taken without it"
+TWICE = "spans that are annotated twice, taken once"
+SHORTER = "spans that overlap a longer one, left out"
+
+
+class CharSpan(NamedTuple):
+    """The characters start to end (half-open) of a text, and their label."""
+
+    start: int
+    end: int
+    label: str
+
+
+def put_on_tokens(
+    text: str,
+    spans: Iterable[CharSpan],
+    *,
+    place: str,
+    misaligned: Misaligned,
+    overlapping: Overlapping,
+    findings: list[Finding],
+) -> tuple[list[list[Token]], list[list[str]]]:
+    """The sentences of the text, as tokenize parts it, and the IOB2 tags that say its spans.
+
+    misaligned: what to do with a span that begins or ends inside a token: "split" the token there,
+    "widen" the span, or raise the "error". overlapping: raise the "error", or keep the "longest" of
+    spans that overlap, of equal ones the first. Sentences that a span crosses are joined. White
+    space at the edges of a span does not count. What is changed or left out is added to findings.
+
+    Raises InputError, with the place, for spans outside the text, and as chosen.
+    """
+    sentences = tokenize(text)
+    tokens = [token for sentence in sentences for token in sentence]
+    starts = [token.start for token in tokens]
+    ends = [token.end for token in tokens]
+
+    def found(kind: str, span: CharSpan, detail: str = "") -> None:
+        findings.append(Finding(kind, place, _said(text, span) + detail))
+
+    kept: dict[CharSpan, CharSpan] = {}  # as on tokens: as written
+    for written in spans:
+        start, end, label = written
+        if not 0 <= start <= end <= len(text):
+            got = f"{start} to {end} ({label})"
+            fail(place, f"a span within the {len(text)} characters", got, "correct its offsets")
+        inside = text[start:end].strip()
+        if not inside:
+            if misaligned == "error":
+                fail(place, "a span of words", _said(text, written), "delete the span")
+            found(BLANK, written)
+            continue
+        start += len(text[start:end]) - len(text[start:end].lstrip())
+        span = CharSpan(start, start + len(inside), label)
+        if span[:2] != written[:2]:
+            found(TRIMMED, written)
+        first = bisect_right(ends, span.start)
+        last = bisect_left(starts, span.end) - 1
+        whole = CharSpan(starts[first], ends[last], label)
+        if whole != span:
+            around = f" in {shown(text[whole.start : whole.end])}"
+            if misaligned == "error":
+                got = _said(text, written) + around
+                do = 'correct its offsets or choose misaligned="split" or "widen"'
+                fail(place, "a span that begins and ends with a token", got, do)
+            found(WIDENED if misaligned == "widen" else SPLIT, written, around)
+            if misaligned == "widen":
+                span = whole
+        if span in kept:
+            found(TWICE, written)
+        else:
+            kept[span] = written
+
+    chosen: list[CharSpan] = []
+    # without an overlap the order does not matter
+    for span in sorted(kept, key=lambda s: (s.start - s.end, s.start)):
+        at = bisect_left(chosen, span)
+        near = [other for other in chosen[max(0, at - 1) : at + 1] if _overlap(span, other)]
+        if near and overlapping == "error":
+            one, two = sorted((kept[span], kept[near[0]]))
+            got = f"{_said(text, one)} and {_said(text, two)}"
+            do = 'delete one of them or choose overlapping="longest"'
+            fail(place, "spans that do not overlap", got, do)
+        if near:
+            found(SHORTER, kept[span], f" under {_said(text, kept[near[0]])}")
+        else:
+            chosen.insert(at, span)
+    sentences = _joined(_cut(sentences, chosen), chosen)
+    return sentences, [_tags(sentence, chosen) for sentence in sentences]
+
+
+def _overlap(one: CharSpan, two: CharSpan) -> bool:
+    return one.start < two.end and two.start < one.end
+
+
+def _said(text: str, span: CharSpan) -> str:
+    return f"{span.label} {shown(text[span.start : span.end])} ({span.start} to {span.end})"
+
+
+def _cut(sentences: list[list[Token]], spans: Sequence[CharSpan]) -> list[list[Token]]:
+    """The sentences with each token split where a span begins or ends inside it."""
+    edges = sorted({edge for span in spans for edge in span[:2]})
+    result = []
+    for sentence in sentences:
+        tokens: list[Token] = []
+        for token in sentence:
+            inside = edges[bisect_right(edges, token.start) : bisect_left(edges, token.end)]
+            bounds = [token.start, *inside, token.end]
+            for start, end in pairwise(bounds):
+                piece = token.text[start - token.start : end - token.start]
+                tokens.append(Token(piece, start, end))
+        result.append(tokens)
+    return result
+
+
+def _joined(sentences: list[list[Token]], spans: Sequence[CharSpan]) -> list[list[Token]]:
+    """The sentences, those that one span crosses as one."""
+    result: list[list[Token]] = []
+    for sentence in sentences:
+        start = sentence[0].start
+        at = bisect_left(spans, (start,)) - 1  # the last span that begins before this sentence
+        if result and at >= 0 and spans[at].end > start:
+            result[-1] += sentence
+        else:
+            result.append(list(sentence))
+    return result
+
+
+def _tags(sentence: Sequence[Token], spans: Sequence[CharSpan]) -> list[str]:
+    starts = {token.start: i for i, token in enumerate(sentence)}
+    ends = {token.end: i for i, token in enumerate(sentence, 1)}
+    here = spans[bisect_left(spans, (sentence[0].start,)) : bisect_left(spans, (sentence[-1].end,))]
+    rows = [Span(starts[span.start], ends[span.end], span.label) for span in here]
+    return TagScheme.IOB2.tags(rows, len(sentence))
+
+
+def check_label(label: object, place: str) -> str:
+    """The label, which a tag can hold; raises InputError."""
+    if (
+        isinstance(label, str)
+        and label
+        and label == label.strip()
+        and not set(label) & set("\t\n\r")
+    ):
+        return label
+    raise InputError(
+        f"{place}: expected a label as a string without tab and line break, got {shown(label)}; "
+        "rename it"
+    )
