@@ -561,7 +561,8 @@ def test_evaluate_writes_a_report_whole_and_over_no_input(run, tagger, tmp_path,
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         code, out, err = run("evaluate", corpus, "--report", page)
-    assert (code, err) == (1, f"fastner: error: {page}: No space left on device\n")
+    read = f"{corpus}: read as conll, 3 sentences\n"
+    assert (code, err) == (1, f"{read}fastner: error: {page}: No space left on device\n")
     assert page.read_text() == "old"
     page.rename(tmp_path / "real.html")
     page.symlink_to("real.html")
@@ -967,12 +968,13 @@ def shell(command):
 def test_closed_descriptors_are_one_line_or_none(embedded, tmp_path):
     """No traceback, and no result or message in a file that got the number of a closed one."""
     for command in ("tag Oslo", "info", "evaluate -", "--version", "tag"):
-        done = shell(f"echo Oslo O | $F {command} >&-")
+        done = shell(f"echo Oslo B-LOC | $F {command} >&-")
+        notes = b"<stdin>: read as conll, 1 sentence\n" if command == "evaluate -" else b""
         if command == "--version":  # argparse prints it, and tells nobody
             assert done.returncode in (0, 1), done
         else:
             assert (done.returncode, done.stdout) == (1, b""), done
-            assert done.stderr == b"fastner: error: [Errno 9] Bad file descriptor\n"
+            assert done.stderr == notes + b"fastner: error: [Errno 9] Bad file descriptor\n"
     gone = tmp_path / "gone"
     for command, code in (("tag Oslo", 0), (f"info {gone}", 1), ("nonsense", 2)):
         done = shell(f"$F {command} 2>&-")
@@ -996,7 +998,9 @@ def test_nobody_to_tell_is_no_traceback(tmp_path):
 
 def test_no_encoding_is_left_to_the_locale(embedded, tmp_path):
     """`-X warn_default_encoding -W error`: any file opened without an encoding would raise."""
-    (tmp_path / "gold.conll").write_text("Oslo O\n", encoding="utf-8")
+    gold = tmp_path / "gold.conll"
+    gold.write_text("Oslo B-LOC\n", encoding="utf-8")
+    notes = f"{gold}: read as conll, 1 sentence\n".encode()
     for arguments in (
         ["--help"],
         ["info"],
@@ -1012,7 +1016,8 @@ def test_no_encoding_is_left_to_the_locale(embedded, tmp_path):
             timeout=120,
             check=False,
         )
-        assert (done.returncode, done.stderr) == (0, b""), arguments
+        expected = notes if arguments[0] == "evaluate" else b""
+        assert (done.returncode, done.stderr) == (0, expected), arguments
 
 
 @pytest.mark.skipif(os.name != "posix", reason="locales of POSIX")

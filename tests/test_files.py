@@ -230,8 +230,8 @@ def test_a_report_and_a_picture_by_the_command(faults, place, monkeypatch, tmp_p
     """One line on stderr, the exit code 1, and the old file."""
     pytest.importorskip("matplotlib")
     gold = tmp_path / "gold.conll"
-    gold.write_text("Oslo O\n", encoding="utf-8")
-    fake = types.SimpleNamespace(tag_batch=lambda sentences: [["O"]])
+    gold.write_text("Oslo B-LOC\n", encoding="utf-8")
+    fake = types.SimpleNamespace(tag_batch=lambda sentences: [["B-LOC"]], labels=["LOC"])
     monkeypatch.setattr("fastner.tagger.load", lambda model, **options: nullcontext(fake))
     bundle = GOLDEN / "bundle-1.0-iob2"
     for path, *command in (
@@ -239,6 +239,7 @@ def test_a_report_and_a_picture_by_the_command(faults, place, monkeypatch, tmp_p
         (place / "p.svg", "plot", "transitions", bundle, "-o"),
     ):
         arguments = [*map(str, command), str(path)]
+        notes = f"{gold}: read as conll, 1 sentence\n" if "evaluate" in command else ""
         faults.start(-1, 0)
         assert main(arguments) == 0
         calls = len(faults.calls)
@@ -254,9 +255,9 @@ def test_a_report_and_a_picture_by_the_command(faults, place, monkeypatch, tmp_p
             if code:
                 failed += 1
                 assert path.read_bytes() == b"old" and said.out == ""
-                assert said.err == f"fastner: error: {path}: {os.strerror(errno.EIO)}\n"
+                assert said.err == f"{notes}fastner: error: {path}: {os.strerror(errno.EIO)}\n"
             else:
-                assert path.read_bytes() != b"old" and said.err == ""
+                assert path.read_bytes() != b"old" and said.err == notes
         assert failed >= 4 and [p.name[0] != "." for p in place.iterdir()]
 
 
