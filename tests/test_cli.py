@@ -148,7 +148,11 @@ def test_file_and_formats_by_its_ending(run, tagger, tmp_path):
     [
         ("-DOCSTART- O\n\nAda O\n", "conll"),
         ('\ufeff{"text": "Ada"}\n', "jsonl"),
-        ('[{"a": 1}]', "jsonl"),
+        ('[{"a": 1}]', "auto"),
+        ('[\n  ["Ada", {}]]', "auto"),
+        ('{\n  "text": "Ada"}', "auto"),
+        ("DATA = [\n  (1, 2)\n]", "auto"),
+        ("# sent_id = 1\n1\tAda\n", "auto"),
     ],
 )
 def test_a_file_that_opens_as_another_format_is_not_tagged_as_text(

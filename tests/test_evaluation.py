@@ -224,7 +224,7 @@ def test_mappings_are_parsed():
 
 def test_labels_that_nobody_shares():
     assert strangers(["PER"], ["PER", "LOC"]) is strangers([], ["PER"]) is None
-    assert "map labels, as in --map person=LOC" in strangers(["person"], ["PER", "LOC"])
+    assert "map labels, as in --map person=LABEL" in strangers(["person"], ["PER", "LOC"])
 
 
 # --- the command -------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ def test_spans_are_kept_and_what_was_changed_is_said(name):
         next(w for w in corpus.warnings if part in w)
         for part in ("begin or end inside a token", "overlap a longer one")
     )
-    assert "LOC 'Berlin' (22 to 28) in 'Berlin-based'" in split and "1 spans that" in split
+    assert "LOC 'Berlin' (22 to 28) in 'Berlin-based'" in split and "split there (1): " in split
     assert "LOC 'Oslo' (12 to 16) under ORG 'Bank of Oslo' (4 to 16)" in shorter
     again = read(DATA / name, OF_SPANS[name], overlapping="longest")
     assert again == corpus
@@ -212,6 +212,27 @@ def test_records_in_memory_and_the_keys_that_pass_through():
         read({"train": rows})
 
 
+def test_one_record_alone_and_data_behind_comments():
+    record = {"text": "In Oslo.", "spans": [SPAN]}
+    assert entities(read(stream(json.dumps(record, indent=2)))) == [("Oslo", "LOC")]
+    python = '# data\n\nDATA = [("In Oslo.", {"entities": [(3, 7, "LOC")]})]\n'
+    corpus = read(stream(python))
+    assert (corpus.format, entities(corpus)) == ("spacy-json", [("Oslo", "LOC")])
+    with pytest.raises(InputError, match="^x:1: expected JSON"):  # a literal, not a program
+        read(stream('DATA = [("In Oslo.", dict(entities=[]))]\n'))
+
+
+def test_regions_of_label_studio_that_are_no_text():
+    regions = [
+        {"type": "rectanglelabels", "value": {}},
+        {"type": "labels", "value": {"labels": []}},
+    ]
+    record = {"data": {"text": "Oslo"}, "annotations": [{"result": regions}]}
+    first, second, _ = read([record]).warnings
+    assert "something else than plain text, left out (1): <list>: row 1: rectanglelabels" in first
+    assert "regions without a label" in second
+
+
 def test_white_space_blank_and_repeated_spans():
     text = "  Oslo  and  "
     spans = [[1, 7, "LOC"], [2, 6, "LOC"], [11, 13, "X"]]
@@ -283,6 +304,7 @@ def test_universal_ner_takes_the_column_of_tags():
 
 def test_numbers_before_columns_of_conll2003():
     corpus = read(stream("1 Oslo NNP B-NP B-LOC\n2 won VBD B-VP O\n"))
+    assert read(stream("1\tOslo\tB-LOC\tO\n\n1\tBerlin\tB-LOC\tO\n")).format == "germeval"
     assert (corpus.format, corpus.sentences) == ("germeval", [["Oslo", "won"]])
     assert corpus.tags == [["B-LOC", "O"]]
 
@@ -294,7 +316,11 @@ def test_conllu_by_its_ids():
     assert entities(corpus) == [("Noor", "PER"), ("el Oslo", "LOC"), ("Ada", "PER")]
     assert (corpus.scheme, corpus.documents) == (TagScheme.BIOES, [0, 1])
     other = read(DATA / "ud.conllu", tag_key="Entity")
-    assert entities(other) == [] and "1 file without the key" in other.warnings[0]
+    assert (
+        entities(other) == []
+        and "no word has the key" in other.warnings[0]
+        and len(other.warnings) == 1
+    )
     assert "it holds NER, Gloss, SpaceAfter" in other.warnings[0]
 
 
@@ -331,6 +357,7 @@ def test_tokens_with_names_or_numbers():
         read(DATA / "tokens-numbers.json")
     with pytest.raises(InputError, match="expected a number below 3, that of the names, got 3"):
         read(DATA / "tokens-numbers.json", tag_names=NAMES[:3])
+    assert read([{"tokens": ["Ada"], "ner": ["B-PER"]}], tag_key="ner").tags == [["B-PER"]]
     with pytest.raises(InputError, match="name the key of the tags"):
         read(DATA / "tokens.jsonl", tag_key="tags")
 
@@ -342,7 +369,10 @@ def test_words_alone_are_read_whatever_their_tags(name):
     assert [record["tokens"] for record in iter_records(DATA / name)] == corpus.sentences
 
 
-@pytest.mark.parametrize("text", ["[ O\nOslo B-LOC\n", "{ O\nOslo B-LOC\n", "1 O\n2 B-LOC\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["[ O\nOslo B-LOC\n", "{ O\nOslo B-LOC\n", "1 O\n2 B-LOC\n", '["\tO\nx\tO\n', "[x\tO\ny\tO\n"],
+)
 def test_columns_that_look_like_something_else(text):
     corpus = read(stream(text))
     assert corpus.format == "conll" and len(corpus.tags[0]) == 2
@@ -434,7 +464,7 @@ def test_docbin(tmp_path):
     assert (corpus.format, entities(corpus)) == ("spacy", ENTITIES[:4])
     assert len(corpus.warnings) == 2
     assert "'Berlin' (22 to 28) in 'Berlin-based'" in "".join(corpus.warnings)
-    assert "1 documents on which spaCy holds no entities" in "".join(corpus.warnings)
+    assert "documents on which spaCy holds no entities" in "".join(corpus.warnings)
     with pytest.raises(InputError, match="expected a DocBin of spaCy, got"):
         read(stream(b"no zlib"), "spacy")
 
@@ -461,7 +491,7 @@ def test_brat_by_its_ann_file_and_by_pieces(tmp_path):
     (folder / "left.txt").write_text("alone")
     corpus = read(folder)
     assert entities(corpus) == [("North and South Ayr", "LOC")]
-    assert "1 entities of several pieces" in corpus.warnings[0]
+    assert "entities of several pieces" in corpus.warnings[0]
     assert "LOC 'North and South Ayr' (0 5;16 19)" in corpus.warnings[0]
     assert "left.txt: not read" in corpus.warnings[1]
     with pytest.raises(InputError, match="x.ann:1: expected an entity of one piece"):
@@ -505,6 +535,7 @@ def test_brat_with_carriage_returns_and_without_a_text(tmp_path):
         ("Oslo\tB-LOC\n\nwon\tO\n\n" * 5, "10 sentences hold 10 words"),
         ("Oslo\tB-B-LOC\nwon\tO\n", "labels begin with a prefix of tags, as 'B-LOC'"),
         ("B-LOC\tB-LOC\nO\tO\n", "2 of 2 words look like tags"),
+        ("1\tB-LOC\n2\tO\n", "2 of 2 words are numbers"),
     ],
 )
 def test_signs_are_one_warning_each(text, sign):

@@ -100,6 +100,27 @@ class Interrupt(Exception):
     pass
 
 
+def test_any_format_trains_the_same_model(data, tmp_path):
+    run(data, tmp_path / "first", epochs=1)
+    train = read_conll(data / "train.txt")
+    rows = zip(train.sentences, train.tags, strict=True)
+    lines = (json.dumps({"tokens": words, "tags": tags}) + "\n" for words, tags in rows)
+    (tmp_path / "train").write_text("".join(lines), encoding="utf-8")
+    said = []
+    fastner.train(
+        tmp_path / "train",
+        read_conll(data / "dev.txt"),
+        output=tmp_path / "second",
+        notice=said.append,
+        **{"vectors": data / "vectors.txt", **SMALL, "epochs": 1},
+    )
+    assert said == [
+        f"{tmp_path / 'train'}: read as tokens, 160 sentences",
+        f"{data / 'dev.txt'}: read as conll, 60 sentences",
+    ]
+    assert_same_model(tmp_path / "first", tmp_path / "second")
+
+
 @pytest.mark.parametrize("average", [0.0, 0.99])
 def test_resumes_exactly(data, tmp_path, average):
     choices = {"epochs": 4, "average": average, "unknown_rate": 0.5}

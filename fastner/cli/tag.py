@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import groupby, tee
@@ -29,6 +30,14 @@ OF_ENDINGS = {
     ".conllu": "conllu",
     ".parquet": "parquet",
     ".spacy": "spacy",
+}
+
+OF_OPENINGS = {  # how files of other formats begin, and text hardly ever
+    rb"-DOCSTART-": "conll",
+    rb'\{"': "jsonl",
+    rb'\{\s*"|\[\s*\{|\[\s*\[\s*"|[A-Za-z_]+ = \[\s*\(': "auto",
+    rb"PAR1": "parquet",
+    rb"# (?:newdoc id|sent_id|text) = ": "auto",
 }
 
 Source: TypeAlias = list[str] | str | TextIO  # texts, the path of a file, or stdin
@@ -129,11 +138,11 @@ def _format_of(source: Source) -> str:
     if os.path.isfile(source):  # a pipe can be read only once
         with open(source, "rb") as file:
             opening = file.read(80).removeprefix(b"\xef\xbb\xbf").lstrip()
-        for start, form in ((b"-DOCSTART-", "conll"), (b'{"', "jsonl"), (b"[{", "jsonl")):
-            if opening.startswith(start):
+        for pattern, form in OF_OPENINGS.items():
+            if found := re.match(pattern, opening):
                 raise InputError(
-                    f"{source}: expected lines of text, got {shown(start.decode())} at the start; "
-                    f"pass --input {form}, or --input text to tag it as it stands"
+                    f"{source}: expected lines of text, got {shown(found[0].decode())} at the "
+                    f"start; pass --input {form}, or --input text to tag it as it stands"
                 )
     return "text"
 

@@ -10,7 +10,7 @@ from fastner.tags import shown, split_tag, without_bilou
 
 COLUMNS = 10
 KEY = "NER"
-NO_KEY = "file without the key of entities in MISC, all read as O"
+NO_KEY = "no word has the key of entities in MISC, so all were read as O"
 
 _ID = re.compile(r"(?:([1-9][0-9]*)|[1-9][0-9]*-[1-9][0-9]*|[0-9]+\.[1-9][0-9]*)\Z")
 _HEAD = re.compile(r"[0-9]+\Z|_\Z")

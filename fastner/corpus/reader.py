@@ -78,6 +78,8 @@ class Reader:
             sentences += ([token.text for token in row] for row in tokens)
             tags += tag_rows
         found = [f"{self.name}: {sign}" for sign in signs(sentences, tags)]
+        if any(finding.kind == conllu.NO_KEY for finding in self.findings):
+            found = [sign for sign in found if "all tags are O" not in sign]  # said already
         return Corpus(
             sentences,
             tags,
@@ -251,14 +253,14 @@ def recognise(opening: Opening) -> str:
 
 
 def _is_row(line: str) -> bool:
-    """Whether a line that opens with a bracket is a token all the same: "[" and a tag."""
+    """Whether a line that opens with a bracket is a token all the same, with a tag at its end."""
     columns = line.split()
-    return len(columns) > 1 and columns[0] in ("[", "{") and conll.is_tag(columns[-1])
+    return len(columns) > 1 and conll.is_tag(columns[-1])
 
 
 def _numbered(lines: Sequence[str]) -> bool:
     """Whether the first column counts the tokens of each sentence, and a column of tags follows."""
-    at = most = 0
+    at = rows = 0
     for line in lines[:200]:
         if not line.strip(BLANK):
             at = 0
@@ -269,8 +271,8 @@ def _numbered(lines: Sequence[str]) -> bool:
         at += 1
         if columns[0] != str(at) or len(columns) < 3 or not any(map(conll.is_tag, columns[2:])):
             return False
-        most = max(most, at)
-    return most > 1
+        rows += 1
+    return rows > 1
 
 
 def _columns(opening: Opening, form: str, options: Options, tags: bool) -> Iterator[Item]:
@@ -297,7 +299,7 @@ def _of_records(name: str, rows: tables.Records, form: str, options: Options, ta
     if form == "auto":
         rows = iter(rows)
         held = list(islice(rows, _LOOKAHEAD))
-        found = records.shape_of_records(record for _, record in held)
+        found = records.shape_of_records((record for _, record in held), options.tag_key)
         if found is None and not tags and held and isinstance(held[0][1], dict):
             found = "tokens" if "tokens" in held[0][1] else "jsonl"
         if found is None:

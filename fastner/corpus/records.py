@@ -26,9 +26,10 @@ REFUSED = "examples that were rejected or ignored in Prodigy, left out"
 CANCELLED = "tasks without an annotation, left out"
 SEVERAL = "tasks with several annotations, of which the first was taken"
 NO_LABEL = "regions without a label, left out"
+NOT_TEXT = "regions that label something else than plain text, left out"
 UTF16 = "spans whose offsets count UTF-16 units, as browsers do, put right by the text they quote"
 
-_ASSIGNED = re.compile(r"\s*(?:[A-Za-z_]\w*\s*(?::[^=\n]+)?=\s*)?(?=[\[(])")
+_ASSIGNED = re.compile(r"(?:\s*#[^\n]*\n)*\s*(?:[A-Za-z_]\w*\s*=\s*)?(?=[\[(])")
 _TAG_KEYS = ("ner_tags", "tags", "labels")
 _SPAN_KEYS = {  # of each shape whose spans are a list in the record
     "prodigy": ("spans",),
@@ -72,7 +73,11 @@ def records_of(opening: Opening) -> Iterator[tuple[str, Any]]:
                     fail(place, "one JSON value a line", got, "correct the line")
         return
     whole = _whole(opening)
-    records = _wrapped(whole) if isinstance(whole, dict) else whole
+    records = whole
+    if isinstance(whole, dict):
+        records = _wrapped(whole)
+        if records is None and shape_of_records([whole]):
+            records = [whole]
     if not isinstance(records, (list, tuple)):
         fail(opening.name, "a list of records", shown(whole), f"write {_KEYS['prodigy']} a line")
     for number, record in enumerate(records, 1):
@@ -106,7 +111,8 @@ def _whole(opening: Opening) -> Any:
 
 def is_python(head: str) -> bool:
     """Whether a file opens as `TRAIN_DATA = [(…` or as such a list alone."""
-    return bool(re.match(r"\s*(?:[A-Za-z_]\w*\s*=\s*)?[\[(]\s*[\[(]\s*[\"']", head))
+    opening = _ASSIGNED.match(head)
+    return bool(opening and re.match(r"[\[(]\s*[\[(]\s*[\"']", head[opening.end() :]))
 
 
 # --- which shape -------------------------------------------------------------------------------
@@ -149,10 +155,12 @@ def _empty_shape(record: object) -> str | None:
     return None
 
 
-def shape_of_records(records: Iterable[object]) -> str | None:
-    """The shape that the first record shows, None if none does."""
+def shape_of_records(records: Iterable[object], tag_key: str | None = None) -> str | None:
+    """The shape that the first record shows, None if none does; tag_key: of tags, if chosen."""
     empty = None
     for record in records:
+        if tag_key is not None and isinstance(record, dict) and {"tokens", tag_key} <= {*record}:
+            return "tokens"
         if shape := shape_of(record):
             return shape
         empty = empty or _empty_shape(record)
@@ -288,13 +296,13 @@ def _label_studio(place: str, record: Any, options: Options, spans: bool) -> Ite
         return
     if len(done) > 1:
         options.found(SEVERAL, place, shown(text, 30))
-    values = [
-        region["value"]
-        for region in done[0].get("result", [])
-        if isinstance(region, dict)
-        and region.get("type", "labels") in ("labels", "hypertextlabels")
-        and isinstance(region.get("value"), dict)
-    ]
+    values = []
+    for region in done[0].get("result", []):
+        kind = region.get("type", "labels") if isinstance(region, dict) else None
+        if kind == "labels":
+            values.append(region.get("value"))
+        elif isinstance(kind, str) and kind.endswith("labels"):  # of images, sound, HTML
+            options.found(NOT_TEXT, place, f"{kind} on {shown(text, 30)}")
     found = _spans(place, text, values, options, "label-studio", "result")
     yield Annotated(place, text, found, rest, whole)
 

@@ -15,7 +15,7 @@ _SHOWN = 3  # places that one warning names
 class Finding(NamedTuple):
     """Something that a reader changed, joined or left out, and where."""
 
-    kind: str  # a phrase that follows a number: "spans that …"
+    kind: str  # "spans that …"
     place: str
     detail: str
 
@@ -100,5 +100,5 @@ def summary(path: str, findings: Iterable[Finding]) -> list[str]:
         first = [f for f in findings if f.kind == kind][:_SHOWN]
         places = "; ".join(f"{f.place}: {f.detail}" for f in first)
         more = "" if count <= _SHOWN else f"; and {count - _SHOWN:,} more"
-        warnings.append(f"{path}: {count:,} {kind}: {places}{more}")
+        warnings.append(f"{path}: {kind} ({count:,}): {places}{more}")
     return warnings

@@ -32,6 +32,12 @@ def signs(sentences: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) -> 
             f"{count:,} of {len(words):,} words look like tags; name the column of the words "
             "(--word-column)"
         )
+    count = sum(word.isdecimal() for word in words)
+    if count > 0.9 * len(words):
+        found.append(
+            f"{count:,} of {len(words):,} words are numbers; name the column of the words "
+            "(--word-column)"
+        )
     if len(sentences) >= _ONE_WORD and len(words) <= 1.05 * len(sentences):
         found.append(
             f"{len(sentences):,} sentences hold {len(words):,} words; a blank line belongs after a "

@@ -65,9 +65,8 @@ def strangers(gold: Collection[str], known: Collection[str]) -> str | None:
     """What to say where gold entities and a model share no label; None where they do."""
     if not gold or set(gold) & set(known):
         return None
-    first = min(gold)
     return (
         f"warning: the corpus is tagged with {', '.join(sorted(gold))} and the model knows "
         f"{', '.join(sorted(known)) or 'no label'}: none is shared, so nothing can be correct; "
-        f"map labels, as in --map {first}={min(known) if known else ''}"
+        f"map labels, as in --map {min(gold)}=LABEL"
     )
