@@ -56,9 +56,8 @@ setup(
             "wraparound": False,
             "cdivision": True,
             "embedsignature": True,
-            # by reading: models are immutable, the cache has a mutex, and lists become tuples
-            # before pointers are taken. Not run yet: no free-threaded interpreter was at hand
-            "freethreading_compatible": True,
+            # no freethreading_compatible: no Python without a GIL has run the tests yet, so one
+            # that imports these modules turns its GIL on
         },
     )
 )

@@ -177,11 +177,15 @@ def test_a_directory_of_many_files_is_not_listed(tmp_path, monkeypatch):
 
 
 class Failing:
+    """A session of onnxruntime that does not run."""
+
     def run(self, *_):
         raise RuntimeError("indices element out of data bounds")
 
 
 class Lying:
+    """A session of onnxruntime that leaves out a column."""
+
     def __init__(self, session):
         self.session = session
 
@@ -197,9 +201,9 @@ def test_what_onnxruntime_raises_while_tagging_is_a_bundle_error(monkeypatch, na
         session = getattr(tagger._engine, f"_{name}")
         for wrong, message in (
             (Failing(), "that onnxruntime runs"),
-            (Lying(session), "that makes"),
+            (Lying(session._session), "that makes"),
         ):
-            monkeypatch.setattr(tagger._engine, f"_{name}", wrong)
+            monkeypatch.setattr(session, "_session", wrong)
             with pytest.raises(BundleError, match=f"{name}.onnx: expected a graph {message}"):
                 tagger.tag(["Oslo"])
 

@@ -358,6 +358,28 @@ def test_tables_have_a_row_for_every_id():
             screen(words, "x", words_signature(8, 29, 1, fits | {name: (count + 1,)}))
 
 
+def test_a_table_without_columns_embeds_nothing_and_does_nothing_else():
+    """A network without an embedding of cases has one, as the preset notebook."""
+
+    def of_cases(array):
+        def edit(graph):
+            (node,) = [node for node in graph.node if "cases" in node.input]
+            node.input[0] = "own"
+            graph.initializer.append(tensor("own", array))
+            set_shape("features", ["U", width])(graph)
+
+        return edit
+
+    width = 29 - 4
+    graph = edited("words.onnx", of_cases(np.ones((8, 0), np.float32)))
+    screen(graph, "words.onnx", words_signature(8, width, 1))
+    for shape in ((0, 4), (0, 0), (8, 0, 1), (1 << 26, 0)):
+        screened(edited("words.onnx", of_cases(np.empty(shape, np.float32))), "axes, each from 1")
+    kernel = set_constant("MatMul", 1, np.empty((10, 0), np.float32))
+    with pytest.raises(BundleError, match="expected no empty axis"):
+        screen(edited("sentences.onnx", kernel), "x", sentences_signature())
+
+
 def test_work_and_memory_are_bounded_by_the_size_of_the_file():
     chain = [helper.make_node("MatMul", [f"x{n}", "w"], [f"x{n + 1}"]) for n in range(1000)]
     chain[0].input[0], chain[-1].output[0] = "features", "emissions"

@@ -309,7 +309,9 @@ def test_cuda_is_refused_in_a_forked_child():
 import os, sys, fastner
 from fastner.bundle import read_bundle
 from fastner.engine import session
-opened = session.open_session(read_bundle(sys.argv[1]).words_onnx, "words.onnx")
+from fastner.screen import words_signature
+graph = read_bundle(sys.argv[1]).words_onnx
+opened = session.open_session(graph, "words.onnx", words_signature())
 opened._device = "cuda"  # what can be checked without a GPU
 child = os.fork()
 if not child:

@@ -11,7 +11,7 @@ ROOT = TESTS.parent
 COMPILED = sorted(f"fastner.{stub.stem}" for stub in (ROOT / "fastner").glob("_*.pyi"))
 CYTHON = r"fastner\._\w+(\.\w+)?\.__(test|reduce_cython|setstate_cython)__"  # in every module
 
-pytest.importorskip("mypy", reason="mypy is not installed: pip install 'fastner-crf[lint]'")
+pytest.importorskip("mypy", reason="mypy is not installed: pip install -e '.[lint]'")
 
 
 def run(*command):

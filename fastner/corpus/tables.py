@@ -11,7 +11,7 @@ from fastner.corpus.items import Annotated, Options
 from fastner.corpus.records import features_of, names_in
 from fastner.corpus.sources import Opening, fail, name_of
 from fastner.corpus.spans import CharSpan, check_label
-from fastner.errors import DependencyError, InputError
+from fastner.errors import DependencyError, InputError, install_hint
 
 PARQUET = b"PAR1"
 NO_ENTITIES = "documents on which spaCy holds no entities, read without any"
@@ -25,9 +25,7 @@ def parquet(opening: Opening, options: Options) -> tuple[Records, Options]:
         import pyarrow as pa
         from pyarrow import parquet
     except ImportError:
-        raise DependencyError(
-            "reading Parquet needs pyarrow; run pip install 'fastner-crf[parquet]'"
-        ) from None
+        raise DependencyError(f"reading Parquet needs pyarrow; {install_hint('parquet')}") from None
     try:
         file = parquet.ParquetFile(opening.path or io.BytesIO(opening.binary()))
     except (pa.ArrowInvalid, OSError) as error:

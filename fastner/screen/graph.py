@@ -219,7 +219,8 @@ def _body(walker: Walker, fields: Fields, where: str) -> Graph:
 def _constant(tensor: Fields, where: str, *, forbids: bool = False) -> Constant:
     """The tensor, refused if it is not wholly in the file, not as large as it says, or not finite.
 
-    No axis is empty. forbids: it may hold -inf.
+    No axis is empty but the second of a matrix: a table without columns embeds nothing. forbids: it
+    may hold -inf.
     """
     if tensor["data_location"] not in ([], [0]):
         refuse(where, "its data in the file, got external data")
@@ -228,7 +229,8 @@ def _constant(tensor: Fields, where: str, *, forbids: bool = False) -> Constant:
         refuse(where, f"an ONNX data type of {sorted(_TENSOR_TYPES)}, got {kind}")
     dtype, field = _TENSOR_TYPES[kind]
     shape = tensor["dims"]
-    if len(shape) > _MAX_AXES or not all(1 <= length <= _MAX_LENGTH for length in shape):
+    rows = shape[:1] if len(shape) == 2 and shape[1] == 0 else shape
+    if len(shape) > _MAX_AXES or not all(1 <= length <= _MAX_LENGTH for length in rows):
         problem = f"at most {_MAX_AXES} axes, each from 1 to {_MAX_LENGTH} long"
         refuse(where, f"{problem}, got shape {show(shape)}")
     count = 1
@@ -252,7 +254,7 @@ def _constant(tensor: Fields, where: str, *, forbids: bool = False) -> Constant:
             values = np.array([_signed(number) for number in numbers], np.int64).astype(dtype)
         except OverflowError:
             refuse(where, f"numbers of {dtype.name}, got larger ones")
-    if dtype.kind != "f":
+    if dtype.kind != "f" or not values.size:
         return Constant(dtype.name, tuple(shape), values)
     low, high = float(values.min()), float(values.max())  # NaN if one of them is NaN
     if not math.isfinite(high) or not (math.isfinite(low) or (forbids and low == -math.inf)):

@@ -250,6 +250,10 @@ class Limits:
         self.matrices: set[str] = set()
 
 
+# operators that a table without columns passes, which embeds nothing
+_TAKE_NOTHING = ("Gather", "Concat")
+
+
 def check_nodes(
     nodes: list[Node], values: dict[str, Value], *, quantized: bool = False, limits: Limits
 ) -> None:
@@ -263,6 +267,8 @@ def check_nodes(
         call = Call(node, [values.get(name, Value("nothing", ())) for name in node.inputs])
         _check_attributes(node, operator)
         _check_inputs(call, operator, limits)
+        if node.operator not in _TAKE_NOTHING and any(0 in value.shape for value in call.values):
+            call.refuse("no empty axis")
         if not any(node.outputs) or len(node.outputs) > operator.outputs:
             call.refuse(f"1 to {operator.outputs} outputs")
         dtype = "int32" if call.values[0].dtype == "int32" else "float32"
