@@ -67,7 +67,7 @@ bundle.store: bundle.directory bundle.manifest bundle.safetensors bundle.vectors
 bundle: bundle.manifest bundle.store bundle.vectors
 engine.weights: screen.wire numpy
 engine.lstm: _lstm arrays errors numpy
-engine.gru: _gru arrays engine.weights errors numpy
+engine.gru: _gru arrays engine.weights numpy
 engine.inputs: bundle numpy
 engine.native: bundle engine.gru engine.inputs engine.lstm engine.weights errors vocab numpy
 engine.session: errors screen numpy onnxruntime

@@ -108,8 +108,8 @@ def read_bundle(path: str | os.PathLike[str], *, sha256: str | None = None) -> B
     Sizes are compared with the manifest before any other file is read, and each file's digest once
     it is read, the smallest file first; then what is in them, before any of it is used.
 
-    Those are left to `Vocabulary`, which finds them as it builds its index of `words_utf8` and
-    raises InputError; a set of them here would cost more than all else in this function.
+    Words given twice are left to `Vocabulary`, which finds them as it builds its index of
+    `words_utf8` and raises InputError; a set of them here would cost more than all the rest.
 
     `sha256` pins the manifest, and through its digests every byte of the bundle: it is what
     `sha256sum manifest.json` prints. `path` itself may be a link; nothing inside may. A reader
