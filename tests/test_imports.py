@@ -80,7 +80,8 @@ evaluation.breakdown: scoring tags
 evaluation.calibration: scoring tags numpy; later ~tagger
 evaluation.intervals: errors tags numpy
 evaluation.labels: corpus errors tags
-evaluation.report: evaluation.analysis tags text
+evaluation.page: tags text
+evaluation.report: evaluation.analysis evaluation.page
 evaluation.plots: errors files strict tags numpy; later matplotlib
 evaluation: evaluation.analysis evaluation.breakdown evaluation.calibration evaluation.intervals
             evaluation.labels evaluation.report

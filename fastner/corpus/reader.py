@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from fastner.corpus import brat, conll, conllu, records, tables
-from fastner.corpus.items import Annotated, Item, Options, Tagged
+from fastner.corpus.items import Annotated, Item, Options, Placed, Tagged
 from fastner.corpus.jsonl import BLANK
 from fastner.corpus.sentences import Corpus, Finding, Text, summary
 from fastner.corpus.signs import signs
@@ -49,13 +49,24 @@ class Reader:
 
     def sentences(self) -> Iterator[tuple[list[str], list[str]]]:
         """The words and tags of one sentence after another; those of a text in IOB2."""
+        for sentence in self.placed():
+            yield sentence.words, sentence.tags
+
+    def placed(self) -> Iterator[Placed]:
+        """What `sentences` gives, each with its place."""
         for item in self._items:
             if isinstance(item, Tagged):
-                yield item.words, item.tags
-            else:
-                tokens, tags = self._put(item)
-                for row, tag_row in zip(tokens, tags, strict=True):
-                    yield [token.text for token in row], tag_row
+                line = None
+                if item.lines is not None:
+                    first, last = item.lines
+                    line = first if last - first + 1 == len(item.words) else None
+                yield Placed(item.place, item.words, item.tags, self.name, line)
+                continue
+            tokens, tags = self._put(item)
+            for number, (row, tag_row) in enumerate(zip(tokens, tags, strict=True), 1):
+                part = f", sentence {number}" if len(tokens) > 1 else ""
+                words = [token.text for token in row]
+                yield Placed(f"{item.place}{part}", words, tag_row, self.name)
 
     def corpus(self) -> Corpus:
         """All that is left."""
@@ -283,8 +294,9 @@ def _columns(opening: Opening, form: str, options: Options, tags: bool) -> Itera
         if tag is None and _tags_beside(opening.head_lines()):
             tag = 2
     chosen = (0 if word is None else word), (-1 if tag is None else tag)
-    for words, row, opens in conll.rows(opening, chosen[0], chosen[1] if tags else None):
-        yield Tagged(opening.name, words, row, {"tokens": words}, opens)
+    name = opening.name
+    for words, row, opens, lines in conll.rows(opening, chosen[0], chosen[1] if tags else None):
+        yield Tagged(f"{name}:{lines[0]}", words, row, {"tokens": words}, opens, lines)
 
 
 def _tags_beside(lines: Sequence[str]) -> bool:
