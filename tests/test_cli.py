@@ -418,12 +418,14 @@ CHOICES = {
     "convert --to": held("fastner.corpus:STYLES"),
     **{
         f"{name} --{option}": held(f"fastner.corpus.reader:{option.upper()}{'S' * plural}")
-        for name in ("evaluate", "train", "convert")
+        for name in ("evaluate", "train", "convert", "data")
         for option, plural in (("format", True), ("misaligned", False), ("overlapping", False))
     },
     "evaluate --intervals": unit_choices,
     "evaluate --engine": refused("engine"),
     "evaluate --device": refused("device"),
+    "data --engine": refused("engine"),
+    "data --device": refused("device"),
     "plot what": held("fastner.cli.plot:PICTURES"),
     "train --preset": held("fastner.training.recipe:PRESETS"),
     "train --crf": held("fastner.training.crf_layer:LIKELIHOODS"),

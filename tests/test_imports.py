@@ -85,6 +85,18 @@ evaluation.report: evaluation.analysis evaluation.page
 evaluation.plots: errors files strict tags numpy; later matplotlib
 evaluation: evaluation.analysis evaluation.breakdown evaluation.calibration evaluation.intervals
             evaluation.labels evaluation.report
+doctor.worst:
+doctor.oddities:
+doctor.coverage: vocab numpy
+doctor.suspects: corpus.items doctor.worst tags numpy; later ~tagger
+doctor.diagnosis: doctor.coverage doctor.suspects
+doctor.examination: corpus corpus.items corpus.reader corpus.sentences corpus.signs
+                doctor.coverage doctor.diagnosis doctor.oddities doctor.suspects doctor.worst
+                errors tags;
+                later ~tagger ~vocab
+doctor.table: doctor.diagnosis doctor.suspects
+doctor.page: doctor.coverage doctor.diagnosis doctor.suspects doctor.table evaluation.page
+doctor: doctor.coverage doctor.diagnosis doctor.examination doctor.page doctor.suspects doctor.table
 deploy.golden: bundle engine.onnx tags vocab numpy
 deploy.graph: bundle crf engine.session errors screen.export numpy onnx
 deploy.price: corpus errors scoring tags verify
@@ -101,14 +113,16 @@ cli.tag: cli.options cli.output corpus doc errors tags; later ~tagger
 cli.evaluate: cli.options cli.output corpus errors scoring tags version; later files tagger
               evaluation evaluation.breakdown evaluation.intervals evaluation.labels
               evaluation.analysis evaluation.calibration evaluation.report
+cli.data: cli.options cli.output corpus version; later ~vocab bundle doctor doctor.coverage
+          files tagger training.vectors
 cli.convert: cli.options cli.output corpus
 cli.info: cli.options cli.output; later ~bundle
 cli.plot: cli.options errors tags; later files ~bundle evaluation.plots
 cli.train: cli.options cli.output cli.progress errors scoring; later training training.recipe
 cli.export: cli.options cli.output; later deploy
 cli.verify: cli.options cli.output errors; later verify
-cli.app: cli.convert cli.evaluate cli.export cli.info cli.options cli.output cli.plot cli.tag
-         cli.train cli.verify errors version
+cli.app: cli.convert cli.data cli.evaluate cli.export cli.info cli.options cli.output cli.plot
+         cli.tag cli.train cli.verify errors version
 cli: cli.app
 __main__: cli
 _pyinstaller:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import argparse
 import os
 
-from fastner.cli import convert, evaluate, export, info, output, plot, tag, train, verify
+from fastner.cli import convert, data, evaluate, export, info, output, plot, tag, train, verify
 from fastner.cli.options import Parser
 from fastner.errors import FastnerError
 from fastner.version import __version__
 
 # onnxruntime, NumPy and Keras load inside the commands: `--help` and usage errors are instant
-COMMANDS = (tag, evaluate, convert, info, plot, train, export, verify)
+COMMANDS = (tag, evaluate, data, convert, info, plot, train, export, verify)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -172,6 +172,7 @@ th { font-weight: 600; text-align: left; overflow-wrap: normal; }
 thead th { color: var(--soft); font-size: .8rem; font-weight: 400; text-align: right; }
 thead th:first-child { text-align: left; }
 th[scope=row] { position: sticky; left: 0; background: var(--paper); }
+th.wraps { min-width: 7rem; white-space: normal; overflow-wrap: anywhere; }
 th small { display: block; white-space: normal; min-width: 13rem; }
 .bar { position: relative; min-width: 6rem; }
 .bar i { position: absolute; inset: .25rem auto .25rem 0; width: var(--share); z-index: -1;
@@ -184,6 +185,7 @@ li p { margin: 0 0 .35rem; font-size: .85rem; }
 details { border: 1px solid var(--line); border-radius: .6rem; margin: .6rem 0; }
 summary { padding: .6rem 1rem; cursor: pointer; font-weight: 600; }
 @media (width >= 48rem) { details li { display: grid; grid-template-columns: 9rem 1fr; } }
+@media (width >= 48rem) { details li.case { grid-template-columns: 19rem 1fr; gap: 1rem; } }
 details ul, details > p { padding: 0 1rem; }
 .strip { line-height: 1.3; }
 .strip::before { content: "gold\\A\\Apredicted"; display: inline-block; width: 4.2rem;
