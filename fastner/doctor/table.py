@@ -77,7 +77,7 @@ def suspicion_lines(suspicion: Suspicion) -> list[str]:
     """What to know before reading the suspects."""
     total = (
         f"{suspicion.count:,} places where the model doubts the gold tags; to {suspicion.likely:,} "
-        f"of them it gives less than 1 %; {len(suspicion.suspects):,} follow, least probable first"
+        f"of them it gives less than 1 %; {len(suspicion.suspects):,} shown, least probable first"
     )
     lines = [total]
     if suspicion.unknown:
