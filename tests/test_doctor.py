@@ -23,7 +23,7 @@ from fastner.doctor.suspects import BATCH_TOKENS, Doubter, differing
 from fastner.doctor.worst import Worst
 from fastner.errors import InputError
 from fastner.tagger import EMBEDDED
-from fastner.tags import Span, TagScheme, spans_of
+from fastner.tags import Span, TagScheme, convert, spans_of
 from fastner.text import printable
 
 PEOPLE = ["Ada", "Noor", "Grace", "Alan", "Barbara", "Edsger"]
@@ -537,3 +537,42 @@ def test_json_is_stable(planted):
         env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parents[1])}
         outs.add(subprocess.run(command, capture_output=True, check=True, env=env).stdout)
     assert len(outs) == 1
+
+
+SPANS = st.lists(st.tuples(st.sampled_from(["O", "PER", "LOC"]), st.integers(1, 3)), max_size=5)
+
+
+def spans_from(pieces):
+    """Spans of these lengths one after another, those of O left out; and the length of all."""
+    spans, at = [], 0
+    for label, length in pieces:
+        spans += [Span(at, at + length, label)] * (label != "O")
+        at += length
+    return spans, at
+
+
+@given(st.lists(SPANS, max_size=6), st.sampled_from(TagScheme))
+def test_no_tags_of_a_scheme_are_broken(sentences, scheme):
+    tags = [scheme.tags(*spans_from(pieces)) for pieces in sentences]
+    records = [{"tokens": [f"w{i}" for i in range(len(row))], "tags": row} for row in tags if row]
+    diagnosis = examine({"all": [records]})
+    assert diagnosis.checks["broken-tags"].count == 0
+    (file,) = diagnosis.files
+    assert file.scheme == (TagScheme.detect(tags).value if file.entities else "")
+
+
+@given(st.lists(st.lists(st.sampled_from([*TAGS, "E-PER", "S-PER"]), max_size=5), max_size=6))
+def test_broken_tags_are_those_that_change_when_rewritten(tags):
+    records = [{"tokens": [f"w{i}" for i in range(len(row))], "tags": row} for row in tags if row]
+    scheme = TagScheme.detect(tags)
+    cut = [[" | " if tag == "O" else f" {tag} " for tag in row] for row in tags]
+    runs = [run.split() for row in cut for run in "".join(row).split("|")]
+    broken = sum(run != convert(run, scheme, scheme) for run in runs)
+    assert examine({"all": [records]}).checks["broken-tags"].count == broken
+
+
+def test_standard_input(run, tmp_path, monkeypatch):
+    with write(tmp_path / "a", [*sound(), rows("he went to to bed")]).open() as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        code, out, _ = run("-")
+    assert code == 0 and "the same word twice in a row: 1\n" in out

@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     """The parser of all commands; what it parses has `run`, which takes it."""
     parser = Parser(
         prog="fastner",
-        description="Named entities: tag text, convert corpora, measure, train and export models.",
+        description="Named entities: tag text, examine corpora, measure, train and export models.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"fastner {__version__}")
