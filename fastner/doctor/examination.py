@@ -101,14 +101,14 @@ class _File:
     runs: dict[tuple[str, ...], _Run] = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Run:
     place: str
     words: list[str]
     count: int = 0
 
 
-@dataclass
+@dataclass(slots=True)
 class _Word:
     """A distinct word: its tokens, those outside entities, and where the first of each stands."""
 
@@ -118,7 +118,7 @@ class _Word:
     first_outside: str = ""
 
 
-@dataclass
+@dataclass(slots=True)
 class _Name:
     """The words of entities: mentions by label, where the first of each stands, and by part."""
 

@@ -10,7 +10,7 @@ from fastner.doctor.suspects import Suspect, Suspicion
 from fastner.doctor.table import seen_lines, shown_of, suspicion_lines
 from fastner.evaluation.page import Strips, cell, listed, page, table, terms, text
 
-CONTEXT = 25  # words on either side of a suspect
+CONTEXT = 12  # words on either side of a suspect
 
 
 def diagnosis_page(diagnosis: Diagnosis, *, facts: Mapping[str, str]) -> str:
