@@ -155,7 +155,7 @@ def test_the_page_on_evaluation(folder):
 def test_the_page_on_data(folder):
     """Its command prints the table that it shows, its Python runs, and it names every check."""
     out = "".join(bash(code) for _, code in blocks("docs/data.md", "sh"))
-    assert (folder / "corpus.html").is_file()
+    assert (folder / "toy-corpus.html").is_file()
     table, command = [code for _, code in blocks("docs/data.md", "text")]
     assert table in out
     assert command.startswith("fastner data ")
