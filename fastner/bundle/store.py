@@ -80,7 +80,7 @@ class Bundle:
         return self.words_utf8.decode().split("\n")[:-1]
 
     def vocabulary(self) -> Vocabulary:
-        """The index of its words and characters. Raises BundleError for a word given twice."""
+        """The index of its words and characters, reading words as it says. Raises BundleError for a word given twice."""
         try:
             return Vocabulary(
                 self.words_utf8,
@@ -88,6 +88,7 @@ class Bundle:
                 characters=self.manifest.characters,
                 max_characters=self.manifest.max_characters,
                 categories=self.arrays.get("categories"),
+                reading=self.manifest.reading is not None,
             )
         except InputError as error:
             raise BundleError(f"{self.path}/words.txt: {error}") from None
