@@ -4,9 +4,10 @@ A word reads as it stands if all its characters are visible ASCII (U+0021 to U+0
 `&` has a `;` behind it: so nearly every word. Any other is read in these steps:
 
 1. Entities of HTML 4, and those by number, become their character (`AT&amp;T`, `O&#39;Brien`).
-2. A hyphen (`-`, U+2010) and a line end behind it, with the white space around that, inside the
-   word, are dropped where the vocabulary knows the word that is left; else they become `-`. A soft
-   hyphen at a line end is dropped.
+2. A hyphen (`-`, U+2010) and the white space behind it, where that has a line end in it and both
+   stand between two other characters, are dropped if the vocabulary knows the word that is left,
+   after steps 3 to 5; else they become `-`. A soft hyphen (U+00AD) with such white space is
+   dropped.
 3. Format characters and variation selectors are dropped (`DROPPED`), then white space at both ends,
    unless nothing would be left.
 4. Each full-width form, ligature and mathematical letter (`COMPATIBLE`) becomes its NFKC.
@@ -78,12 +79,10 @@ def read(word: str, look_up: LookUp, characters: Container[str]) -> str:
     look_up: answers for a word by its three look-up forms. characters: those that the model knows.
     """
     word = _unescaped(word)
-    broken = _BREAK.search(word) is not None
-    reading = normal(_BREAK.sub(_hyphen, word) if broken else word)
-    if broken:
-        joined = normal(_BREAK.sub("", word))
-        if look_up(joined)[1]:
-            reading = joined
+    reading = normal(_BREAK.sub(_hyphenated, word))
+    joined = normal(_BREAK.sub(_joined, word))
+    if joined != reading and look_up(joined)[1]:
+        reading = joined
     other = plain(reading)
     if other == reading:
         return reading
@@ -104,6 +103,11 @@ def normal(word: str) -> str:
     word = _stripped(_DROPPED.sub("", word) or word)
     word = _COMPATIBLE.sub(lambda match: unicodedata.normalize("NFKC", match[0]), word)
     return unicodedata.normalize("NFC", word) if len(word) <= LONGEST else word
+
+
+def folded(word: str) -> str:
+    """How a vocabulary spells a word, so that its readings are found: after steps 1 and 3 to 5."""
+    return normal(_unescaped(word))
 
 
 def plain(word: str) -> str:
@@ -145,18 +149,17 @@ def _class(ranges: Ranges) -> str:
     return "[{}]".format("".join(f"\\U{low:08x}-\\U{high:08x}" for low, high in ranges))
 
 
+_SPACES = "".join(chr(point) for low, high in SPACES for point in range(low, high + 1))
 _VISIBLE = re.compile("[!-~]*")
 _ENTITY = re.compile("&(?:#([0-9]{1,7})|#[xX]([0-9a-fA-F]{1,6})|([A-Za-z][A-Za-z0-9]{1,15}));")
-_BREAK = re.compile(  # not at an end of the word
-    f"(?<=.)([-\u2010\u00ad]){_class(SPACES)}*{_class(LINE_ENDS)}{_class(SPACES)}*(?=.)", re.DOTALL
-)
-_DROPPED, _COMPATIBLE, _MARKS = (re.compile(_class(r) + "+") for r in (DROPPED, COMPATIBLE, MARKS))
-_EDGES = re.compile(f"^{_class(SPACES)}+|{_class(SPACES)}+$")
+_BREAK = re.compile(f"(?<=[^{_SPACES}])([-\u2010\u00ad])([{_SPACES}]+)(?=[^{_SPACES}])")
+_LINE_END = re.compile(_class(LINE_ENDS))
+_DROPPED, _COMPATIBLE, _MARKS = (re.compile(_class(r)) for r in (DROPPED, COMPATIBLE, MARKS))
 _PLAIN = re.compile("[{}]".format("".join(PLAIN)))
 
 
 def _stripped(word: str) -> str:
-    return _EDGES.sub("", word) or word
+    return word.strip(_SPACES) or word
 
 
 def _unescaped(word: str) -> str:
@@ -174,8 +177,15 @@ def _character(match: re.Match[str]) -> str:
     return chr(point)
 
 
-def _hyphen(match: re.Match[str]) -> str:
+def _hyphenated(match: re.Match[str]) -> str:
+    """A hyphen and the white space behind it, without a line end and what comes with that."""
+    if not _LINE_END.search(match[2]):
+        return match[0]
     return "" if match[1] == "\u00ad" else "-"
+
+
+def _joined(match: re.Match[str]) -> str:
+    return "" if _LINE_END.search(match[2]) else match[0]
 
 
 def _unknown(word: str, characters: Container[str]) -> int:

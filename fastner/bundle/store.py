@@ -80,7 +80,10 @@ class Bundle:
         return self.words_utf8.decode().split("\n")[:-1]
 
     def vocabulary(self) -> Vocabulary:
-        """The index of its words and characters, reading words as it says. Raises BundleError for a word given twice."""
+        """The index of its words and characters, which reads words as the manifest says.
+
+        Raises BundleError for a word given twice.
+        """
         try:
             return Vocabulary(
                 self.words_utf8,
