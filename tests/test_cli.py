@@ -429,6 +429,7 @@ CHOICES = {
     "plot what": held("fastner.cli.plot:PICTURES"),
     "train --preset": held("fastner.training.recipe:PRESETS"),
     "train --crf": held("fastner.training.crf_layer:LIKELIHOODS"),
+    "train --language": held("fastner.bundle.manifest:LANGUAGES"),
     "train --vector-dtype": held("fastner.bundle.vectors:DTYPES"),
     "export --quantize": held("fastner.bundle.vectors:PACKED_DTYPES"),
     "export --recurrences": held("fastner.deploy.export:RECURRENCES"),
@@ -771,6 +772,7 @@ def test_train(run, training):
                 "tag_names": None,
                 "misaligned": "split",
                 "overlapping": "error",
+                "language": "en",
                 "license": "unknown",
                 "description": "",
                 "trust_pickle": False,
@@ -788,7 +790,7 @@ def test_train_choices(run, training):
     more = ["--epochs", "7", "--seed", "5", "--resume", "--crf", "tfa", "--max-words", "10"]
     more += ["--vector-dtype", "int8", "--license", "MIT", "--description", "d"]
     more += ["--word-column", "1", "--tag-column", "-2", "--preset", "notebook"]
-    more += ["--trust-pickle"]
+    more += ["--trust-pickle", "--language", "de"]
     assert run(*TRAIN, *args, *more)[0] == 0
     options = training.calls[0][1]
     expected = {
@@ -808,6 +810,7 @@ def test_train_choices(run, training):
         "word_column": 1,
         "tag_column": -2,
         "preset": "notebook",
+        "language": "de",
         "license": "MIT",
         "description": "d",
         "trust_pickle": True,
