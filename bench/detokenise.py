@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-FORMS = ("a line each", "flowing", "wrapped")
-WIDTH = 72  # columns of the form "wrapped"
+FORMS = ("a line each", "flowing", "wrapped", "wrapped, lists too")
+WIDTH = 72  # columns of the wrapped forms
 
 Sentences = Sequence[Sequence[str]]
 Offsets = list[tuple[int, int]]
@@ -46,7 +46,8 @@ def raw_text(sentences: Sentences, form: str, *, hyphenated: bool = False) -> Ra
     a line each: a line for every sentence. flowing: sentences of prose that follow each other are
     a paragraph of one line; headlines, datelines and rows of tables keep lines of their own.
     wrapped: flowing, with line ends for blanks so that no line of prose exceeds WIDTH columns where
-    its words allow it. hyphenated: "-" between words stands without blanks, as in corpora that
+    its words allow it; lists too: and no other line either, as in a text that a program wrapped
+    without looking. hyphenated: "-" between words stands without blanks, as in corpora that
     split hyphenated words.
     """
     if form not in FORMS:
@@ -56,6 +57,7 @@ def raw_text(sentences: Sentences, form: str, *, hyphenated: bool = False) -> Ra
     sentences, blanks = _move_opening_quotes(sentences, blanks)
     prose = [form != "a line each" and is_prose(sentence) for sentence in sentences]
     pieces: list[str] = []
+    flows: list[bool] = prose[:1]  # of each line of the text
     offsets: list[Offsets] = []
     at = 0
     for number, (words, spaced) in enumerate(zip(sentences, blanks, strict=True)):
@@ -65,31 +67,36 @@ def raw_text(sentences: Sentences, form: str, *, hyphenated: bool = False) -> Ra
                 pieces.append(" " if before and here else "\n")
             else:
                 pieces.append("\n\n")
+            flows += [here] * pieces[-1].count("\n")
             at += len(pieces[-1])
         offsets.append([])
         for word, blank in zip(words, spaced, strict=True):
             pieces.append(" " * blank + word)
             at += len(pieces[-1])
             offsets[-1].append((at - len(word), at))
-    text = "".join(pieces)
-    return RawText(wrapped(text, WIDTH) if form == "wrapped" else text, offsets)
+    lines = "".join(pieces).split("\n")
+    if "wrapped" in form:
+        lists = form == FORMS[-1]
+        lines = [
+            wrapped(line, WIDTH) if flow or lists else line
+            for line, flow in zip(lines, flows, strict=True)
+        ]
+    return RawText("\n".join(lines), offsets)
 
 
-def wrapped(text: str, width: int) -> str:
-    """The text with line ends in place of blanks, as many characters, for lines of this width."""
+def wrapped(line: str, width: int) -> str:
+    """The line with line ends in place of blanks, for lines of this width if words allow it."""
     lines = []
-    for line in text.split("\n"):
-        start = 0
-        while len(line) - start > width:
-            cut = line.rfind(" ", start, start + width + 1)
-            if cut < 0:
-                cut = line.find(" ", start + width)
-            if cut < 0:
-                break
-            lines.append(line[start:cut])
-            start = cut + 1
-        lines.append(line[start:])
-    return "\n".join(lines)
+    start = 0
+    while len(line) - start > width:
+        cut = line.rfind(" ", start, start + width + 1)
+        if cut < 0:
+            cut = line.find(" ", start + width)
+        if cut < 0:
+            break
+        lines.append(line[start:cut])
+        start = cut + 1
+    return "\n".join([*lines, line[start:]])
 
 
 def is_prose(sentence: Sequence[str]) -> bool:

@@ -132,9 +132,9 @@ GOALS = (
          lambda run, engine: run.one("text", re.escape(text.CALL_ONE), engine)["ratio"]),
     Goal("pipe of raw text, two threads, × one", "≥", (1.9, 1.9),
          lambda run, engine: run.one("text", re.escape(text.TWO_THREADS), engine)["speedup"]),
-    Goal("F1 from raw text against the corpus's words, worst form", "≥", (-0.3,),
+    Goal("F1 from raw text less that of the corpus's words", "≥", (-0.3,),
          lambda run, engine: min(
-             record["gain"] for record in run.all("raw_text", "conll2003 valid, .*: entities"))),
+             record["gain"] for record in run.all("raw_text", "conll2003 valid, [^,]*: entities"))),
     Goal("indexing, × dict loop", "≥", (15,),
          lambda run, engine: run.one("micro", "index: dict loop.*, 256 sentences")["ratio"]),
     Goal("Viterbi, × tensorflow-addons eager", "≥", (100,), _viterbi("tensorflow-addons, eager")),

@@ -1,7 +1,7 @@
 """What does raw text cost in accuracy: tokens, sentence ends, and entities beside gold tokens?
 
 Words of CoNLL-2003's development set, and of UNER's English Web Treebank where it lies beside it,
-are put back together as raw text in three forms (bench.detokenise). How many tokens and sentence
+are put back together as raw text in four forms (bench.detokenise). How many tokens and sentence
 ends are those of the corpus, of fastner and of the tokenizers that are installed? And what is F1 by
 the characters of entities, beside F1 from the corpus's own tokens?
 

@@ -147,7 +147,7 @@ def test_words_stand_as_in_print(words_apart, text):
 
 
 def test_offsets_of_raw_text_give_the_words_back_in_every_form():
-    sentences = words.made_up(60, seed=3)
+    sentences = [*words.made_up(60, seed=3), ["Ajax"] * 20]
     sentences += [['"', "It", "is", "."], ["So", ",", '"', "he", "said", ".", '"'], ["Next", "."]]
     texts = {}
     for form in FORMS:
@@ -158,8 +158,9 @@ def test_offsets_of_raw_text_give_the_words_back_in_every_form():
         assert raw == put_together(sentences, form)
     assert texts["a line each"].count("\n") == len(sentences) - 1
     assert texts["flowing"].count("\n") < texts["wrapped"].count("\n")
-    assert texts["flowing"].split() == texts["wrapped"].split()
-    with pytest.raises(ValueError, match="expected one of a line each, flowing, wrapped, got 'x'"):
+    assert texts["wrapped"].count("\n") < texts["wrapped, lists too"].count("\n")
+    assert texts["flowing"].split() == texts["wrapped, lists too"].split()
+    with pytest.raises(ValueError, match="expected one of a line each, flowing, .* got 'x'"):
         put_together(sentences, "x")
 
 
@@ -201,7 +202,13 @@ def test_prose_flows_and_headlines_and_rows_keep_their_lines():
 def test_wrapping_changes_blanks_only_and_keeps_to_the_width():
     line = "aa bb cc " + "d" * 12 + " ee"
     assert wrapped(line, 8) == "aa bb cc\ndddddddddddd\nee"
-    assert wrapped("short\n" + line, 100) == "short\n" + line
+    assert wrapped(line, 100) == line
+    row = ["Ajax", *["3"] * 50]
+    prose = ["They", *["won"] * 30, "."]
+    text = put_together([prose, row], "wrapped").text
+    assert [len(line) for line in text.split("\n")] == [72, 52, 0, 104]
+    text = put_together([prose, row], "wrapped, lists too").text
+    assert [len(line) for line in text.split("\n")] == [72, 52, 0, 72, 31]
 
 
 def test_tokens_and_ends_are_counted_by_characters():
