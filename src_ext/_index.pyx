@@ -7,9 +7,8 @@ What is wrong raises InputError.
 Pointers into str objects are borrowed. That is safe while nothing can run Python code or free
 those objects: between taking pointers and the last use, or until a reference is held, no object is
 made that the garbage collector tracks. Without a GIL other threads may change a list at any time,
-so there sentences are copied to tuples first. With a GIL the cache's mutex is only ever held
-together with it; so fork() never copies a locked mutex. Without one, CPython (from 3.13) stops all
-threads before a fork, and a thread that holds the mutex only once it has let go of it.
+so there sentences are copied to tuples first. The cache's mutex may be held by a thread without the
+GIL when another forks: the child then starts with an empty cache (`after_fork`).
 """
 
 from cpython.list cimport PyList_New, PyList_SET_ITEM, PyList_SetItem
@@ -44,6 +43,10 @@ cdef extern from *:
     """
     const bint FREE_THREADED "FASTNER_FREE_THREADED"
     int _ready "FASTNER_READY"(PyObject* text) except -1
+
+
+cdef extern from "Python.h":
+    str PyUnicode_FromKindAndData(int kind, const void* text, Py_ssize_t length)
 
 
 cdef extern from "Python.h" nogil:  # declared here to take borrowed pointers
@@ -279,6 +282,23 @@ cdef class Index:
             self.vocabulary.get().form_ids(views[u], lowered, <int32_t*>out._data + 3 * u, form)
         return ids
 
+    cdef int views(self, words, vector[Word]& views, list owners) except -1:
+        """Views of the words of a sequence, which `owners` keeps."""
+        words = _sequence(words, "", "words")
+        _collect(<PyObject*>words, -1, views)
+        return _hold(views, owners)
+
+    cdef int forms(self, Word* word, Word* lowered, list owners) except -1:
+        """What a word that is not all ASCII is looked up by; `owners` keeps it.
+
+        word: a view of any memory; becomes the word as the vocabulary reads it.
+        """
+        text = PyUnicode_FromKindAndData(word.kind, word.text, <Py_ssize_t>word.length)
+        lower = _lower(text)
+        owners.append((text, lower))
+        _view(<PyObject*>text, word)
+        return _view(<PyObject*>lower, lowered)
+
     cdef tuple _encode(self, const vector[Word]& words):
         cdef CVocabulary* vocabulary = self.vocabulary.get()
         cdef Py_ssize_t count = <Py_ssize_t>words.size()
@@ -320,7 +340,7 @@ cdef class Index:
 cdef class RowCache:
     def __cinit__(self, int64_t capacity, int64_t width):
         self.cache.reset(new CRowCache(capacity, width))
-        self.width = width
+        self.capacity, self.width = capacity, width
 
     def look_up(self, sentences, const int32_t[::1] order):
         """rows [U, D], tokens [N], lengths [B], and the words whose rows, the last, are missing."""
@@ -352,6 +372,12 @@ cdef class RowCache:
                 f"expected one row for each of {views.size()} words, got {rows.shape[0]}"
             )
         self.cache.get().insert(views, <const float*>rows._data)
+
+    def after_fork(self):
+        """Starts anew where the child's copy was locked by a thread that the child lacks."""
+        if not self.cache.get().is_free():
+            self.cache.release()  # never freed: it may be half changed
+            self.cache.reset(new CRowCache(self.capacity, self.width))
 
     def clear(self):
         self.cache.get().clear()

@@ -38,7 +38,7 @@ struct StoredVectors {
             std::transform(from, from + width, to, half);
         } else {
             const auto* from = static_cast<const std::int8_t*>(numbers) + row * width;
-            std::transform(from, from + width, to, [](std::int8_t x) { return float{x}; });
+            std::transform(from, from + width, to, [](std::int8_t x) { return static_cast<float>(x); });
         }
         if (scales && row >= 0 && row < stored)
             for (std::int64_t i = 0; i < width; ++i) to[i] *= scales[row];

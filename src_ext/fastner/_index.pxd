@@ -67,6 +67,7 @@ cdef extern from "row_cache.hpp" namespace "fastner" nogil:
         void insert(const vector[Word]& words, const float* rows) except +raise_input_error
         void clear() except +raise_input_error
         int64_t size() except +raise_input_error
+        cbool is_free()
 
     void c_pad "fastner::pad"(
         const float* rows, int64_t row_count, const int32_t* tokens, int64_t count,
@@ -87,8 +88,11 @@ cdef class Index:
     cdef bytes lines  # what the vocabulary points into
     cdef const uint16_t[:, ::1] categories
     cdef tuple _encode(self, const vector[Word]& words)
+    cdef int views(self, words, vector[Word]& views, list owners) except -1
+    cdef int forms(self, Word* word, Word* lowered, list owners) except -1
 
 
 cdef class RowCache:
     cdef unique_ptr[CRowCache] cache
+    cdef int64_t capacity
     cdef int64_t width
