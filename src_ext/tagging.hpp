@@ -250,6 +250,7 @@ class Group {
         order_ = batch.order.data() + begin;
         const std::size_t count = batch.group_ends[g] - begin;
         longest = batch.length_of(sentence(count - 1));
+        distinct.reserve(count * longest);
         for (std::size_t b = 0; b < count; ++b) {
             const std::size_t first = batch.begin_of(sentence(b));
             const std::size_t length = batch.length_of(sentence(b));
