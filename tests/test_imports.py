@@ -89,8 +89,8 @@ evaluation: evaluation.analysis evaluation.breakdown evaluation.calibration eval
 deploy.golden: bundle engine.onnx tags vocab numpy
 deploy.graph: bundle crf engine.session errors screen.export numpy onnx
 deploy.price: corpus errors scoring tags verify
-deploy.export: bundle bundle.vectors deploy.golden deploy.price errors files screen.export tagger
-               text verify
+deploy.export: bundle bundle.vectors deploy.golden deploy.price errors files reading
+               screen.export tagger text verify
                version vocab;
                later onnx deploy.graph
 deploy: deploy.export deploy.price
