@@ -14,6 +14,7 @@ import sys
 import types
 from contextlib import nullcontext
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -24,7 +25,7 @@ from fastner.evaluation.intervals import unit_of
 from fastner.scoring import score
 from fastner.tagger import load
 from fastner.tags import spans_of
-from fastner.text import tokenize
+from fastner.text import Lines, tokenize
 from fastner.version import __version__
 
 PACKAGE = Path(app.__file__).parents[1]
@@ -464,6 +465,7 @@ def unit_choices():
 CHOICES = {
     "tag --input": held("fastner.cli.tag:FORMATS"),
     "tag --output": held("fastner.cli.output:WRITERS"),
+    "tag --lines": lambda: get_args(Lines),
     "tag --engine": refused("engine"),
     "tag --device": refused("device"),
     "convert --to": held("fastner.corpus:STYLES"),
@@ -476,6 +478,7 @@ CHOICES = {
     "evaluate --engine": refused("engine"),
     "evaluate --device": refused("device"),
     "plot what": held("fastner.cli.plot:PICTURES"),
+    "train --language": held("fastner.bundle.manifest:LANGUAGES"),
     "train --preset": held("fastner.training.recipe:PRESETS"),
     "train --crf": held("fastner.training.crf_layer:LIKELIHOODS"),
     "train --vector-dtype": held("fastner.bundle.vectors:DTYPES"),

@@ -18,7 +18,7 @@ from fastner.corpus import iter_jsonl, iter_records, iter_text
 from fastner.doc import Doc
 from fastner.errors import InputError
 from fastner.tags import shown, spans_of
-from fastner.text import Lines, tokenize
+from fastner.text import Lines, is_wrapped
 
 if TYPE_CHECKING:
     from fastner.tagger import Tagger
@@ -60,7 +60,7 @@ def add(commands: Commands) -> None:
         run,
         "find the entities of texts, or of sentences given as words",
         "Results come in the order of the inputs, one for each. text: blank lines part blocks; "
-        "wrapped prose, of which a sentence runs over a line end, is one input a block, any other "
+        "wrapped prose is one input a block, any other "
         "line is an input of its own, blank ones too (--lines). conll: the tag column, comments "
         "and -DOCSTART- lines of the input are ignored; on output a -DOCSTART- line parts texts, "
         "and a terminal is shown escapes for what does not print, where a file gets the words as "
@@ -198,7 +198,11 @@ def _blocks(source: str | TextIO, reading: Reading, tagger: Tagger) -> Iterator[
     for line in chain(iter_text(source), [None]):
         if block and (not line or size + len(line) > BLOCK):
             text = "\n".join(block)
-            if len(block) > 1 and _is_wrapped(text, reading, tagger):
+            wrapped = reading.lines == "wrapped" or (
+                reading.lines == "auto"
+                and is_wrapped(text, language=tagger.manifest.language, html=reading.html)
+            )
+            if len(block) > 1 and wrapped:
                 yield text
             else:
                 yield from block
@@ -208,15 +212,6 @@ def _blocks(source: str | TextIO, reading: Reading, tagger: Tagger) -> Iterator[
             size += len(line) + 1
         elif line is not None:
             yield line
-
-
-def _is_wrapped(text: str, reading: Reading, tagger: Tagger) -> bool:
-    """Whether a block goes on from line to line: a sentence of it runs over a line end."""
-    if reading.lines != "auto":
-        return reading.lines == "wrapped"
-    language = tagger.manifest.language
-    sentences = tokenize(text, language=language, lines="auto", html=reading.html)
-    return any("\n" in text[row[0].start : row[-1].end] for row in sentences)
 
 
 def tag_records(
