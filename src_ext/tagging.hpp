@@ -71,6 +71,7 @@ View view_of(const Character* text, std::uint32_t length, Arena& arena) {
 struct Span {
     std::size_t begin, end;
     std::uint32_t label;
+    std::uint32_t first, last;  // its characters [first, last) of that text
     double score;
 };
 
@@ -157,10 +158,15 @@ struct Batch {
                     Found found{i, stop, static_cast<std::uint32_t>(scheme.labels[tags[i]]),
                                 scores ? *scores++ : 0.0};
                     edges.mend(found, sentence, stop < end && scheme.outside(tags[stop]));
-                    if (found.begin < found.end)
-                        spans.push_back({places[found.begin] - base,
-                                         places[found.end - 1] + 1 - base, found.label,
-                                         found.score});
+                    if (found.begin < found.end) {
+                        const std::size_t first = places[found.begin];
+                        const std::size_t last = places[found.end - 1];
+                        spans.push_back(
+                            {first - base, last + 1 - base, found.label,
+                             tokens[first].begin + edges.invisible_before(words[found.begin]),
+                             tokens[last].end - edges.invisible_behind(words[found.end - 1]),
+                             found.score});
+                    }
                     i = stop;
                 }
             }
@@ -171,7 +177,7 @@ struct Batch {
     // A document as numbers of one width, see `Doc` in fastner/doc.py.
     std::size_t packed_count(std::size_t document) const {
         const Part part = part_of(document);
-        return 4 + part.sentences + 2 * part.tokens + markup_of(part) + 3 * part.spans;
+        return 4 + part.sentences + 2 * part.tokens + markup_of(part) + 5 * part.spans;
     }
     template <class Number>
     void pack(std::size_t document, Number* to) const {
@@ -191,6 +197,8 @@ struct Batch {
             put(spans[part.span + n].begin);
             put(spans[part.span + n].end);
             put(spans[part.span + n].label);
+            put(spans[part.span + n].first);
+            put(spans[part.span + n].last);
         }
     }
 

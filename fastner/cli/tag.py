@@ -50,6 +50,8 @@ class Reading(NamedTuple):
     html: bool = False
 
 
+AS_THEY_ARE = Reading()
+
 Source: TypeAlias = list[str] | str | TextIO  # texts, the path of a file, or stdin
 
 
@@ -129,6 +131,7 @@ def run(args: argparse.Namespace) -> None:
     write = output.WRITERS[args.output or default]
     with load_tagger(args) as tagger:
         reading = Reading(args.lines, args.html)
+        records: Iterator[Record]
         if form == "text" and not isinstance(source, list) and not typed:
             records = ({"text": text} for text in _blocks(source, reading, tagger))
         else:
@@ -219,7 +222,7 @@ def tag_records(
     records: Iterable[Record],
     batch_tokens: int,
     scores: bool,
-    reading: Reading = Reading(),
+    reading: Reading = AS_THEY_ARE,
 ) -> Iterator[tuple[Record, Doc]]:
     """Each record with its document, in order, holding about `batch_tokens` tokens in memory."""
     for is_text, run in groupby(records, key=lambda record: "text" in record):
