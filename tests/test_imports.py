@@ -25,13 +25,15 @@ version:
 errors:
 strict: errors numpy
 arrays: errors numpy
+reading:
 files.names:
 files.paths: errors strict
 files.reading: errors files.names strict
 files.writing: errors files.names files.reading
 files: files.paths files.reading files.writing
 tags: _tags errors; later numpy
-text: _text errors
+text_rules:
+text: _text errors text_rules
 corpus.sources: errors tags
 corpus.sentences: errors tags text
 corpus.spans: corpus.sentences corpus.sources errors tags text
@@ -50,7 +52,7 @@ corpus: corpus.conll corpus.jsonl corpus.reader corpus.sentences corpus.sources 
         corpus.writers
 doc: corpus errors text
 scoring: errors tags
-vocab: _index arrays errors numpy
+vocab: _index arrays errors reading numpy
 crf: _crf arrays errors numpy
 posterior: arrays crf errors tags numpy
 screen.wire: strict
@@ -61,19 +63,22 @@ screen: screen.export screen.graph screen.operators
 bundle.safetensors: errors strict numpy
 bundle.directory: errors files
 bundle.vectors: errors strict numpy
-bundle.manifest: bundle.directory bundle.vectors errors posterior strict tags
+bundle.manifest: bundle.directory bundle.vectors errors posterior reading strict tags
 bundle.store: bundle.directory bundle.manifest bundle.safetensors bundle.vectors crf errors files
               screen strict tags vocab numpy
 bundle: bundle.manifest bundle.store bundle.vectors
 engine.weights: screen.wire numpy
 engine.lstm: _lstm arrays errors numpy
-engine.gru: _gru arrays engine.weights numpy
+engine.gru: _gru engine.weights numpy
 engine.inputs: bundle numpy
-engine.native: bundle engine.gru engine.inputs engine.lstm engine.weights errors vocab numpy
+engine.native: _native arrays bundle bundle.vectors engine.gru engine.lstm engine.weights errors vocab
+               numpy
 engine.session: errors screen numpy onnxruntime
 engine.onnx: bundle engine.inputs engine.session errors vocab numpy
 engine: errors; later ~bundle ~numpy ~vocab engine.native engine.onnx
-tagger: arrays bundle doc engine errors posterior tags text vocab numpy
+lists:
+lists.edges:
+tagger: _tagging arrays bundle doc engine errors lists.edges posterior text vocab numpy
 verify: engine.session errors files strict numpy
 evaluation.analysis: scoring tags
 evaluation.breakdown: scoring tags
@@ -87,8 +92,8 @@ evaluation: evaluation.analysis evaluation.breakdown evaluation.calibration eval
 deploy.golden: bundle engine.onnx tags vocab numpy
 deploy.graph: bundle crf engine.session errors screen.export numpy onnx
 deploy.price: corpus errors scoring tags verify
-deploy.export: bundle bundle.vectors deploy.golden deploy.price errors files screen.export tagger
-               text verify
+deploy.export: bundle bundle.vectors deploy.golden deploy.price errors files reading
+               screen.export tagger text verify
                version vocab;
                later onnx deploy.graph
 deploy: deploy.export deploy.price
@@ -96,7 +101,7 @@ models:
 cli.output: corpus doc errors text
 cli.options: corpus engine errors text; later ~bundle ~tagger bundle tagger
 cli.progress: cli.output; later ~training rich
-cli.tag: cli.options cli.output corpus doc errors tags; later ~tagger
+cli.tag: cli.options cli.output corpus doc errors tags text; later ~tagger
 cli.evaluate: cli.options cli.output corpus errors scoring tags version; later files tagger
               evaluation evaluation.breakdown evaluation.intervals evaluation.labels
               evaluation.analysis evaluation.calibration evaluation.report

@@ -2,8 +2,10 @@
 
 import time
 
-from fastner import _text
-from fastner.text import _KINDS, _LAST, _PIECE, Token, printable, tokenize
+import reference
+
+from fastner.text import Token, printable, rules, tokenize
+from fastner.text_rules import CLASSES, PIECE
 from fuzz.source import Source
 
 # What the rules look at, so that random text reaches their corners.
@@ -11,7 +13,8 @@ RULES = [
     *"a A The Mr Inc U.S No I n't don't 's ' ’ \" “ ” . .. ... … ! ? ,".split(),
     *"- -- – ( ) [ ]".split(),
     *"1 12 1,5 $ % & @ # + / : http:// a@b.c x.de/y 。 東 👍 🏽 🇫 * • `` ''".split(),
-    *("\u0301", "\u200d", "\ufe0f", "\ud83d"),
+    *"_ __ ** ~~ ` ](a.b) ![ | |- > # and".split(),
+    *("\u0301", "\u200d", "\ufe0f", "\ud83d", "\u200b", "\xad", "\ufeff", "\uff21", "\uff0e", "\f"),
     *(" ", " ", "  ", "\n", "\n\n", "\r\n", "\t", "\x00", "\x85", "\u3000", "\u2029"),
 ]
 LONG = 30_000  # characters: quadratic time would be seconds
@@ -27,16 +30,38 @@ def check_invariants(text):
             assert text[token.start : token.end] == token.text != ""
             gap = text[done : token.start]
             assert done <= token.start and (not gap or gap.isspace())
-            assert not any(map(str.isspace, token.text))
+            inside = token.text.split()
+            # white space only where a word is hyphenated at a line end, or in a link's title
+            assert len(inside) == 1 or token.markup or set(inside[0]) & set("-\u2010\uff0d\xad")
             done = token.end
     assert not text[done:].strip()
 
 
 def check_pieces(text):
-    """The compiled code finds the pieces of the pattern, and which of them may end a sentence."""
-    pieces, ends = _text.cut(text, _KINDS, _PIECE.match)
-    assert pieces == _PIECE.findall(text)
-    assert ends == [i for i, piece in enumerate(pieces) if piece[-1] in _LAST]
+    """Tokens are the pieces that the reference finds, but for dots glued to what they shorten."""
+    pieces = reference.text_pieces(text, PIECE, CLASSES)
+    begins = iter(pieces)
+    for token in (t for sentence in tokenize(text, lines="sentences") for t in sentence):
+        begin, end, markup = next(begins)
+        assert (begin, markup) == (token.start, token.markup), (token, begin, end, markup)
+        if end != token.end:
+            begin, last, markup = next(begins)
+            assert (begin, last, markup) == (end, token.end, False)
+            assert text[end] in ".\uff0e"
+    assert next(begins, None) is None
+
+
+def check_utf8(text):
+    """UTF-8 is cut as the str is, with offsets in bytes beside those in characters."""
+    data = text.encode("utf-8", "replace")
+    text = data.decode()
+    cut = rules("en").split_utf8(data)
+    assert [[row[:2] for row in s] for s in cut] == [[t[1:3] for t in s] for s in tokenize(text)]
+    assert all(
+        data[first:last] == text[start:end].encode()
+        for sentence in cut
+        for start, end, first, last in sentence
+    )
 
 
 def fuzz_text(data):
@@ -52,6 +77,7 @@ def fuzz_text(data):
         text = _of_rules(rest)
     check_invariants(text)
     check_pieces(text)
+    check_utf8(text)
     assert printable(text).isprintable()
 
 
