@@ -25,6 +25,7 @@ TAG_ONE, CALL_ONE = "tag, one sentence", "tagger(text), one sentence"
 TWO_THREADS = "pipe(n_threads=2)"
 FEW = 50  # texts that taggers are compared on; the slowest needs a second for them
 MANY = 4  # times the texts for two threads, so that the last batch does not count
+INSIDE = "fastner: inside pipe, without Python objects"
 TOKENIZE = "fastner: tokenize"
 RIVALS = ("spacy_text", "blingfire_text", "syntok_text")
 BARE = r"\w+|[^\w\s]"  # the least that can be called a tokenizer
@@ -166,12 +167,15 @@ def _beside_others(session: Session, tagger: Any, raws: list[RawText]) -> None:
     bare = re.compile(BARE)
     pieces = subject.PIECES
     alone: dict[str, Repeat] = {
+        INSIDE: timed(lambda: subject.cut(texts)),
         TOKENIZE: timed(lambda: list(map(tokenize, texts))),
         "fastner: its pieces by re": timed(lambda: list(map(pieces.findall, texts))),
         f"re: {BARE}": timed(lambda: list(map(bare.findall, texts))),
     }
+    ours_split = [split_of(tokenize(text)) for text in texts]
     splits: dict[str, list[Split]] = {
-        TOKENIZE: [split_of(tokenize(text)) for text in texts],
+        INSIDE: ours_split,
+        TOKENIZE: ours_split,
         "fastner: its pieces by re": [[spans(pieces, text)] for text in texts],
         f"re: {BARE}": [[spans(bare, text)] for text in texts],
     }

@@ -26,6 +26,7 @@ from bench import (
     micro,
     raw_text,
     stages,
+    subject,
     text,
     training,
     words,
@@ -36,7 +37,9 @@ from bench.harness import Recorder, Timing, alternate, quantile
 from bench.rivals import trainer
 from bench.rivals.client import Missing, Process, rival
 from fastner.corpus import Corpus
+from fastner.errors import InputError
 from fastner.tags import TagScheme
+from fastner.text import tokenize
 
 
 def test_timing_gives_minimum_median_and_the_median_of_the_rounds_ratios():
@@ -251,13 +254,55 @@ def test_entities_by_characters_and_what_raw_text_loses():
     assert set(map(trimmed, found)) == {(0, 3, "PER"), (7, 14, "ORG"), (16, 26, "LOC")}
 
 
+@pytest.mark.parametrize("engine", ["native", "onnxruntime"])
+def test_staged_calls_do_what_the_tagger_does(engine):
+    sentences = words.made_up(30, seed=4)
+    texts = [put_together(sentences[at : at + 10], "flowing").text for at in (0, 10, 20)]
+    try:
+        tagger = subject.load(ROOT / "tests" / "golden" / "bundle-1.3", engine=engine)
+    except InputError as error:
+        pytest.skip(str(error))
+    with tagger:
+        expected = tagger.tag_batch(sentences)
+        for new in (True, False):
+            if new:
+                subject.forget(tagger)
+            seconds, tags = subject.staged(tagger, sentences)
+            assert tags == expected
+            assert tuple(seconds) == subject.STAGES
+            assert (seconds["character GRU"] > 0) == new
+            assert seconds["LSTM"] > 0 and seconds["Viterbi"] > 0
+        seconds, documents = subject.staged_texts(tagger, texts)
+        assert documents == list(tagger.pipe(texts))
+        assert all(seconds[stage] > 0 for stage in subject.TEXT_STAGES)
+        split = list(map(subject.words_of, texts))
+        text.check(tagger, texts, split)
+        lines = [line for one in texts for line in subject.sentences_of(one)]
+        assert len(lines) == sum(map(len, split))
+        assert all(line.strip() == line for line in lines)
+        if engine == "onnxruntime":
+            floor = subject.Floor(tagger, sentences, 10)
+            assert floor() > 0
+            assert floor.cells >= sum(map(len, sentences))
+
+
+def test_markup_is_no_word_of_a_text():
+    raw = "*Ada* saw Oslo."
+    document = SimpleNamespace(
+        sentences=tokenize(raw),
+        tags=[["O" if t.markup else t.text for t in s] for s in tokenize(raw)],
+    )
+    assert subject.words_of(raw) == [["Ada", "saw", "Oslo", "."]]
+    assert list(subject.tags_of(document)) == ["Ada", "saw", "Oslo", "."]
+
+
 def test_raw_text_is_checked_against_the_words_before_it_is_timed():
     class Tagger:
         def __init__(self, tags):
             self.tags = tags
 
         def __call__(self, text):
-            return SimpleNamespace(tags=(tuple(self.tags),))
+            return SimpleNamespace(tags=(tuple(self.tags),), sentences=tokenize(text))
 
         def pipe(self, texts, *, batch_tokens):
             return [self(text) for text in texts]
@@ -305,11 +350,11 @@ def test_shares_of_stages_and_what_is_left_over_make_up_the_whole(tmp_path):
         recorder = Recorder(None, {})
 
     whole = Timing((2.0, 4.0))
-    noted = [dict.fromkeys(stages.subject.STAGES, s / 10) for s in (2.0, 4.0)]
+    noted = [dict.fromkeys(subject.STAGES, s / 10) for s in (2.0, 4.0)]
     stages.shares(Session, "plan", "native", whole, noted, 100)
     shares = {r["stage"]: r["share"] for r in Session.recorder.records if "stage" in r}
     assert shares["LSTM"] == pytest.approx(0.1)
-    assert shares["left over"] == pytest.approx(0.5)
+    assert shares["left over"] == pytest.approx(0.4)  # of six stages
     assert sum(shares.values()) == pytest.approx(1.0)
 
 
