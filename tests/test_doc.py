@@ -188,7 +188,7 @@ def test_what_the_tagger_makes_is_what_build_doc_makes(size, scores):
         doc.sentences,
         doc.tags,
         list(map(spans_of, doc.tags)),
-        scores=scores and _by_sentence(doc) or None,
+        scores=_by_sentence(doc) if scores else None,
     )
     assert doc == made and made == doc and hash(doc) == hash(made)
     assert doc.to_json() == made.to_json() and doc.to_conll() == made.to_conll()

@@ -553,8 +553,9 @@ def plain():
     with pytest.MonkeyPatch.context() as patch:
         bare = Lists(trimmed="", invisible="", brackets=())
         patch.setattr("fastner.tagger.lists_of", lambda language: bare)
-        with fastner.load(threads=1) as loaded:
-            yield loaded
+        loaded = fastner.load(threads=1)
+    with loaded:
+        yield loaded
 
 
 class TestOneCall:
