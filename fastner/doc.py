@@ -67,8 +67,8 @@ class Doc:
     # machine's order: how many sentences S, tokens N, of these markup M, and entities E there are;
     # the first token behind each sentence [S]; the first character of each token [N], and the one
     # behind it [N]; which tokens are markup [M]; of each entity the first token, the one behind,
-    # the label, the first character and the one behind [5 E]. Then, where there are scores, [E] of 64 bits. Or _Parts, of documents that were
-    # made of those.
+    # the label, the first character and the one behind [5 E]. Then, where there are scores, [E] of
+    # 64 bits. Or _Parts, of documents that were made of those.
     __slots__ = ("_entities", "_labels", "_packed", "_text")
 
     _text: str
@@ -85,9 +85,7 @@ class Doc:
     ) -> None:
         self._text = text
         self._entities = tuple(entities)
-        self._packed = _Parts(
-            tuple(map(tuple, sentences)), tuple(map(tuple, tags)), self._entities
-        )
+        self._packed = _Parts(tuple(map(tuple, sentences)), tuple(map(tuple, tags)), self._entities)
         self._labels = ()
 
     @staticmethod
@@ -227,9 +225,7 @@ class Doc:
         entities = []
         for n, score in enumerate(scores):
             first, end, label, start, stop = numbers[at + 5 * n : at + 5 * n + 5]
-            entities.append(
-                Entity(text[start:stop], labels[label], start, stop, first, end, score)
-            )
+            entities.append(Entity(text[start:stop], labels[label], start, stop, first, end, score))
         return tuple(entities)
 
     def _made(self) -> tuple[Any, ...]:

@@ -144,8 +144,7 @@ class Edges {
     }
 
     void trim(Found& found, const Sentence& in) const {
-        while (found.begin < found.end && goes(in.words[found.begin]) &&
-               !opens_inside(found, in))
+        while (found.begin < found.end && goes(in.words[found.begin]) && !opens_inside(found, in))
             ++found.begin;
         while (found.begin < found.end && goes(in.words[found.end - 1]) &&
                !closes_inside(found, in))

@@ -129,9 +129,8 @@ struct Batch {
         const auto length = [this](std::int32_t s) {
             return length_of(static_cast<std::size_t>(s));
         };
-        std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
-            return length(a) < length(b);
-        });
+        std::stable_sort(order.begin(), order.end(),
+                         [&](std::int32_t a, std::int32_t b) { return length(a) < length(b); });
         for (std::size_t end = order.size(); end > 0;) {
             group_ends.push_back(end);
             end -= std::min(end, std::max(std::size_t{1}, kGroupTokens / length(order[end - 1])));
@@ -264,8 +263,8 @@ class Group {
             const std::size_t length = batch.length_of(sentence(b));
             for (std::size_t i = first; i < first + length; ++i) {
                 const View& view = batch.words[i];
-                tokens.push_back(distinct.add(
-                    make_word(view.text, view.length, static_cast<int>(view.kind))));
+                tokens.push_back(
+                    distinct.add(make_word(view.text, view.length, static_cast<int>(view.kind))));
             }
             lengths.push_back(static_cast<std::int32_t>(length));
         }

@@ -101,8 +101,8 @@ def add(commands: Commands) -> None:
         "--lines",
         choices=get_args(Lines),
         default="auto",
-        help="what the lines of a text are: sentences, each for itself; wrapped, going on from line "
-        "to line up to a blank one; or auto, which tells block by block (default)",
+        help="what the lines of a text are: sentences, each for itself; wrapped, going on from "
+        "line to line up to a blank one; or auto, which tells block by block (default)",
     )
     parser.add_argument(
         "--html", action="store_true", help="texts are HTML: step over its tags, read its entities"
@@ -229,9 +229,7 @@ def tag_records(
         some, ahead = tee(run)
         if is_text:
             texts = (record["text"] for record in ahead)
-            docs = tagger.pipe(
-                texts, batch_tokens=batch_tokens, scores=scores, **reading._asdict()
-            )
+            docs = tagger.pipe(texts, batch_tokens=batch_tokens, scores=scores, **reading._asdict())
             yield from zip(some, docs, strict=True)
             continue
         del ahead  # else it keeps all of the run

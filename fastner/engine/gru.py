@@ -33,7 +33,10 @@ class WordEncoder:
         self.gru = Gru(weights.characters, weights.forward, weights.backward)
         self.hidden = int(weights.forward[1].shape[0])
         self.lexicons = len(weights.lexicons)
-        tables: dict[str | int, NDArray[np.float32]] = {"cases": weights.cases, **dict(enumerate(weights.lexicons))}
+        tables: dict[str | int, NDArray[np.float32]] = {
+            "cases": weights.cases,
+            **dict(enumerate(weights.lexicons)),
+        }
         widths = {part: table.shape[1] for part, table in tables.items()}
         widths |= {"vectors": vector_width, "forward": self.hidden, "backward": self.hidden}
         self.width = sum(widths[part] for part in weights.parts)  # D

@@ -65,10 +65,11 @@ _DEGREES = """
 """
 _GREETINGS = "Hi Hello Hey Dear Greetings"
 _ENGLISH = Lists(
-    *(
-        frozenset(words.split())
-        for words in (_POSSESSIVES, _GIVEN, _TITLES, _GREETINGS, _DEGREES)
-    )
+    possessives=frozenset(_POSSESSIVES.split()),
+    given=frozenset(_GIVEN.split()),
+    titles=frozenset(_TITLES.split()),
+    greetings=frozenset(_GREETINGS.split()),
+    degrees=frozenset(_DEGREES.split()),
 )
 
 
