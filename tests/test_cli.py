@@ -480,7 +480,6 @@ CHOICES = {
     "data --engine": refused("engine"),
     "data --device": refused("device"),
     "plot what": held("fastner.cli.plot:PICTURES"),
-    "train --language": held("fastner.bundle.manifest:LANGUAGES"),
     "train --preset": held("fastner.training.recipe:PRESETS"),
     "train --crf": held("fastner.training.crf_layer:LIKELIHOODS"),
     "train --language": held("fastner.bundle.manifest:LANGUAGES"),

@@ -71,8 +71,8 @@ engine.weights: screen.wire numpy
 engine.lstm: _lstm arrays errors numpy
 engine.gru: _gru engine.weights numpy
 engine.inputs: bundle numpy
-engine.native: _native arrays bundle bundle.vectors engine.gru engine.lstm engine.weights errors vocab
-               numpy
+engine.native: _native arrays bundle bundle.vectors engine.gru engine.lstm engine.weights errors
+               vocab numpy
 engine.session: errors screen numpy onnxruntime
 engine.onnx: bundle engine.inputs engine.session errors vocab numpy
 engine: errors; later ~bundle ~numpy ~vocab engine.native engine.onnx
