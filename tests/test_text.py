@@ -4,12 +4,12 @@ import sys
 import time
 
 import pytest
-from fuzz.text import RULES, check_invariants, check_pieces
+from fuzz.text import RULES, check_invariants, check_pieces, check_utf8
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fastner.errors import InputError
-from fastner.text import Token, printable, tokenize
+from fastner.text import Token, printable, rules, tokenize
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates too
 RULE_TEXT = st.lists(st.sampled_from(RULES)).map("".join)
@@ -50,6 +50,23 @@ def test_every_code_point_either_separates_or_is_kept():
 @example("word,")
 def test_compiled_code_finds_the_pieces_of_the_pattern(text):
     check_pieces(text)
+
+
+@given(st.one_of(ANY_TEXT, RULE_TEXT))
+@example("")
+@example("\x7f\x80\u07ff\u0800\uffff\U00010000\U0010ffff")
+def test_utf8_is_cut_alike(text):
+    check_utf8(text)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"ab\x80", b"ab\xc3", b"ab\xc0\x80", b"ab\xe0\x80\x80", b"ab\xed\xa0\x80", b"ab\xf5\x80\x80\x80",
+     b"ab\xf0\x80\x80\x80", b"ab\xf4\x90\x80\x80", b"ab\xe2\x82", b"ab\xff"],
+)  # fmt: skip
+def test_what_is_no_utf8_is_refused(data):
+    with pytest.raises(InputError, match="expected UTF-8, got the byte .* at byte 2"):
+        rules("en").split_utf8(data)
 
 
 def test_a_subclass_of_str_is_text():
@@ -145,9 +162,9 @@ def test_hostile_text_takes_linear_time(text):
         ("@jane_doe: #ner #1", "@jane_doe : #ner # 1"),
         # Any script, emoji, invisible characters
         ("Zoe\u0308 Москва, दिल्ली", "Zoe\u0308 Москва , दिल्ली"),
-        ("東京、大阪", "東京 、 大阪"),
+        ("東京、大阪", "東 京 、 大 阪"),
         ("Paris🎉👍🏽👨‍👩‍👧🇫🇷🇩🇪", "Paris 🎉 👍🏽 👨‍👩‍👧 🇫🇷 🇩🇪"),
-        ("\ufeffParis\u200b", "\ufeff Paris \u200b"),
+        ("\ufeffParis\u200b", "\ufeffParis\u200b"),
     ],
 )  # fmt: skip
 def test_tokens(text, expected):
@@ -193,7 +210,7 @@ def test_tokens(text, expected):
         ("Who:\n- Jane\n * Ann\n• Zoe", ["Who :", "- Jane", "* Ann", "• Zoe"]),
         ("He came in\n1996. Then", ["He came in 1996 .", "Then"]),
         # Stops that need no space
-        ("東京です。「次。」三。", ["東京です 。", "「 次 。 」", "三 。"]),
+        ("東京です。「次。」三。", ["東 京 です 。", "「 次 。 」", "三 。"]),
         ("", []),
         (" \n\n ", []),
     ],

@@ -128,7 +128,7 @@ def _cut(sentences: list[list[Token]], spans: Sequence[CharSpan]) -> list[list[T
             bounds = [token.start, *inside, token.end]
             for start, end in pairwise(bounds):
                 piece = token.text[start - token.start : end - token.start]
-                tokens.append(Token(piece, start, end))
+                tokens.append(Token(piece, start, end, token.markup))
         result.append(tokens)
     return result
 

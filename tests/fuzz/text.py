@@ -1,9 +1,10 @@
 """The tokenizer: on any text nothing is lost, offsets are exact, time is linear."""
 
+import re
 import time
 
-from fastner import _text
-from fastner.text import _KINDS, _LAST, _PIECE, Token, printable, tokenize
+from fastner.text import Token, printable, rules, tokenize
+from fastner.text_rules import PIECE
 from fuzz.source import Source
 
 # What the rules look at, so that random text reaches their corners.
@@ -14,6 +15,7 @@ RULES = [
     *("\u0301", "\u200d", "\ufe0f", "\ud83d"),
     *(" ", " ", "  ", "\n", "\n\n", "\r\n", "\t", "\x00", "\x85", "\u3000", "\u2029"),
 ]
+_PIECE = re.compile(PIECE, re.VERBOSE | re.DOTALL)
 LONG = 30_000  # characters: quadratic time would be seconds
 
 
@@ -33,10 +35,29 @@ def check_invariants(text):
 
 
 def check_pieces(text):
-    """The compiled code finds the pieces of the pattern, and which of them may end a sentence."""
-    pieces, ends = _text.cut(text, _KINDS, _PIECE.match)
-    assert pieces == _PIECE.findall(text)
-    assert ends == [i for i, piece in enumerate(pieces) if piece[-1] in _LAST]
+    """Tokens are the pieces of the pattern, but for dots glued to what they shorten."""
+    pieces = [match.span() for match in _PIECE.finditer(text) if not match[0].isspace()]
+    ends = dict(pieces)
+    begins = iter(pieces)
+    for token in (token for sentence in tokenize(text) for token in sentence):
+        begin, end = next(begins)
+        assert begin == token.start
+        if end != token.end:
+            assert next(begins) == (end, token.end) and text[end : token.end] == "."
+    assert next(begins, None) is None and len(ends) == len(pieces)
+
+
+def check_utf8(text):
+    """UTF-8 is cut as the str is, with offsets in bytes beside those in characters."""
+    data = text.encode("utf-8", "replace")
+    text = data.decode()
+    cut = rules("en").split_utf8(data)
+    assert [[row[:2] for row in s] for s in cut] == [[t[1:3] for t in s] for s in tokenize(text)]
+    assert all(
+        data[first:last] == text[start:end].encode()
+        for sentence in cut
+        for start, end, first, last in sentence
+    )
 
 
 def fuzz_text(data):
@@ -52,6 +73,7 @@ def fuzz_text(data):
         text = _of_rules(rest)
     check_invariants(text)
     check_pieces(text)
+    check_utf8(text)
     assert printable(text).isprintable()
 
 
