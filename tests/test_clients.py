@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -19,6 +20,9 @@ from pathlib import Path
 
 import pytest
 
+import fastner
+from fastner import text_rules
+from fastner.deploy.tokens import tokenizer_json
 from fastner.tagger import EMBEDDED
 from fastner.verify import case_id
 
@@ -70,16 +74,20 @@ def export(tmp_path_factory, request):
     return folder
 
 
-def golden_cases(export: Path) -> int:
-    count = (export / "golden.jsonl").read_bytes().count(b"\n")
-    assert count >= 300  # fewer where 8 bits leave more paths close to each other
-    return count
+def golden_counts(export: Path) -> str:
+    """What a client says that has replayed all."""
+    cases, texts = (
+        (export / name).read_bytes().count(b"\n") for name in ("golden.jsonl", "tokens.jsonl")
+    )
+    assert cases >= 300  # fewer where 8 bits leave more paths close to each other
+    assert texts >= 400
+    return f": {texts} texts, {cases} cases, 0 differences"
 
 
 def test_node_gives_the_golden_tags(export):
     need("onnxruntime-node")
     line = node(CLIENTS / "node" / "test.mjs", export)
-    assert f": {golden_cases(export)} cases, 0 differences" in line
+    assert golden_counts(export) in line
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/clients/node/README.md"])
@@ -107,18 +115,26 @@ def test_node_writes_nothing_below_the_home(tmp_path):
     assert list(tmp_path.rglob("*")) == []
 
 
-def test_node_notices_a_difference(export, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "old", "new", "problem"),
+    [
+        ("golden.jsonl", '"tag_ids": [0', '"tag_ids": [1', "tag_ids"),
+        ("tokens.jsonl", "[[0,6],[7,", "[[0,5],[7,", "text 0, "),
+    ],
+)
+def test_node_notices_a_difference(export, tmp_path, name, old, new, problem):
     need("onnxruntime-node")
     for path in export.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    golden = tmp_path / "golden.jsonl"
+    golden = tmp_path / name
     text = golden.read_text(encoding="utf-8")
-    golden.write_text(text.replace('"tag_ids": [0', '"tag_ids": [1', 1), encoding="utf-8")
-    with pytest.raises(AssertionError, match="tag_ids"):
+    assert old in text
+    golden.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(AssertionError, match=problem):
         node(CLIENTS / "node" / "test.mjs", tmp_path)
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "vocab.txt"])
+@pytest.mark.parametrize("name", ["model.onnx", "vocab.txt", "tokenizer.json"])
 def test_node_runs_no_other_bytes_than_those_exported(export, tmp_path, name):
     need("onnxruntime-node")
     for path in export.iterdir():
@@ -137,7 +153,9 @@ def test_digests_come_before_the_session():
         import {{ loadUrl }} from {json.dumps((CLIENTS / "node/fastner.mjs").as_uri())};
         const sha256 = (text) => createHash("sha256").update(text).digest("hex");
         const format = {{ name: "fastner-onnx", version: 1 }};
-        const digests = {{ "vocab.txt": sha256("a\\n"), "model.onnx": sha256("model") }};
+        const rules = '{{"pattern": ".", "classes": {{}}, "languages": {{"en": {{}}}}}}';
+        const digests = {{ "vocab.txt": sha256("a\\n"), "tokenizer.json": sha256(rules),
+          "model.onnx": sha256("model") }};
         const ort = {{ InferenceSession: {{ create: async () => console.log("session") }} }};
         const tries = [["model", digests, true], ["modem", digests, true], ["model", {{}}, true],
           ["model", undefined, true], ["modem", digests, false]];
@@ -145,7 +163,8 @@ def test_digests_come_before_the_session():
           const value = secure ? webcrypto : undefined;
           Object.defineProperty(globalThis, "crypto", {{ value, configurable: true }});
           const config = JSON.stringify({{ format, characters: [], sha256 }});
-          const files = {{ "config.json": config, "vocab.txt": "a\\n", "model.onnx": model }};
+          const files = {{ "config.json": config, "vocab.txt": "a\\n", "tokenizer.json": rules,
+            "model.onnx": model }};
           globalThis.fetch = async (url) => new Response(files[url.pathname.slice(1)]);
           try {{ await loadUrl(ort, "http://x/"); }}
           catch (error) {{ console.log(error.message.slice(0, 34)); }}
@@ -176,7 +195,7 @@ def test_chromium_gives_the_golden_tags(export):
     if not Path(CHROMIUM).exists():
         pytest.skip(f"{CHROMIUM} is not installed; CHROMIUM names another")
     line = node(CLIENTS / "web" / "test.mjs", export)
-    assert f": {golden_cases(export)} cases, 0 differences" in line
+    assert golden_counts(export) in line
 
 
 @pytest.mark.parametrize("form", [{"name": "fastner-onnx", "version": 2}, {"name": "x"}, None])
@@ -228,23 +247,73 @@ def test_every_code_point_has_the_same_forms_and_case(tmp_path):
     assert set(wrong["cases"]) <= CHANGED_CASES
 
 
-def test_javascript_tokenizer_and_entities():
+def test_javascript_entities_and_offsets():
+    """Offsets count code points; markup is stepped over."""
     script = f"""
-        import {{ entities, tokenize }} from {json.dumps((CLIENTS / "node/fastner.mjs").as_uri())};
-        const text = "Ada's firm, Acme Corp., paid $1,234.56 to U.S. banks. " +
-          "Noor left 😀!\\n\\n東京";
-        const sentences = tokenize(text);
-        for (const {{ text: word, start, end }} of sentences.flat())
-          if (text.slice(start, end) !== word) throw new Error(word);
-        const tags = ["B-PER", "I-PER", "B-PER", "O", "B-LOC"];
-        const words = sentences.map((tokens) => tokens.map((token) => token.text));
-        console.log(JSON.stringify([words, entities(tags)]));"""
-    sentences, entities = json.loads(node("--input-type=module", "-e", script))
-    assert sentences == [
-        "Ada 's firm , Acme Corp. , paid $ 1,234.56 to U.S. banks .".split(),
-        ["Noor", "left", "😀", "!"],
-        ["東京"],
-    ]
-    assert [(e["start"], e["end"], e["label"]) for e in entities] == [
+        import {{ entities }} from {json.dumps((CLIENTS / "node/fastner.mjs").as_uri())};
+        import {{ textEntities, unitOffsets }} from {json.dumps((CLIENTS / "node/text.mjs").as_uri())};
+        const text = "😀 Ada *Roe*";
+        const tokens = [[0, 1], [2, 5], [7, 10]].map(([start, end]) => ({{ start, end }}));
+        const spans = entities(["O", "B-PER", "I-PER"]);
+        console.log(JSON.stringify([
+          entities(["B-PER", "I-PER", "B-PER", "O", "B-LOC"]),
+          textEntities(text, [{{ tokens, spans }}]),
+          Array.from(unitOffsets("a😀b\\ud83d")),
+        ]));"""
+    found, of_text, units = json.loads(node("--input-type=module", "-e", script))
+    assert [(e["start"], e["end"], e["label"]) for e in found] == [
         (0, 2, "PER"), (2, 3, "PER"), (4, 5, "LOC"),
     ]  # fmt: skip
+    assert of_text == [{"text": "Ada *Roe", "label": "PER", "start": 2, "end": 10}]
+    assert units == [0, 1, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("tokenize(5)", "TypeError: expected a string, got number"),
+        ("tokenize('a', { lines: 'x' })", "RangeError: expected lines auto,sentences,wrapped, got"),
+        ("tokenize('a', { language: 'x' })", "RangeError: expected a language out of en,"),
+    ],
+)
+def test_javascript_tokenizer_refuses_other_options(tmp_path, call, said):
+    rules = tmp_path / "tokenizer.json"
+    rules.write_bytes(tokenizer_json())
+    script = f"""
+        import {{ readFileSync }} from "node:fs";
+        import {{ Tokenizer }} from {json.dumps((CLIENTS / "node/text.mjs").as_uri())};
+        const tokenizer = new Tokenizer(JSON.parse(readFileSync({json.dumps(str(rules))}, "utf-8")));
+        try {{ tokenizer.{call}; }} catch (error) {{ console.log(String(error)); }}"""
+    assert node("--input-type=module", "-e", script).startswith(said)
+
+
+def test_javascript_tokenises_hostile_text_as_python_does(tmp_path):
+    """Text of all characters at random, in all options; lone surrogates, too, which JSON escapes."""
+    rng = random.Random(7)
+    alphabet = [*"aB1.,'!?-|*_`<>&;#()[]/@:\n\n\t \r", "\u200b", "\xad", "é", "東", "か", "ไ", "ำ", "😀"]
+    alphabet += ["Mr", "U.S.", "Inc", "http://x.y/z", "&amp;", "<b>", "n't", "\ud800", "\f", "𝐀", "..."]
+    cases = []
+    for _ in range(1500):
+        text = "".join(rng.choices(alphabet, k=rng.randint(1, 30)))
+        options = {
+            "language": rng.choice(list(text_rules.WORDS)),
+            "lines": rng.choice(["auto", "sentences", "wrapped"]),
+            "html": rng.random() < 0.3,
+        }
+        sentences = [
+            [[t.start, t.end, True] if t.markup else [t.start, t.end] for t in sentence]
+            for sentence in fastner.tokenize(text, **options)
+        ]
+        cases.append({"text": text, "options": options, "sentences": sentences})
+    (tmp_path / "cases.json").write_text(json.dumps(cases), encoding="utf-8")
+    (tmp_path / "tokenizer.json").write_bytes(tokenizer_json())
+    script = f"""
+        import {{ readFileSync }} from "node:fs";
+        import {{ Tokenizer }} from {json.dumps((CLIENTS / "node/text.mjs").as_uri())};
+        import {{ replayTexts }} from {json.dumps((CLIENTS / "node/golden.mjs").as_uri())};
+        const read = (name) => JSON.parse(readFileSync(name, "utf-8"));
+        const {{ texts, problems }} = replayTexts(new Tokenizer(read("tokenizer.json")), read("cases.json"));
+        console.log(texts);
+        for (const problem of problems.slice(0, 20)) console.log(problem);"""
+    said = node("--input-type=module", "-e", script, folder=tmp_path).splitlines()
+    assert said == [str(len(cases))]

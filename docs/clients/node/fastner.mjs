@@ -1,7 +1,9 @@
-// Tags words with a model that `fastner export` wrote: encode, run, decode; Node and browsers.
+// Tags text with a model that `fastner export` wrote: cut, encode, run, decode; Node and browsers.
 //
-// It imports nothing: the caller hands over its onnxruntime (onnxruntime-node, onnxruntime-web).
-// The rules are those of docs/onnx.md. A sentence is an array of non-empty strings.
+// The caller hands over its onnxruntime (onnxruntime-node, onnxruntime-web); nothing is imported but
+// text.mjs. The rules are those of docs/onnx.md. A sentence is an array of non-empty strings.
+
+import { Tokenizer, textEntities } from "./text.mjs";
 
 // onnxruntime-node reports to its maker, and writes below the user's home, unless it is told not to
 // before it is imported: import this file first.
@@ -25,10 +27,12 @@ export class Tagger {
   #wordIds; // Map of form -> id
   #characterIds; // Map of code point -> id
 
-  // config: the object in config.json. vocabulary: vocab.txt as bytes. session: of model.onnx.
-  constructor(ort, session, config, vocabulary) {
+  // config, rules: the objects in config.json and tokenizer.json. vocabulary: vocab.txt as bytes.
+  // session: of model.onnx.
+  constructor(ort, session, config, vocabulary, rules) {
     checkFormat(config);
     this.config = config;
+    this.tokenizer = new Tokenizer(rules, config.language);
     this.#ort = ort;
     this.#session = session;
     // ignoreBOM: a byte-order mark may be part of the first word
@@ -41,6 +45,15 @@ export class Tagger {
       at = end + 1;
     }
     this.#characterIds = new Map(config.characters.map((point, i) => [point, i + 2]));
+  }
+
+  // The entities of a text: {text, label, start, end}, offsets in code points. Options are those of
+  // tokenizer.tokenize.
+  async tagText(text, options = {}) {
+    const sentences = this.tokenizer.tokenize(text, options);
+    const words = sentences.map((tokens) => tokens.filter((token) => !token.markup));
+    const tags = await this.tagBatch(words.map((tokens) => tokens.map((token) => token.text)));
+    return textEntities(text, words.map((tokens, i) => ({ tokens, spans: entities(tags[i]) })));
   }
 
   // The IOB2 tags of one sentence: ["B-PER", "I-PER", "O"].
@@ -162,17 +175,20 @@ export async function loadUrl(ort, url, options = {}) {
 
 // A Tagger of the files that `read` gives by name as bytes; subtle: SubtleCrypto, if there is any.
 async function open(ort, read, options, subtle) {
-  const [text, vocabulary, model] = await Promise.all(
-    ["config.json", "vocab.txt", "model.onnx"].map(read),
-  );
-  const config = JSON.parse(new TextDecoder().decode(text));
+  const names = ["vocab.txt", "tokenizer.json", "model.onnx"];
+  const config = parse(await read("config.json"));
   checkFormat(config);
+  const files = await Promise.all(names.map(read));
   if (subtle) {
-    await checkDigest(subtle, config, "vocab.txt", vocabulary);
-    await checkDigest(subtle, config, "model.onnx", model);
+    for (const [i, name] of names.entries()) await checkDigest(subtle, config, name, files[i]);
   }
+  const [vocabulary, rules, model] = files;
   const session = await ort.InferenceSession.create(model, options);
-  return new Tagger(ort, session, config, vocabulary);
+  return new Tagger(ort, session, config, vocabulary, parse(rules));
+}
+
+function parse(bytes) {
+  return JSON.parse(new TextDecoder().decode(bytes));
 }
 
 async function checkDigest(subtle, config, name, bytes) {
@@ -224,30 +240,4 @@ export function entities(tags) {
     else if (tag !== "O") found[found.length - 1].end = i + 1;
   });
   return found;
-}
-
-// Sentences of {text, start, end}, offsets in UTF-16 units. A simple tokenizer for demonstrations:
-// fastner's own (fastner.tokenize) knows abbreviations, links and more, and gives better tags.
-export function tokenize(text) {
-  const PIECES = [
-    /(?:\p{Lu}\.){2,}/u, // U.S.
-    /(?:Mr|Mrs|Ms|Dr|Prof|Inc|Corp|Ltd|Co|St)\./u,
-    /\p{Nd}+(?:[.,:/-]\p{Nd}+)+/u, // 1,234.56
-    /[\p{L}\p{M}\p{N}_]+(?:[-'’&.](?!s\b)[\p{L}\p{M}\p{N}_]+)*/u, // O'Brien, AT&T
-    /['’]s\b/u,
-    /\.+|\S/u,
-  ];
-  const WORD = new RegExp(PIECES.map((piece) => piece.source).join("|"), "gu");
-  const sentences = [[]];
-  for (const match of text.matchAll(WORD)) {
-    const sentence = sentences[sentences.length - 1];
-    const last = sentence[sentence.length - 1];
-    const gap = last ? text.slice(last.end, match.index) : "";
-    const closed = last && /^(?:[.!?…]+|[。！？])$/u.test(last.text);
-    const begins = closed && (/[。！？]/u.test(last.text) || (gap && !/^\p{Ll}/u.test(match[0])));
-    const token = { text: match[0], start: match.index, end: match.index + match[0].length };
-    if (last && (begins || /\n\s*\n/.test(gap))) sentences.push([token]);
-    else sentence.push(token);
-  }
-  return sentences.filter((sentence) => sentence.length > 0);
 }
