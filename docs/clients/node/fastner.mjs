@@ -1,9 +1,12 @@
 // Tags text with a model that `fastner export` wrote: cut, encode, run, decode; Node and browsers.
 //
-// The caller hands over its onnxruntime (onnxruntime-node, onnxruntime-web); nothing is imported but
-// text.mjs. The rules are those of docs/onnx.md. A sentence is an array of non-empty strings.
+// The caller hands over its onnxruntime (onnxruntime-node, onnxruntime-web); nothing else
+// is imported. The rules are those of docs/onnx.md. A sentence is an array of non-empty strings.
 
-import { Tokenizer, textEntities } from "./text.mjs";
+import { textEntities } from "./edges.mjs";
+import { Tokenizer } from "./text.mjs";
+
+export { entities } from "./edges.mjs";
 
 // onnxruntime-node reports to its maker, and writes below the user's home, unless it is told not to
 // before it is imported: import this file first.
@@ -50,10 +53,12 @@ export class Tagger {
   // The entities of a text: {text, label, start, end}, offsets in code points. Options are those of
   // tokenizer.tokenize.
   async tagText(text, options = {}) {
-    const sentences = this.tokenizer.tokenize(text, options);
-    const words = sentences.map((tokens) => tokens.filter((token) => !token.markup));
-    const tags = await this.tagBatch(words.map((tokens) => tokens.map((token) => token.text)));
-    return textEntities(text, words.map((tokens, i) => ({ tokens, spans: entities(tags[i]) })));
+    const sentences = this.tokenizer
+      .tokenize(text, options)
+      .map((tokens) => tokens.filter((token) => !token.markup));
+    const tags = await this.tagBatch(sentences.map((words) => words.map((word) => word.text)));
+    const tagged = sentences.map((words, i) => ({ words, tags: tags[i] }));
+    return textEntities(text, tagged, this.tokenizer.edges(options.language));
   }
 
   // The IOB2 tags of one sentence: ["B-PER", "I-PER", "O"].
@@ -230,14 +235,4 @@ export function caseId(word) {
   if (UPPER.test(word) && !LOWER.test(word) && !TITLE.test(word)) return 4;
   if (UPPER.test(first)) return isLower(tail) ? 5 : 6;
   return digits > 0 ? 7 : 0;
-}
-
-// The entities of one sentence's IOB2 tags: tokens start to end (half-open) and their label.
-export function entities(tags) {
-  const found = [];
-  tags.forEach((tag, i) => {
-    if (tag.startsWith("B-")) found.push({ start: i, end: i + 1, label: tag.slice(2) });
-    else if (tag !== "O") found[found.length - 1].end = i + 1;
-  });
-  return found;
 }

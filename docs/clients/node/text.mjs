@@ -33,7 +33,6 @@ const MAY_END = 32; // its last character may end a sentence
 const OPENS = 64; // a sentence begins with it
 const GONE = 128; // now part of a piece before
 const OWN_LINE = 256; // the first piece of a heading or of a row of a table
-const ITEM = 512; // the first piece of a list's item
 const quoted = (depth) => depth << 16;
 const depthOf = (state) => state >>> 16;
 
@@ -76,6 +75,11 @@ export class Tokenizer {
         return { text: text.slice(units[start], units[behind]), start, end: behind, markup };
       }),
     );
+  }
+
+  // What else tokenizer.json says of a language.
+  edges(language = this.language) {
+    return this.#rules(language).edges;
   }
 
   #rules(language) {
@@ -135,19 +139,6 @@ export function unitOffsets(text) {
   }
   units[points] = text.length;
   return units.subarray(0, points + 1);
-}
-
-// The entities of a text: {text, label, start, end}. sentences: {tokens, spans}, of the tokens that
-// are no markup, and spans of these: {start, end, label}.
-export function textEntities(text, sentences) {
-  const units = unitOffsets(text);
-  return sentences.flatMap(({ tokens, spans }) =>
-    spans.map(({ start: first, end: behind, label }) => {
-      const { start } = tokens[first];
-      const { end } = tokens[behind - 1];
-      return { text: text.slice(units[start], units[end]), label, start, end };
-    }),
-  );
 }
 
 const code = (character) => character.codePointAt(0);
@@ -746,7 +737,7 @@ class Splitter {
   openLines() {
     this.pieces.forEach((piece, i) => {
       if (!(piece.state & LINE_BEFORE)) return;
-      if (this.marksItem(i)) piece.state |= ITEM | CUT;
+      if (this.marksItem(i)) piece.state |= CUT;
       if (piece.state & BLANK_BEFORE) piece.state |= CUT;
     });
   }
@@ -785,9 +776,10 @@ class Splitter {
       while (end < lines.length && !(pieces[lines[end].begin].state & CUT)) ++end;
       if (end - begin < 2) continue;
       const block = lines.slice(begin, end);
-      const wrapped = this.options === "wrapped" || this.isWrapped(block);
+      const widest = block.reduce((most, line) => Math.max(most, this.width(line)), 0);
+      const wrapped = this.options === "wrapped" || this.isWrapped(block, widest);
       for (let l = 1; l < block.length; ++l) {
-        const alone = this.options === "auto" && this.standsAlone(block, l - 1);
+        const alone = this.options === "auto" && this.standsAlone(block, l - 1, widest);
         if (!wrapped || alone) pieces[block[l].begin].state |= CUT;
         else this.joinHyphenated(block[l].begin);
       }
@@ -820,7 +812,8 @@ class Splitter {
     while (stop > begin && !this.parted(stop) && this.closes(stop)) --stop;
     const c = String.fromCodePoint(this.last(stop));
     if (this.lastFlags(stop) & K.last || c === ":") looks |= L.ended;
-    else if (";{}=<>\\".includes(c) && this.last(end - 1) !== code(")")) looks |= L.code;
+    const mark = String.fromCodePoint(this.last(end - 1));
+    if (";{}=<>\\".includes(mark) || this.first(begin) === code("}")) looks |= L.code;
     let word = begin;
     while (word + 1 < end && this.opens(word)) ++word;
     line.word = word;
@@ -843,13 +836,8 @@ class Splitter {
     return this.pieces[line.end - 1].end - this.pieces[line.begin].begin;
   }
 
-  widest(block) {
-    return block.reduce((most, line) => Math.max(most, this.width(line)), 0);
-  }
-
   // Whether the lines are hard-wrapped prose rather than lines of their own.
-  isWrapped(block) {
-    const widest = this.widest(block);
+  isWrapped(block, widest) {
     let score = 0;
     for (let l = 0; l + 1 < block.length; ++l) {
       const [line, next] = [block[l], block[l + 1]];
@@ -874,13 +862,13 @@ class Splitter {
   }
 
   // Whether line l of wrapped prose is none of its lines: a heading, a greeting, a signature.
-  standsAlone(block, l) {
+  standsAlone(block, l, widest) {
     const [line, next] = [block[l], block[l + 1]];
     if (line.looks & L.greeting) return true;
     if (next.looks & L.greeting) return (line.looks & L.ended) !== 0;
-    if (next.looks & L.lower) return false;
+    if (next.looks & L.lower || this.kind(next.word) & W.suffix) return false;
     if (line.looks & (L.open | L.comma | L.hyphen)) return false;
-    if (this.width(line) + 1 + this.length(next.word) + 12 > this.widest(block)) return false;
+    if (this.width(line) + 1 + this.length(next.word) + 12 > widest) return false;
     if (line.looks & L.ended) return this.last(line.end - 1) === code(":");
     if (line.looks & L.title) return true;
     if (next.looks & L.starter) return true;
@@ -1028,8 +1016,7 @@ class Splitter {
       const named = this.firstFlags(before) & K.upper && !(this.kind(before) & W.starter);
       return verb && (word & W.given_name) !== 0 && i >= 2 && named;
     }
-    const initial = this.isOne(i, ".") && this.length(i - 1) === 2 && kind & ACRONYM;
-    if (word & W.given_name) return !initial;
+    if (word & W.given_name) return (kind & ~ACRONYM) !== 0; // but J. Mary Roe
     return (kind & W.company) !== 0 && verb && !(word & W.role) && !this.isUpperCase(next);
   }
 
