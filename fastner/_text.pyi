@@ -10,6 +10,10 @@ class Rules:
         self,
         classes: Mapping[str, Sequence[tuple[int, int]]],  # ranges with their last code points
         words: Mapping[str, Sequence[str]],  # by kind
+        entities: Mapping[str, int],  # HTML's names: code points
+        *,
+        ordinals: bool,
+        spaced_closers: bool,
     ) -> None: ...
     def tokenize(
         self,

@@ -62,9 +62,17 @@ def tokenize(
 @cache
 def rules(language: str) -> Rules:
     """The compiled rules of a language; raises InputError for one that is not known."""
-    if language not in text_rules.WORDS:
-        raise InputError(f"expected a language among {sorted(text_rules.WORDS)}, got {language!r}")
-    return Rules(text_rules.classes(), text_rules.words(language))
+    if language not in text_rules.LANGUAGES:
+        known = ", ".join(text_rules.LANGUAGES)
+        raise InputError(
+            f"expected a language among {known}, got {language!r}; take xx for any other"
+        )
+    return Rules(
+        text_rules.classes(),
+        text_rules.words(language),
+        text_rules.entities(),
+        **text_rules.habits(language),
+    )
 
 
 def _escaped(char: str) -> str:

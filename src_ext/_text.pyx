@@ -63,10 +63,11 @@ cdef class Rules:
     """The rules of a language.
 
     classes: ranges of code points, with their last ones, by the names of text.hpp. words: lists by
-    kind, likewise.
+    kind, likewise. entities: code points by their names in HTML. ordinals, spaced_closers: habits
+    of the language.
     """
 
-    def __init__(self, classes, words):
+    def __init__(self, classes, words, entities, *, bint ordinals, bint spaced_closers):
         cdef uint32_t flag, first, last, point, case
         cdef u32string spelt
         for name, ranges in classes.items():
@@ -88,6 +89,10 @@ cdef class Rules:
                 for char in word:
                     spelt.push_back(ord(char))
                 self.rules.add_word(flag, spelt)
+        for name, point in entities.items():
+            self.rules.add_entity(name.encode(), point)
+        self.rules.ordinals, self.rules.spaced_closers = ordinals, spaced_closers
+        self.rules.elisions = bool(words.get("elision") or words.get("apostrophe"))
         self.rules.freeze()
 
     def tokenize(self, text, token, lines="auto", bint html=False):

@@ -3,6 +3,7 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport uint32_t
 from libcpp cimport bool as cbool
+from libcpp.string cimport string
 from libcpp.vector cimport vector
 
 from _errors cimport raise_input_error
@@ -36,7 +37,11 @@ cdef extern from "text.hpp" namespace "fastner::text" nogil:
     cdef cppclass CppRules "fastner::text::Rules":
         void add(uint32_t flag, uint32_t first, uint32_t last) except +raise_input_error
         void add_word(uint32_t kind, const u32string& word) except +
+        void add_entity(const string& name, uint32_t point) except +
         void freeze() except +
+        cbool ordinals
+        cbool spaced_closers
+        cbool elisions
 
     void split(const CppRules& rules, const void* characters, int width, size_t size,
                const Options& options, Split& out) except +raise_input_error
