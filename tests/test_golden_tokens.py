@@ -1,11 +1,16 @@
-"""The golden tokens: that their texts are of all kinds, and that what is expected covers them."""
+"""The golden tokens: of all kinds of text, as the tokenizer gives them and as a reader expects."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
+
+import fastner
+from fastner import text_rules
+from fastner.deploy.tokens import GOLDEN_TOKENS, portable, tokenizer_json
 
 sys.path.insert(0, str(Path(__file__).parent / "golden"))
 from texts import LANGUAGES, LINES, read_texts, spelled
@@ -46,3 +51,64 @@ def test_another_form_is_refused(tmp_path, line):
     (tmp_path / "texts.txt").write_text(line + "\n", encoding="utf-8")
     with pytest.raises(ValueError, match=":1: expected"):
         read_texts(tmp_path / "texts.txt")
+
+
+def frozen() -> list[dict]:
+    return [json.loads(line) for line in GOLDEN_TOKENS.read_text("ascii").splitlines()]
+
+
+def test_the_file_holds_the_texts():
+    """As make_tokens.py writes it."""
+    cases = frozen()
+    for case, text in zip(cases, TEXTS, strict=True):
+        assert case["text"] == text.text
+        assert tuple(case["options"].items()) == (
+            ("language", text.language), ("lines", text.lines), ("html", text.html),
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(TEXTS)), ids=lambda n: f"line {TEXTS[n].line}")
+def test_tokens_are_the_golden_ones_and_those_expected(number, golden_cases):
+    case, text = golden_cases[number], TEXTS[number]
+    sentences = fastner.tokenize(case["text"], **case["options"])
+    assert case["sentences"] == [
+        [[t.start, t.end, True] if t.markup else [t.start, t.end] for t in sentence]
+        for sentence in sentences
+    ]
+    if text.expected:
+        assert [[(t.text, t.markup) for t in sentence] for sentence in sentences] == text.expected
+
+
+@pytest.fixture(scope="module")
+def golden_cases():
+    return frozen()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("a b\t# comment\n|c", "ab|c"),
+        (r"[ #\t] \# \  \"", r'[ #\t]# "'),
+        (r"\U0001f600 \u00e9 \xe9 \Z", r"\u{1f600}\u00e9\xe9$"),
+        (r"[\]\-\[] \[ \\", r"[\]\-\[]\[\\"),
+    ],
+)
+def test_patterns_for_other_engines(pattern, said):
+    assert portable(pattern) == said
+
+
+@pytest.mark.parametrize("pattern", [r"\w", r"\d", r"\s", r"\b", r"\A"])
+def test_classes_that_engines_read_otherwise_are_refused(pattern):
+    with pytest.raises(ValueError, match="all engines"):
+        portable(pattern)
+
+
+def test_the_exported_rules_are_those_of_the_tokenizer():
+    rules = json.loads(tokenizer_json())
+    assert set(rules["languages"]) == set(text_rules.LANGUAGES) >= set(LANGUAGES)
+    assert rules["classes"] == {
+        name: [list(pair) for pair in ranges] for name, ranges in text_rules.classes().items()
+    }
+    assert rules["languages"]["de"]["words"] == text_rules.words("de")
+    assert rules["languages"]["de"]["ordinals"] is True
+    assert rules["entities"]["amp"] == ord("&")

@@ -842,7 +842,7 @@ class Splitter {
     for (let l = 0; l + 1 < block.length; ++l) {
       const [line, next] = [block[l], block[l + 1]];
       const fits = this.width(line) + 1 + this.length(next.word) <= widest;
-      if (line.looks & L.hyphen) score += 6;
+      if (line.looks & L.hyphen) score += next.looks & L.lower ? 6 : 2;
       if (line.looks & L.open) score += 4;
       if (line.looks & L.code) score -= 4;
       if (line.looks & L.greeting) continue;
@@ -888,7 +888,7 @@ class Splitter {
     if (pieces[word].end !== pieces[hyphen].begin) return false;
     if (!(this.lastFlags(word) & K.alpha) || joins) return false;
     if (this.firstFlags(i) & K.lower) return true;
-    return (this.firstFlags(i) & this.firstFlags(word) & K.upper) !== 0;
+    return this.length(word) > 1 && (this.firstFlags(i) & this.firstFlags(word) & K.upper) !== 0;
   }
 
   softHyphenBehind(i) {
