@@ -183,6 +183,11 @@ class Vocabulary:
         )
 
     @property
+    def index(self) -> Index:
+        """The index, for compiled code."""
+        return self._index
+
+    @property
     def words(self) -> bytes:
         """UTF-8, a line feed after each word."""
         return self._words
@@ -257,6 +262,11 @@ class WordCache:
         self._cache = RowCache(self._capacity, self._width)
 
     @property
+    def rows(self) -> RowCache:
+        """The rows, for compiled code."""
+        return self._cache
+
+    @property
     def capacity(self) -> int:
         """Words that it keeps at most."""
         return self._capacity
@@ -289,6 +299,10 @@ class WordCache:
         """
         check("rows", rows, _FLOAT32, (None, self._width))
         self._cache.insert(words, rows)
+
+    def after_fork(self) -> None:
+        """To be called in a forked child: a thread that it lacks may have been in here."""
+        self._cache.after_fork()
 
     def clear(self) -> None:
         """Forgets all words and frees their memory."""
