@@ -370,7 +370,9 @@ def _case(case: Json, tags: int) -> dict[str, Any]:
 
 def _languages(data: bytes, where: str) -> frozenset[str]:
     """The languages of tokenizer.json, whose parts are of the types that docs/onnx.md gives."""
-    rules = parse_json(data, where, longest=_LONGEST_TEXT).fields("pattern classes languages")
+    rules = parse_json(data, where, longest=_LONGEST_TEXT).fields(
+        "pattern classes entities languages"
+    )
     if not rules["pattern"].string(_LONGEST_TEXT):
         rules["pattern"].refuse("a pattern")
     for ranges in rules["classes"].members().values():
@@ -382,10 +384,14 @@ def _languages(data: bytes, where: str) -> frozenset[str]:
     languages = rules["languages"].members()
     if not languages:
         rules["languages"].refuse("at least one language")
-    for words in languages.values():
-        for kind in words.members().values():
-            for word in kind.elements(_MOST_WORDS):
-                word.string()
+    for point in rules["entities"].members().values():
+        point.integer(1, _MOST_CHARACTERS)
+    for language in languages.values():
+        parts = language.fields("words ordinals spaced_closers edges")
+        for lists in (parts["words"], parts["edges"]):
+            for words in lists.members().values():
+                for word in words.elements(_MOST_WORDS):
+                    word.string()
     return frozenset(languages)
 
 

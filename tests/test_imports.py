@@ -86,7 +86,7 @@ evaluation.plots: errors files strict tags numpy; later matplotlib
 evaluation: evaluation.analysis evaluation.breakdown evaluation.calibration evaluation.intervals
             evaluation.labels evaluation.report
 deploy.golden: bundle engine.onnx tags vocab numpy
-deploy.tokens: text_rules
+deploy.tokens: lists.edges text_rules
 deploy.graph: bundle crf engine.session errors screen.export numpy onnx
 deploy.price: corpus errors scoring tags verify
 deploy.export: bundle bundle.vectors deploy.golden deploy.price deploy.tokens errors files

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fastner import text_rules
+from fastner.lists.edges import lists_of
 
 # Written by tests/golden/make_tokens.py.
 GOLDEN_TOKENS = Path(__file__).with_name("tokens.jsonl")
@@ -21,11 +22,20 @@ def tokenizer_json() -> bytes:
         "classes": text_rules.classes(),
         "entities": text_rules.entities(),
         "languages": {
-            language: {"words": text_rules.words(language), **text_rules.habits(language)}
+            language: {
+                "words": text_rules.words(language),
+                **text_rules.habits(language),
+                "edges": _edges(language),
+            }
             for language in text_rules.LANGUAGES
         },
     }
     return json.dumps(rules, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+
+
+def _edges(language: str) -> dict[str, list[str]]:
+    """The lists of `fastner.lists.edges`, in order."""
+    return {name: sorted(items) for name, items in lists_of(language)._asdict().items()}
 
 
 def portable(pattern: str) -> str:
