@@ -13,7 +13,6 @@ class Rules:
         entities: Mapping[str, int],  # HTML's names: code points
         *,
         ordinals: bool,
-        spaced_closers: bool,
     ) -> None: ...
     def tokenize(
         self,
@@ -22,6 +21,7 @@ class Rules:
         lines: Literal["auto", "sentences", "wrapped"] = "auto",
         html: bool = False,
     ) -> list[list[Token]]: ...
+    def joins_lines(self, text: str, html: bool = False) -> bool: ...
     def split_utf8(
         self,
         data: bytes,

@@ -67,12 +67,16 @@ def rules(language: str) -> Rules:
         raise InputError(
             f"expected a language among {known}, got {language!r}; take xx for any other"
         )
-    return Rules(
-        text_rules.classes(),
-        text_rules.words(language),
-        text_rules.entities(),
-        **text_rules.habits(language),
-    )
+    return Rules(**text_rules.rules(language))
+
+
+def is_wrapped(text: str, *, language: str = "en", html: bool = False) -> bool:
+    """Whether some line of the text runs on in the next, as `tokenize` decides of itself.
+
+    So a program that reads lines can tell which to keep together. A block (lines without a blank
+    one between) is decided by itself.
+    """
+    return rules(language).joins_lines(text, html)
 
 
 def _escaped(char: str) -> str:

@@ -5,7 +5,9 @@ scanner is tested against, and what clients in other languages may compile.
 """
 
 import re
+import sys
 from html.entities import name2codepoint
+from typing import TypedDict
 
 # --- Character classes, as the inside of a regular expression's brackets -----------------------
 # All that str.isspace accepts, written out.
@@ -17,7 +19,7 @@ _MARK = (  # punctuation and symbols
     r"\u060c\u061b\u061f\u06d4\u0964\u0965\u2010-\u2027\u2030-\u205e\u20a0-\u20cf\u2120\u2122"
     r"\u3001-\u3004\u3008-\u3020\u3030\u30fb\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
 )
-# Scripts that write no spaces. Han: each character; kana: runs; the others: letters with their marks.
+# Scripts that write no spaces. Han: each character; kana: runs; others: a letter with its marks.
 _HAN = r"\u3005-\u3007\u3021-\u3029\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fffd"
 _HIRAGANA = r"\u3041-\u3096\u3099-\u309f"
 _KATAKANA = r"\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3099\u309a\uff66-\uff9f"
@@ -123,8 +125,18 @@ CLASSES = {  # the names are those of text.hpp
     "folded": r"\uff02-\uff1e\uff20-\uff5e",  # but not the full stops ！？
     "markup": r"*_~`\[!|#",
 }
-_NO_WORD = ("space", "invisible", "mark", "pictograph", "han", "hiragana", "katakana", "cluster")
-_NO_WORD += ("cluster_mark", "stacker")
+_NO_WORD = (
+    "space",
+    "invisible",
+    "mark",
+    "pictograph",
+    "han",
+    "hiragana",
+    "katakana",
+    "cluster",
+    "cluster_mark",
+    "stacker",
+)
 
 
 # --- Words ---------------------------------------------------------------------------------------
@@ -137,39 +149,41 @@ _SHARED = {
     "title": _capitals_too("Mr Mrs Ms Dr Prof Gen Col Capt Rev St Ste Mt Ft Mme Mlle")
     + " vs Vs VS cf Cf",
     "numbered": "No Nos NO Nr nr Vol vol Fig fig Art p pp",
-    "abbreviation": "etc approx Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec Jr Sr",
+    "final": "etc",  # ends a sentence before any capital
+    "abbreviation": "approx Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec Jr Sr",
     "company": _capitals_too("Inc Corp Ltd Co Cos Bros Plc Pty Cia"),
     # goes on with a name whose own mark is ! or ?
-    "suffix": "Inc Corp Corporation Ltd Co LLC LLP plc PLC AG SA GmbH Brands Group Holdings Holding Association",
+    "suffix": """Inc Corp Corporation Ltd Co LLC LLP plc PLC AG SA GmbH Brands Group Holdings
+        Holding Association""",
     "marked_name": "Yahoo Yum Jeopardy Guess Joomla Chips Ahoy Jumbo",
-    "given_name": """Adam Agnes Alan Albert Alejandro Alex Alexander Alexandra Alice Amy Ana Andrea
-        Andrei Andrew Angela Anita Ann Anna Anne Anthony Antonio Barbara Ben Benjamin Beth Betty
-        Bob Boris Brian Carl Carlos Carmen Carol Caroline Catherine Cathy Charles Chris Christian
-        Christina Christine Christopher Cindy Claire Claudia Daniel Dave David Deborah Dennis
-        Diana Diane Dmitry Donald Donna Dorothy Douglas Edward Elena Elizabeth Ellen Emily Emma
-        Eric Erik Eva Fatima Fernando Fiona Francesca Francis Francisco Fred Gary George Gerald
-        Giovanni Hannah Hans Harry Heather Heidi Helen Helga Henry Igor Ingrid Irene Ivan Jack
-        Jacob Jacques James Jane Janet Jason Javier Jean Jeff Jennifer Jenny Jeremy Jessica Jim
-        Joan Joe Johan Johannes John Jonathan Jorge Jose Joseph Juan Judith Judy Julia Julie Karen
-        Karl Kate Katherine Kathy Katie Keith Kelly Ken Kenneth Kevin Klaus Larry Laura Lauren Leo
-        Linda Lisa Luca Lucas Lucy Luis Luke Manuel Marco Margaret Maria Marie Mario Marta Martha
-        Martin Mary Matthew Megan Melissa Michael Michel Michelle Miguel Mike Mohamed Mohammed
-        Monica Nancy Natalia Natalie Nicholas Nicolas Nicole Nina Olga Oliver Olivia Omar Oscar
-        Pamela Patricia Patrick Paul Pavel Pedro Peter Philip Pierre Priya Rachel Ralph Raymond
-        Rebecca Ricardo Richard Rita Robert Roberto Roger Roland Ronald Ruth Ryan Sally Samantha
-        Samuel Sandra Sara Sarah Sergei Sharon Simon Sofia Sophie Stefan Stephanie Stephen Steve
-        Steven Stuart Susan Suzanne Svetlana Teresa Theresa Thomas Tim Timothy Tom Tony Ursula
-        Valerie Vera Vladimir Walter Wei Wendy William Yuki Yusuf Zoe""",
-    "mail_header": """From To Cc CC Bcc BCC Subject Date Sent Reply-To Received Attachments Von An
-        Betreff Gesendet Datum De Para Asunto Assunto Objet Envoyé À Da A Oggetto Van Aan Onderwerp
-        Temat Od Do""",
+    "given_name": """Adam Agnes Alan Albert Alejandro Alex Alexander Alexandra Alice Amy Ana
+        Andrea Andrei Andrew Angela Anita Ann Anna Anne Anthony Antonio Barbara Ben Benjamin Beth
+        Betty Bob Boris Brian Carl Carlos Carmen Carol Caroline Catherine Cathy Charles Chris
+        Christian Christina Christine Christopher Cindy Claire Claudia Daniel Dave David Deborah
+        Dennis Diana Diane Dmitry Donald Donna Dorothy Douglas Edward Elena Elizabeth Ellen Emily
+        Emma Eric Erik Eva Fatima Fernando Fiona Francesca Francis Francisco Fred Gary George
+        Gerald Giovanni Hannah Hans Harry Heather Heidi Helen Helga Henry Igor Ingrid Irene Ivan
+        Jack Jacob Jacques James Jane Janet Jason Javier Jean Jeff Jennifer Jenny Jeremy Jessica
+        Jim Joan Joe Johan Johannes John Jonathan Jorge Jose Joseph Juan Judith Judy Julia Julie
+        Karen Karl Kate Katherine Kathy Katie Keith Kelly Ken Kenneth Kevin Klaus Larry Laura
+        Lauren Leo Linda Lisa Luca Lucas Lucy Luis Luke Manuel Marco Margaret Maria Marie Mario
+        Marta Martha Martin Mary Matthew Megan Melissa Michael Michel Michelle Miguel Mike Mohamed
+        Mohammed Monica Nancy Natalia Natalie Nicholas Nicolas Nicole Nina Olga Oliver Olivia Omar
+        Oscar Pamela Patricia Patrick Paul Pavel Pedro Peter Philip Pierre Priya Rachel Ralph
+        Raymond Rebecca Ricardo Richard Rita Robert Roberto Roger Roland Ronald Ruth Ryan Sally
+        Samantha Samuel Sandra Sara Sarah Sergei Sharon Simon Sofia Sophie Stefan Stephanie Stephen
+        Steve Steven Stuart Susan Suzanne Svetlana Teresa Theresa Thomas Tim Timothy Tom Tony
+        Ursula Valerie Vera Vladimir Walter Wei Wendy William Yuki Yusuf Zoe""",
+    "mail_header": """From To Cc CC Bcc BCC Subject Date Sent Reply-To Received Attachments Von
+        An Betreff Gesendet Datum De Para Asunto Assunto Objet Envoyé À Da A Oggetto Van Aan
+        Onderwerp Temat Od Do""",
     "greeting": "Hi Hello Hey Dear Good",
     "sign_off": "Best Kind Regards Thanks Thank Cheers Sincerely Yours Warm Love Many Respectfully",
     # of HTML: those whose text is no part of the line around them
-    "block_tag": """address article aside blockquote body br caption center dd details dialog div dl
-        dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 head header hr html iframe legend
-        li main menu nav ol optgroup option p pre section select summary table tbody td textarea
-        tfoot th thead title tr ul video""",
+    "block_tag": """address article aside blockquote body br caption center dd details dialog div
+        dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 head header hr html iframe
+        legend li main menu nav ol optgroup option p pre section select summary table tbody td
+        textarea tfoot th thead title tr ul video""",
 }
 _ENGLISH = {
     "title": _capitals_too(
@@ -188,20 +202,21 @@ _ENGLISH = {
     "street": "St ST",
     "starter": """A About According After Although Among An And Another Any As At Because Before
         Both But By Despite During Each Earlier Even For From He Her His How However I If In It Its
-        Last Later Many Meanwhile More Most My Next No Not Now Of On Once One Only Other Our Perhaps
-        She Since So Some Soon Still Such That The Their Then There These They This Those Though
-        Through To Today Two Under Until We What When Where Whether Which While Who Why With
+        Last Later Many Meanwhile More Most My Next No Not Now Of On Once One Only Other Our
+        Perhaps She Since So Some Soon Still Such That The Their Then There These They This Those
+        Though Through To Today Two Under Until We What When Where Whether Which While Who Why With
         Yesterday Yet You Your""",
-    "verb": """is was were are am be been has have had does do did says say said will would can could
-        may might must shall should works work worked lives live left leaves went goes came comes
-        made makes took takes got gets gave gives saw sees knew knows thought thinks won wins lost
-        loses rose rises fell falls grew grows ran runs began begins became becomes met meets told
-        tells held holds kept keeps sold sells bought buys paid pays cut cuts put hit beat set led
-        spoke speaks wrote writes stood stands sat sits felt feels found finds sent sends built
-        brought caught taught spent read wants want likes loves hopes plans plays needs looks
-        seems moves closed""",
-    "role": """Chairman Chairwoman President Vice Chief Executive Director Managing CEO CFO Treasurer
-        Secretary Founder Co-founder Manager Spokesman Spokeswoman Analyst Chairperson Deputy""",
+    "verb": """is was were are am be been has have had does do did says say said will would can
+        could may might must shall should works work worked lives live left leaves went goes came
+        comes made makes took takes got gets gave gives saw sees knew knows thought thinks won wins
+        lost loses rose rises fell falls grew grows ran runs began begins became becomes met meets
+        told tells held holds kept keeps sold sells bought buys paid pays cut cuts put hit beat set
+        led spoke speaks wrote writes stood stands sat sits felt feels found finds sent sends built
+        brought caught taught spent read wants want likes loves hopes plans plays needs looks seems
+        moves closed""",
+    "role": """Chairman Chairwoman President Vice Chief Executive Director Managing CEO CFO
+        Treasurer Secretary Founder Co-founder Manager Spokesman Spokeswoman Analyst Chairperson
+        Deputy""",
     "function": """a an the of to in on at by for from with and or but nor as than that which who
         whom whose if when while where because before after until since into onto upon about over
         under between among through during without within against toward towards is was were are am
@@ -216,21 +231,22 @@ _OTHERS: dict[str, dict[str, str]] = {
     "de": {
         "title": "Hr Fr Hrn Frl Dres Dipl Ing Hl hl bzw Bzw sog Sog ca Ca vgl Vgl z d u o i v St",
         "numbered": "Nr Nrn Abs Bd S Kap Abb Tab Ziff Anm",
-        "abbreviation": """usw usf Str str Jh Jhs jährl Mio Mrd Tel evtl ggf inkl exkl geb gest
-            gegr bes bspw engl franz lat ital röm griech dt amtl eigtl urspr allg ehem verh Univ
-            Red Hrsg Aufl Jan Feb Febr März Apr Jun Jul Aug Sep Sept Okt Nov Dez Mo Di Mi Do""",
+        "final": "usw usf",
+        "abbreviation": """Str str Jh Jhs jährl Mio Mrd Tel evtl ggf inkl exkl geb gest gegr bes
+            bspw engl franz lat ital röm griech dt amtl eigtl urspr allg ehem verh Univ Red Hrsg
+            Aufl Jan Feb Febr März Apr Jun Jul Aug Sep Sept Okt Nov Dez Mo Di Mi Do""",
         "company": "Cie e.V",
         "starter": """Aber Alle Allerdings Als Am An Auch Auf Aus Außerdem Bei Beide Bis Da Dabei
-            Dadurch Daher Damit Danach Dann Darauf Das Dass Davon Dazu Der Des Die Dies Diese Dieser
-            Dieses Doch Dort Du Durch Ein Eine Einen Einer Einige Er Erst Es Für Gegen Heute Hier
-            Hinter Ich Ihm Ihn Ihr Ihre Im In Insgesamt Ist Jedoch Jetzt Kein Keine Man Mit Nach
-            Nachdem Neben Nicht Noch Nun Nur Ob Obwohl Ohne Seit Sein Seine Sie Sind So Sowohl Später
-            Trotz Über Um Und Unter Viele Vom Von Vor Während Was Weil Weitere Wenn Wer Wie Wir Wo
-            Zu Zudem Zum Zur Zwar Zwei Zwischen""",
-        "function": """der die das den dem des ein eine einen einem einer eines und oder aber in im
-            an am auf aus bei mit nach von vom zu zum zur für über unter um durch gegen ohne als wie
-            dass weil wenn ob ist sind war waren hat haben hatte wird werden wurde nicht sich sehr
-            er sie es wir ich ihr sein seine ihre""",
+            Dadurch Daher Damit Danach Dann Darauf Das Dass Davon Dazu Der Des Die Dies Diese
+            Dieser Dieses Doch Dort Du Durch Ein Eine Einen Einer Einige Er Erst Es Für Gegen Heute
+            Hier Hinter Ich Ihm Ihn Ihr Ihre Im In Insgesamt Ist Jedoch Jetzt Kein Keine Man Mit
+            Nach Nachdem Neben Nicht Noch Nun Nur Ob Obwohl Ohne Seit Sein Seine Sie Sind So Sowohl
+            Später Trotz Über Um Und Unter Viele Vom Von Vor Während Was Weil Weitere Wenn Wer Wie
+            Wir Wo Zu Zudem Zum Zur Zwar Zwei Zwischen""",
+        "function": """der die das den dem des ein eine einen einem einer eines und oder aber in
+            im an am auf aus bei mit nach von vom zu zum zur für über unter um durch gegen ohne als
+            wie dass weil wenn ob ist sind war waren hat haben hatte wird werden wurde nicht sich
+            sehr er sie es wir ich ihr sein seine ihre""",
         "joiner": "und oder bzw sowie bis noch als",
         "greeting": "Liebe Lieber Hallo Guten Sehr",
         "sign_off": "Viele Mit Liebe Beste Herzliche Gruß Grüße Danke",
@@ -238,7 +254,7 @@ _OTHERS: dict[str, dict[str, str]] = {
     "fr": {
         "title": "M MM Mgr Me Pr Sgt Cdt Dr Drs av apr env cf ex St Ste",
         "numbered": "n no art chap fig vol éd",
-        "abbreviation": "etc janv févr avr juil sept oct nov déc bd tél",
+        "abbreviation": "janv févr avr juil sept oct nov déc bd tél",
         "company": "Cie Sté",
         "starter": """À Ainsi Alors Après Au Aucun Aujourd Aussi Autre Aux Avant Avec Beaucoup Ce
             Cela Celle Celui Ces Cet Cette Chaque Comme Comment Dans De Depuis Des Deux Dès Donc Du
@@ -246,53 +262,56 @@ _OTHERS: dict[str, dict[str, str]] = {
             Mon Ne Non Nos Notre Nous On Or Où Par Parce Pendant Peu Plus Plusieurs Pour Pourquoi
             Puis Quand Que Quel Quelle Qui Sa Sans Se Selon Ses Si Son Sous Sur Tous Tout Toute Un
             Une Vers Voici Voilà Vos Votre Vous Y""",
-        "function": """le la les un une des du de au aux et ou mais dans en sur sous par pour avec
-            sans chez vers entre que qui dont où si ne pas plus très est sont était ont a être ce
-            cette ces son sa ses leur leurs se il elle ils elles nous vous je on""",
+        "function": """le la les un une des du de au aux et ou mais dans en sur sous par pour
+            avec sans chez vers entre que qui dont où si ne pas plus très est sont était ont a être
+            ce cette ces son sa ses leur leurs se il elle ils elles nous vous je on""",
         "joiner": "et ou",
         "elision": "l d j m t s n c qu jusqu lorsqu puisqu quoiqu",
         "greeting": "Bonjour Cher Chère Chers Bonsoir Salut",
         "sign_off": "Cordialement Bien Merci Amicalement Amitiés",
     },
     "it": {
-        "title": "Sig Sigg Sig.ra Dott Dr Prof Avv Ing On Sen Gen Mons S SS ecc cfr",
+        "title": "Sig Sigg Sig.ra Dott Dr Prof Avv Ing On Sen Gen Mons S SS cfr",
         "numbered": "n nn art pag pagg cap fig vol",
-        "abbreviation": "ecc es gen feb mar apr mag giu lug ago set ott nov dic",
+        "final": "ecc",
+        "abbreviation": "es gen feb mar apr mag giu lug ago set ott nov dic",
         "company": "S.p.A S.r.l",
-        "starter": """A Al Alla Allo Anche Ancora Anni Così Con Da Dal Dalla Dei Del Della Dopo Dove
-            Due Durante È E Era Fu Già Gli Ha I Il In Infatti Inoltre L La Le Lo Loro Ma Mentre Nei
-            Nel Nell Nella Noi Non Ogni Oggi Per Perché Però Più Poi Prima Qual Quando Quella Quello
-            Questa Queste Questi Questo Se Si Solo Sono Su Sua Sul Sulla Suo Tra Tutti Tutto Un Una
-            Uno Viene""",
-        "function": """il lo la i gli le un uno una di del dello della dei degli delle a al allo alla
-            ai agli alle da dal dalla in nel nella con su sul sulla per tra fra e o ma che chi cui
-            non si è sono era ha hanno più molto come se""",
+        "starter": """A Al Alla Allo Anche Ancora Anni Così Con Da Dal Dalla Dei Del Della Dopo
+            Dove Due Durante È E Era Fu Già Gli Ha I Il In Infatti Inoltre L La Le Lo Loro Ma
+            Mentre Nei Nel Nell Nella Noi Non Ogni Oggi Per Perché Però Più Poi Prima Qual Quando
+            Quella Quello Questa Queste Questi Questo Se Si Solo Sono Su Sua Sul Sulla Suo Tra
+            Tutti Tutto Un Una Uno Viene""",
+        "function": """il lo la i gli le un uno una di del dello della dei degli delle a al allo
+            alla ai agli alle da dal dalla in nel nella con su sul sulla per tra fra e o ma che chi
+            cui non si è sono era ha hanno più molto come se""",
         "joiner": "e ed o od",
         "elision": """l un d c v m t s n gl dell all dall nell sull coll quell bell sant nessun
-            qualcun ciascun quest tutt mezz anch com dov quand senz""",
+            qualcun ciascun quest tutt mezz anch po com dov quand senz""",
         "greeting": "Ciao Caro Cara Gentile Buongiorno Salve",
         "sign_off": "Cordiali Saluti Grazie Distinti",
     },
     "ca": {
         "title": "Sr Sra Srs Dr Dra",
-        "starter": "A Al Amb Aquest Aquesta Així Com De Del Després El Els En És Ha I L La Les No Per Però Quan Que Segons Si També Un Una",
+        "starter": """A Al Amb Aquest Aquesta Així Com De Del Després El Els En És Ha I L La Les
+            No Per Però Quan Que Segons Si També Un Una""",
         "function": "el la els les un una de del dels a al als i o en amb per que no es és",
         "joiner": "i o",
         "elision": "l d n s m t",
     },
     "es": {
-        "title": "Sr Sra Sres Srta Dr Dra Dres D Da Dña Ud Uds Vd Vds Gral Cnel Lic Ing Arq Mons Pdte",
+        "title": """Sr Sra Sres Srta Dr Dra Dres D Da Dña Ud Uds Vd Vds Gral Cnel Lic Ing Arq
+            Mons Pdte""",
         "numbered": "núm nº n art pág págs cap fig vol",
-        "abbreviation": "etc aprox ej tel Av Avda Ctra pp EE UU",
+        "abbreviation": "aprox ej tel Av Avda Ctra pp EE UU",
         "company": "Cía",
         "starter": """A Además Ahora Al Algunos Allí Antes Así Aunque Cada Como Con Cuando De Del
-            Desde Después Donde Dos Durante El Él Ella Ellos En Entonces Entre Era Es Esta Estas Este
-            Esto Estos Fue Ha Hasta Hay Hoy La Las Le Lo Los Luego Más Mientras Mi Muchos Ni No Nos
-            Nosotros Otra Otro Para Pero Por Porque Pues Que Qué Quien Se Según Ser Si Sí Sin Sobre
-            Su Sus También Tan Tanto Todo Todos Tras Tras Tu Un Una Uno Y Ya Yo""",
-        "function": """el la los las un una unos unas de del a al y e o u en con por para sin sobre
-            entre desde hasta que quien cuyo como si no se es son era fue ha han muy más su sus le
-            les lo nos""",
+            Desde Después Donde Dos Durante El Él Ella Ellos En Entonces Entre Era Es Esta Estas
+            Este Esto Estos Fue Ha Hasta Hay Hoy La Las Le Lo Los Luego Más Mientras Mi Muchos Ni
+            No Nos Nosotros Otra Otro Para Pero Por Porque Pues Que Qué Quien Se Según Ser Si Sí
+            Sin Sobre Su Sus También Tan Tanto Todo Todos Tras Tras Tu Un Una Uno Y Ya Yo""",
+        "function": """el la los las un una unos unas de del a al y e o u en con por para sin
+            sobre entre desde hasta que quien cuyo como si no se es son era fue ha han muy más su
+            sus le les lo nos""",
         "joiner": "y e o u",
         "greeting": "Hola Estimado Estimada Estimados Querido Querida Buenos Buenas",
         "sign_off": "Saludos Atentamente Un Gracias Cordialmente",
@@ -300,65 +319,71 @@ _OTHERS: dict[str, dict[str, str]] = {
     "pt": {
         "title": "Sr Sra Srs Srta Dr Dra Drs Prof Profa Eng Exmo Exma D Gen Cel",
         "numbered": "n nº núm art pág págs cap fig vol",
-        "abbreviation": "etc aprox ex tel Av Jr jan fev mar abr mai jun jul ago set out nov dez",
+        "abbreviation": "aprox ex tel Av Jr jan fev mar abr mai jun jul ago set out nov dez",
         "company": "Cia Ltda",
-        "starter": """A Ainda Além Algumas Alguns Antes Ao Após As Assim Até Cada Com Como Da Das De
-            Depois Desde Do Dos Durante E É Ela Elas Ele Eles Em Embora Enquanto Entre Era Essa Esse
-            Esta Este Eu Foi Há Hoje Isso Já Mais Mas Muitos Na Não Nas Nem No Nos Nós O Onde Os Ou
-            Outra Outro Para Pela Pelo Por Porém Porque Quando Que Quem São Se Segundo Sem Ser Seu
-            Seus Sob Sobre Sua Suas Também Tem Todos Um Uma""",
-        "function": """o a os as um uma de do da dos das em no na nos nas por pelo pela para com sem
-            sob sobre entre e ou mas que quem como se não é são era foi tem muito mais seu sua ao
-            aos à às""",
+        "starter": """A Ainda Além Algumas Alguns Antes Ao Após As Assim Até Cada Com Como Da Das
+            De Depois Desde Do Dos Durante E É Ela Elas Ele Eles Em Embora Enquanto Entre Era Essa
+            Esse Esta Este Eu Foi Há Hoje Isso Já Mais Mas Muitos Na Não Nas Nem No Nos Nós O Onde
+            Os Ou Outra Outro Para Pela Pelo Por Porém Porque Quando Que Quem São Se Segundo Sem
+            Ser Seu Seus Sob Sobre Sua Suas Também Tem Todos Um Uma""",
+        "function": """o a os as um uma de do da dos das em no na nos nas por pelo pela para com
+            sem sob sobre entre e ou mas que quem como se não é são era foi tem muito mais seu sua
+            ao aos à às""",
         "joiner": "e ou",
         "greeting": "Olá Oi Caro Cara Prezado Prezada Bom Boa",
         "sign_off": "Atenciosamente Abraços Obrigado Obrigada Cumprimentos",
     },
     "nl": {
-        "title": "Dhr dhr Mevr mevr Mw mw Drs drs Ir ir Ing ing Mr mr Prof prof Dr dr Ds ds St bv bijv t.a.v ca vgl",
+        "title": """Dhr dhr Mevr mevr Mw mw Drs drs Ir ir Ing ing Mr mr Prof prof Dr dr Ds ds St
+            bv bijv t.a.v ca vgl""",
         "numbered": "nr nrs art blz fig vol",
-        "abbreviation": "enz etc jan feb mrt apr jun jul aug sept okt nov dec jl zgn resp max min",
+        "final": "enz",
+        "abbreviation": "jan feb mrt apr jun jul aug sept okt nov dec jl zgn resp max min",
         "company": "Mij",
-        "starter": """Aan Alle Als Bij Daar Daarbij Daarna Dan Dat De Deze Die Dit Door Drie Echter
-            Een Elk Elke En Er Geen Haar Het Hier Hij Hoe Hoewel Hun Ik In Is Ja Je Later Maar Men
-            Met Mijn Na Naar Naast Niet Nog Nu Of Om Omdat Onder Ondanks Ook Op Over Sinds Soms Te
-            Tegen Terwijl Tijdens Toch Toen Tot Tussen Twee Uit Vanaf Van Veel Vele Volgens Voor Vooral
-            Waar Wanneer Want Wat We Wel Wie Wij Ze Zij Zijn Zo Zoals Zonder""",
-        "function": """de het een van in op aan bij met voor door over onder uit naar tot te om en of
-            maar dat die als is was zijn waren heeft hebben had wordt werd niet ook nog zich hij zij
-            ze we ik""",
+        "starter": """Aan Alle Als Bij Daar Daarbij Daarna Dan Dat De Deze Die Dit Door Drie
+            Echter Een Elk Elke En Er Geen Haar Het Hier Hij Hoe Hoewel Hun Ik In Is Ja Je Later
+            Maar Men Met Mijn Na Naar Naast Niet Nog Nu Of Om Omdat Onder Ondanks Ook Op Over Sinds
+            Soms Te Tegen Terwijl Tijdens Toch Toen Tot Tussen Twee Uit Vanaf Van Veel Vele Volgens
+            Voor Vooral Waar Wanneer Want Wat We Wel Wie Wij Ze Zij Zijn Zo Zoals Zonder""",
+        "function": """de het een van in op aan bij met voor door over onder uit naar tot te om
+            en of maar dat die als is was zijn waren heeft hebben had wordt werd niet ook nog zich
+            hij zij ze we ik""",
         "joiner": "en of",
         "apostrophe": "s t n k m r",
         "greeting": "Beste Geachte Hallo Hoi Lieve Dag",
         "sign_off": "Met Groet Groeten Vriendelijke Hartelijke Bedankt",
     },
     "pl": {
-        "title": "p pp dr prof mgr inż hab ks gen płk kpt por św bł np tzw tj m.in ok ul al pl os im",
+        "title": """p pp dr prof mgr inż hab ks gen płk kpt por św bł np tzw tj m.in ok ul al pl
+            os im""",
         "numbered": "nr s str art ust poz rys tab",
-        "abbreviation": "itd itp r w wieku tys mln mld zł godz tel ang łac niem ros wł ur zm",
-        "starter": """A Ale Aby Bo Być Był Była Były Był Było Co Czy Dla Do Dzięki Gdy Gdzie I Ich
-            Ja Jak Jako Jednak Jego Jej Jest Jeśli Już Kiedy Który Która Ma Mimo Może My Na Nad Nie
-            Nowy O Obecnie Od Oba On Ona One Oni Oprócz Oraz Po Pod Podczas Ponadto Poza Później Przed
-            Przez Przy Są Ta Tak Także Tam Te Ten To Tu Tym U W We Wraz Według Wśród Wtedy Z Za Ze
-            Zgodnie Został Została""",
-        "function": """w we z ze na do od o u i a oraz lub albo ale że który która które się nie jest
-            są był była było to ten ta te jak po za przez przy dla pod nad jego jej ich""",
+        "final": "itd itp r zł in",
+        "abbreviation": "tys mln mld godz tel ang łac niem ros wł ur zm",
+        "starter": """A Ale Aby Bo Być Był Była Były Był Było Co Czy Dla Do Dzięki Gdy Gdzie I
+            Ich Ja Jak Jako Jednak Jego Jej Jest Jeśli Już Kiedy Który Która Ma Mimo Może My Na Nad
+            Nie Nowy O Obecnie Od Oba On Ona One Oni Oprócz Oraz Po Pod Podczas Ponadto Poza
+            Później Przed Przez Przy Są Ta Tak Także Tam Te Ten To Tu Tym U W We Wraz Według Wśród
+            Wtedy Z Za Ze Zgodnie Został Została""",
+        "function": """w we z ze na do od o u i a oraz lub albo ale że który która które się nie
+            jest są był była było to ten ta te jak po za przez przy dla pod nad jego jej ich""",
         "joiner": "i oraz lub albo",
         "greeting": "Dzień Cześć Drogi Droga Szanowny Szanowna Szanowni Witaj Witam",
         "sign_off": "Pozdrawiam Z Serdecznie Dziękuję",
     },
     "ru": {
-        "title": "им ул пр пл пер просп св акад проф доц ген полк кап т н см ср напр д-р тов г-н г-жа",
+        "title": """им ул пр пл пер просп св акад проф доц ген полк кап т н см ср напр д-р тов
+            г-н г-жа""",
         "numbered": "стр с гл рис табл ст п № вып",
-        "abbreviation": """г гг в вв д п др пр руб коп тыс млн млрд обл р-н мин сек ок род ум э н е т
-            англ лат нем фр итал греч""",
-        "starter": """А Без Более Большинство Был Была Были Было В Вместе Во Вот Все Всего Вскоре Вы
-            Где Да Для До Его Ее Её Если Есть Еще Ещё За Здесь И Из Или Именно Их К Как Когда Кроме
-            Кто Мы На Над Не Несмотря Но Новый О Об Однако Он Она Они Оно От По Под После Потом
-            Поэтому При Про С Сам Сегодня Сейчас Со Согласно Среди Так Также Такие Такой Там Тем То
-            Тогда Только У Уже Хотя Через Что Чтобы Эта Эти Это Этот Я""",
-        "function": """в во на с со к ко по о об от до из за у и а но или да что как не ни для при
-            под над без через между это его её их был была было были есть же бы ли""",
+        "final": "гг др д п руб коп",
+        "abbreviation": """г в вв пр тыс млн млрд обл р-н мин сек ок род ум э н е т англ лат нем
+            фр итал греч""",
+        "starter": """А Без Более Большинство Был Была Были Было В Вместе Во Вот Все Всего Вскоре
+            Вы Где Да Для До Его Ее Её Если Есть Еще Ещё За Здесь И Из Или Именно Их К Как Когда
+            Кроме Кто Мы На Над Не Несмотря Но Новый О Об Однако Он Она Они Оно От По Под После
+            Потом Поэтому При Про С Сам Сегодня Сейчас Со Согласно Среди Так Также Такие Такой Там
+            Тем То Тогда Только У Уже Хотя Через Что Чтобы Эта Эти Это Этот Я""",
+        "function": """в во на с со к ко по о об от до из за у и а но или да что как не ни для
+            при под над без через между это его её их был была было были есть же бы ли""",
         "joiner": "и или да",
         "greeting": "Здравствуйте Привет Уважаемый Уважаемая Уважаемые Дорогой Дорогая Добрый",
         "sign_off": "С Спасибо Всего",
@@ -366,7 +391,17 @@ _OTHERS: dict[str, dict[str, str]] = {
 }
 LANGUAGES = ("en", *_OTHERS)
 _ORDINALS = ("de", "pl")  # a number with its dot is "third"
-_SPACED_CLOSERS = ("fr",)  # white space before » keeps it with what it closes
+# white space before these keeps them with what they close
+_SPACED_CLOSERS = {
+    "en": "”",
+    "fr": "»”",
+    "it": "»”",
+    "ca": "»”",
+    "es": "»”",
+    "pt": "»”",
+    "ru": "»",
+    "pl": "»”",
+}
 
 
 def ranges(inside: str) -> list[tuple[int, int]]:
@@ -389,15 +424,31 @@ def ranges(inside: str) -> list[tuple[int, int]]:
     return result
 
 
-def classes() -> dict[str, list[tuple[int, int]]]:
-    """The ranges of each class, "word" among them: all that is in no other of those."""
-    result = {name: ranges(inside) for name, inside in CLASSES.items()}
+class Rules(TypedDict):
+    """What text.hpp is built from; JSON can hold it."""
+
+    classes: dict[str, list[tuple[int, int]]]  # ranges of code points, with their last ones
+    words: dict[str, list[str]]  # by kind
+    entities: dict[str, int]  # HTML's names: code points; "#128" to "#159" as Windows means them
+    ordinals: bool  # whether a number with its dot is one
+
+
+def rules(language: str) -> Rules:
+    """The rules of one of LANGUAGES."""
+    classes = {name: ranges(inside) for name, inside in CLASSES.items()}
+    classes["spaced_closer"] = ranges(_SPACED_CLOSERS.get(language, ""))
     word, begin = [], 0
-    for first, last in sorted(pair for name in _NO_WORD for pair in result[name]):
+    for first, last in sorted(pair for name in _NO_WORD for pair in classes[name]):
         if begin < first:
             word.append((begin, first - 1))
         begin = max(begin, last + 1)
-    return result | {"word": [*word, (begin, 0x10FFFF)]}
+    classes["word"] = [*word, (begin, sys.maxunicode)]
+    return {
+        "classes": classes,
+        "words": words(language),
+        "entities": _entities(),
+        "ordinals": language in _ORDINALS,
+    }
 
 
 def words(language: str) -> dict[str, list[str]]:
@@ -412,19 +463,10 @@ def words(language: str) -> dict[str, list[str]]:
     return lists
 
 
-def entities() -> dict[str, int]:
-    """HTML's named characters; "#128" to "#159" are what pages of Windows mean by those."""
+def _entities() -> dict[str, int]:
     windows = {
         f"#{point}": ord(bytes([point]).decode("cp1252"))
         for point in range(128, 160)
         if point not in (129, 141, 143, 144, 157)
     }
     return name2codepoint | {"apos": 39} | windows
-
-
-def habits(language: str) -> dict[str, bool]:
-    """What a language writes otherwise; the names are those of text.hpp."""
-    return {
-        "ordinals": language in _ORDINALS,
-        "spaced_closers": language in _SPACED_CLOSERS,
-    }

@@ -63,11 +63,11 @@ cdef class Rules:
     """The rules of a language.
 
     classes: ranges of code points, with their last ones, by the names of text.hpp. words: lists by
-    kind, likewise. entities: code points by their names in HTML. ordinals, spaced_closers: habits
-    of the language.
+    kind, likewise. entities: code points by their names in HTML. ordinals: whether a number with
+    its dot is one.
     """
 
-    def __init__(self, classes, words, entities, *, bint ordinals, bint spaced_closers):
+    def __init__(self, classes, words, entities, *, bint ordinals):
         cdef uint32_t flag, first, last, point, case
         cdef u32string spelt
         for name, ranges in classes.items():
@@ -91,7 +91,7 @@ cdef class Rules:
                 self.rules.add_word(flag, spelt)
         for name, point in entities.items():
             self.rules.add_entity(name.encode(), point)
-        self.rules.ordinals, self.rules.spaced_closers = ordinals, spaced_closers
+        self.rules.ordinals = ordinals
         self.rules.elisions = bool(words.get("elision") or words.get("apostrophe"))
         self.rules.freeze()
 
@@ -126,6 +126,20 @@ cdef class Rules:
             i = out.ends[s]
             sentences.append(sentence)
         return sentences
+
+    def joins_lines(self, str text not None, bint html=False):
+        """Whether a line end of the text is white space, rather than the end of a sentence."""
+        cdef Options options
+        cdef Split out
+        cdef const void* characters
+        cdef size_t size
+        cdef int width
+        options.lines, options.html = Lines.automatic, html
+        _ready(text)
+        characters, width, size = PyUnicode_DATA(text), PyUnicode_KIND(text), PyUnicode_GET_LENGTH(text)
+        with nogil:
+            split(self.rules, characters, width, size, options, out)
+        return out.joined_lines > 0
 
     def split_utf8(self, const unsigned char[::1] data, lines="auto", bint html=False):
         """The sentences of a text in UTF-8, as lists of (start, end, first byte, byte behind)."""

@@ -50,8 +50,9 @@ enum Flag : std::uint32_t {
     kFormat = 1u << 25,  // not read: zero-width, direction marks, soft hyphens
     kFolded = 1u << 26,  // full-width, read as its ASCII form
     kLineEnd = 1u << 27,
-    kPageEnd = 1u << 28,  // ends a paragraph, too
-    kMarkup = 1u << 29,   // may begin markup
+    kPageEnd = 1u << 28,       // ends a paragraph, too
+    kMarkup = 1u << 29,        // may begin markup
+    kSpacedCloser = 1u << 30,  // closes a quotation even behind white space
 };
 
 // What a word is, in one language.
@@ -76,8 +77,10 @@ enum WordKind : std::uint32_t {
     kElision = 1u << 17,     // a token with the apostrophe behind it: l'
     kApostrophe = 1u << 18,  // a word with the apostrophe before it: 't
     kBlockTag = 1u << 19,    // of HTML: ends a sentence
+    kFinal = 1u << 20,       // an abbreviation that ends a sentence before any capital
 };
-constexpr std::uint32_t kAbbreviations = kTitle | kNumbered | kAbbreviation | kCompany | kStreet;
+constexpr std::uint32_t kAbbreviations =
+    kTitle | kNumbered | kAbbreviation | kCompany | kStreet | kFinal;
 
 struct Name {
     const char* name;
@@ -106,7 +109,7 @@ inline std::uint32_t flag_named(const std::string& name) {
         {"bullet", kBullet},       {"mark", kMark},
         {"format", kFormat},       {"folded", kFolded},
         {"line_end", kLineEnd},    {"page_end", kPageEnd},
-        {"markup", kMarkup},
+        {"markup", kMarkup},       {"spaced_closer", kSpacedCloser},
     };
     return bit_named(kNames, name);
 }
@@ -131,6 +134,7 @@ inline std::uint32_t word_kind_named(const std::string& name) {
         {"elision", kElision},
         {"apostrophe", kApostrophe},
         {"block_tag", kBlockTag},
+        {"final", kFinal},
     };
     return bit_named(kNames, name);
 }
@@ -181,11 +185,10 @@ enum Looks : std::uint32_t {
     kLooksStarter = 32,  // begins with a word that commonly begins a sentence
     kLooksOpen = 64,     // ends in a word that ends no sentence
     kLooksComma = 128,
-    kLooksProse = 256,  // most words are in lower case
-    kLooksTitle = 512,  // none is
-    kLooksVerb = 1024,
-    kLooksHyphen = 2048,    // a word is hyphenated at its end
-    kLooksGreeting = 4096,  // Hi Ann,
+    kLooksProse = 256,      // most words are in lower case
+    kLooksTitle = 512,      // none is
+    kLooksHyphen = 1024,    // a word is hyphenated at its end
+    kLooksGreeting = 2048,  // Hi Ann,
 };
 
 struct Line {
@@ -209,6 +212,7 @@ struct Memory {
 struct Split {
     std::vector<Token> tokens;
     std::vector<std::uint32_t> ends;  // of each sentence: the first token behind it
+    std::size_t joined_lines = 0;     // line ends that are white space
     Memory memory;
 };
 
@@ -218,6 +222,8 @@ class Rules {
     static constexpr std::uint32_t kPoints = 0x110000;
 
     Rules() : all_(kPoints, 0) {}
+    Rules(const Rules&) = delete;
+    Rules& operator=(const Rules&) = delete;
 
     // Building: first all of these, then `freeze`.
     void add(std::uint32_t flag, std::uint32_t first, std::uint32_t last) {
@@ -226,7 +232,12 @@ class Rules {
                                         std::to_string(first) + " to " + std::to_string(last));
         for (std::uint32_t point = first; point <= last; ++point) all_[point] |= flag;
     }
-    void add_word(std::uint32_t kind, const std::u32string& word) { words_[word] |= kind; }
+    void add_word(std::uint32_t kind, const std::u32string& word) {
+        if (word.empty() || word.size() > kLongestWord)
+            throw std::invalid_argument("expected a word of 1 to " + std::to_string(kLongestWord) +
+                                        " characters, got one of " + std::to_string(word.size()));
+        words_[word] |= kind;
+    }
     void freeze() {
         std::unordered_map<std::string, std::uint16_t> known;
         pages_.clear();
@@ -239,6 +250,14 @@ class Rules {
         }
         all_.clear();
         all_.shrink_to_fit();
+        std::size_t slots = 16;
+        while (slots < 3 * words_.size()) slots *= 2;
+        slots_.assign(slots, nullptr);
+        for (const auto& entry : words_) {
+            std::size_t slot = hash(entry.first.data(), entry.first.size()) & (slots - 1);
+            while (slots_[slot]) slot = (slot + 1) & (slots - 1);
+            slots_[slot] = &entry;
+        }
     }
 
     template <class Character>
@@ -250,10 +269,17 @@ class Rules {
 
     static constexpr std::size_t kLongestWord = 24;
 
+    // What the word is; 0: in no list.
     template <class Character>
     std::uint32_t word(const Character* text, std::size_t length) const {
-        const auto found = words_.find(std::u32string(text, text + length));
-        return found == words_.end() ? 0 : found->second;
+        if (length > kLongestWord) return 0;
+        std::size_t slot = hash(text, length) & (slots_.size() - 1);
+        for (; slots_[slot]; slot = (slot + 1) & (slots_.size() - 1)) {
+            const std::u32string& known = slots_[slot]->first;
+            if (known.size() == length && std::equal(known.begin(), known.end(), text))
+                return slots_[slot]->second;
+        }
+        return 0;
     }
     void add_entity(const std::string& name, std::uint32_t point) { entities_[name] = point; }
     std::uint32_t entity(const std::string& name) const {  // 0: none of this name
@@ -261,15 +287,23 @@ class Rules {
         return found == entities_.end() ? 0 : found->second;
     }
 
-    bool ordinals = false;        // 3. is "third"
-    bool spaced_closers = false;  // white space before »
-    bool elisions = false;        // there are words of the kinds elision or apostrophe
+    bool ordinals = false;  // 3. is "third"
+    bool elisions = false;  // there are words of the kinds elision or apostrophe
 
    private:
+    template <class Character>
+    static std::size_t hash(const Character* text, std::size_t length) {  // FNV-1a
+        std::uint64_t sum = 0xcbf29ce484222325u;
+        for (std::size_t i = 0; i < length; ++i)
+            sum = (sum ^ static_cast<std::uint32_t>(text[i])) * 0x100000001b3u;
+        return static_cast<std::size_t>(sum ^ (sum >> 32));
+    }
+
     std::vector<std::uint32_t> all_;  // [kPoints], while building
     std::vector<std::uint32_t> pages_;
     std::vector<std::uint16_t> page_of_;  // [kPoints / 256]
     std::unordered_map<std::u32string, std::uint32_t> words_;
+    std::vector<const std::pair<const std::u32string, std::uint32_t>*> slots_;  // into words_
     std::unordered_map<std::string, std::uint32_t> entities_;
 };
 
@@ -384,7 +418,8 @@ struct Scanner {
     std::size_t hard_word_end(std::size_t p, std::size_t q) const {
         const std::uint32_t first = text[p];
         std::size_t end = 0;
-        if (rules.elisions && is_apostrophe(text[q]) && word(q + 1) && listed(p, q, kElision))
+        if (rules.elisions && is_apostrophe(text[q]) && is(q + 1, kWord | kSpace) &&
+            listed(p, q, kElision))
             return q + 1;
         if (first < 128) {
             if ((end = link_end(p, q)) || (end = email_end(p)) || (end = host_end(p))) return end;
@@ -576,7 +611,8 @@ class Splitter {
     Splitter(const Rules& rules, const Character* text, std::size_t size, const Options& options,
              Split& out)
         : rules_(rules), text_(text), size_(size), options_(options), memory_(out.memory),
-          pieces_(out.memory.pieces), markup_(out.memory.markup), planned_(out.memory.planned) {}
+          pieces_(out.memory.pieces), markup_(out.memory.markup), planned_(out.memory.planned),
+          joined_lines_(out.joined_lines) {}
 
     void run() {
         scan();
@@ -633,7 +669,7 @@ class Splitter {
                 steps_over = true;
                 if (plan.cut) state |= kCut;
             } else if (line_begins && text_[p] == '>') {
-                ++depth;
+                if (depth < 255) ++depth;
                 end = p + 1;
                 steps_over = true;
             } else if (flags & kMarkup) {
@@ -899,13 +935,17 @@ class Splitter {
             end = begin + 1;
             while (end < lines.size() && !(pieces_[lines[end].begin].state & kCut)) ++end;
             if (end - begin < 2) continue;
-            const bool wrapped = options_.lines == Lines::wrapped || is_wrapped(begin, end);
+            std::size_t widest = 0;
+            for (std::size_t l = begin; l < end; ++l) widest = std::max(widest, width(lines[l]));
+            const bool decides = options_.lines == Lines::automatic;
+            const bool wrapped = !decides || is_wrapped(begin, end, widest);
             for (std::size_t l = begin + 1; l < end; ++l) {
-                if (!wrapped ||
-                    (options_.lines == Lines::automatic && stands_alone(l - 1, begin, end)))
+                if (!wrapped || (decides && stands_alone(l - 1, l == begin + 1, widest))) {
                     pieces_[lines[l].begin].state |= kCut;
-                else
+                } else {
+                    ++joined_lines_;
                     join_hyphenated(lines[l].begin);
+                }
             }
         }
     }
@@ -953,8 +993,6 @@ class Splitter {
         if (c == ',') looks |= kLooksComma;
         if (lower + upper >= 3 && lower * 2 >= lower + upper) looks |= kLooksProse;
         if (!lower) looks |= kLooksTitle;
-        for (std::size_t i = begin; i < end && !(looks & kLooksVerb); ++i)
-            if (is_verb(i)) looks |= kLooksVerb;
         if (is_hyphenated(end)) looks |= kLooksHyphen;
         if (end - begin <= 6 && c == ',' && (kind(begin) & (kGreeting | kSignOff)))
             looks |= kLooksGreeting;
@@ -965,11 +1003,17 @@ class Splitter {
         return pieces_[line.end - 1].end - pieces_[line.begin].begin;
     }
 
+    // Whether it begins as a sentence does, or has a verb.
+    bool is_sentence(const Line& line) const {
+        if (line.looks & kLooksStarter) return true;
+        for (std::size_t i = line.begin; i < line.end; ++i)
+            if (is_verb(i)) return true;
+        return false;
+    }
+
     // Whether lines [begin, end) are hard-wrapped prose rather than lines of their own.
-    bool is_wrapped(std::size_t begin, std::size_t end) const {
+    bool is_wrapped(std::size_t begin, std::size_t end, std::size_t widest) const {
         const std::vector<Line>& lines = memory_.lines;
-        std::size_t widest = 0;
-        for (std::size_t l = begin; l < end; ++l) widest = std::max(widest, width(lines[l]));
         int score = 0;
         for (std::size_t l = begin; l + 1 < end; ++l) {
             const Line &line = lines[l], &next = lines[l + 1];
@@ -986,7 +1030,7 @@ class Splitter {
                     score -= 4;
                 else if (!(line.looks & kLooksProse) || widest < 30)
                     score -= 3;
-                else if (fits && !(line.looks & (kLooksStarter | kLooksVerb)))
+                else if (fits && !is_sentence(line))
                     score -= 2;
                 else if (!fits)
                     score += 1;
@@ -998,20 +1042,18 @@ class Splitter {
     }
 
     // Whether line l of wrapped prose is none of its lines: a heading, a greeting, a signature.
-    bool stands_alone(std::size_t l, std::size_t begin, std::size_t end) const {
+    bool stands_alone(std::size_t l, bool opens, std::size_t widest) const {
         const std::vector<Line>& lines = memory_.lines;
         const Line &line = lines[l], &next = lines[l + 1];
         if (line.looks & kLooksGreeting) return true;
         if (next.looks & kLooksGreeting) return (line.looks & kLooksEnded) != 0;
         if ((next.looks & kLooksLower) || (kind(next.word) & kSuffix)) return false;
         if (line.looks & (kLooksOpen | kLooksComma | kLooksHyphen)) return false;
-        std::size_t widest = 0;
-        for (std::size_t k = begin; k < end; ++k) widest = std::max(widest, width(lines[k]));
         if (width(line) + 1 + length(next.word) + 12 > widest) return false;
         if (line.looks & kLooksEnded) return last(line.end - 1) == ':';
         if (line.looks & kLooksTitle) return true;
         if (next.looks & kLooksStarter) return true;
-        return l == begin && !(line.looks & (kLooksStarter | kLooksVerb));
+        return opens && !is_sentence(line);
     }
 
     // Whether a word is hyphenated at the end of the line before piece i.
@@ -1037,9 +1079,10 @@ class Splitter {
             pieces_[word].state |= kGone;
             --word;
         }
-        while (pieces_[word].state & kGone) --word;  // it was joined itself
-        pieces_[word].end = pieces_[i].end;
-        pieces_[word].state |= pieces_[i].state & kMayEnd;
+        if (word != joined_) head_ = word;  // else it was joined itself
+        pieces_[head_].end = pieces_[i].end;
+        pieces_[head_].state |= pieces_[i].state & kMayEnd;
+        joined_ = i;
         pieces_[i].state |= kGone;
     }
 
@@ -1072,8 +1115,8 @@ class Splitter {
         }
         if (!parted(after) || (kind & (kTitle | kNumbered)) || after == size) return;
         if (!word_follows) {
-            if (!kind) open(after);
-        } else if (kind) {
+            if (!kind || (kind & kFinal)) open(after);
+        } else if (kind && !(kind & kFinal)) {
             if (ends_after(kind, i, next)) open(after);
         } else {
             const std::uint32_t flags = first_flags(next);
@@ -1086,7 +1129,8 @@ class Splitter {
     std::size_t behind_closers(std::size_t after) const {
         for (;;) {
             if (parted(after)) {
-                if (rules_.spaced_closers && after < pieces_.size() && is_one(after, 0xbb) &&
+                if (after < pieces_.size() && length(after) == 1 &&
+                    (first_flags(after) & kSpacedCloser) &&
                     !(pieces_[after].state & (kLineBefore | kCut))) {
                     ++after;
                     continue;
@@ -1164,7 +1208,9 @@ class Splitter {
     std::vector<Piece>& pieces_;
     std::vector<Piece>& markup_;
     std::vector<Planned>& planned_;
+    std::size_t& joined_lines_;
     std::size_t line_ends_ = 0;
+    std::size_t joined_ = static_cast<std::size_t>(-1), head_ = 0;  // the last word joined, to what
 };
 
 // The text as the rules read it, where that is not as it stands: without format characters, in
@@ -1380,6 +1426,7 @@ template <class Character>
 void split_characters(const Rules& rules, const Character* text, std::size_t size,
                       const Options& options, Split& out) {
     Memory& memory = out.memory;
+    out.joined_lines = 0;
     memory.planned.clear();
     memory.soft.clear();
     memory.soft_hyphen = nullptr;

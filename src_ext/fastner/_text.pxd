@@ -33,6 +33,7 @@ cdef extern from "text.hpp" namespace "fastner::text" nogil:
     cdef cppclass Split:
         vector[Token] tokens
         vector[uint32_t] ends
+        size_t joined_lines
 
     cdef cppclass CppRules "fastner::text::Rules":
         void add(uint32_t flag, uint32_t first, uint32_t last) except +raise_input_error
@@ -40,7 +41,6 @@ cdef extern from "text.hpp" namespace "fastner::text" nogil:
         void add_entity(const string& name, uint32_t point) except +
         void freeze() except +
         cbool ordinals
-        cbool spaced_closers
         cbool elisions
 
     void split(const CppRules& rules, const void* characters, int width, size_t size,
