@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 from fastner import text_rules
 from fastner.lists.edges import lists_of
@@ -17,20 +16,28 @@ _ESCAPE = re.compile(r"\\(?:U([0-9a-f]{8})|u[0-9a-f]{4}|x[0-9a-f]{2}|(.))", re.I
 
 def tokenizer_json() -> bytes:
     """tokenizer.json, as docs/onnx.md describes it: pattern, classes, and words by language."""
-    rules: dict[str, Any] = {
+    every = {language: text_rules.rules(language) for language in text_rules.LANGUAGES}
+    classes = dict(every["en"]["classes"])
+    del classes["spaced_closer"]
+    rules = {
         "pattern": portable(text_rules.PIECE),
-        "classes": text_rules.classes(),
-        "entities": text_rules.entities(),
+        "classes": classes,
+        "entities": every["en"]["entities"],
         "languages": {
             language: {
-                "words": text_rules.words(language),
-                **text_rules.habits(language),
+                "words": own["words"],
+                "ordinals": own["ordinals"],
+                "spaced_closers": _points(own["classes"]["spaced_closer"]),
                 "edges": _edges(language),
             }
-            for language in text_rules.LANGUAGES
+            for language, own in every.items()
         },
     }
     return json.dumps(rules, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+
+
+def _points(ranges: list[tuple[int, int]]) -> list[int]:
+    return [point for first, last in ranges for point in range(first, last + 1)]
 
 
 def _edges(language: str) -> dict[str, list[str]]:

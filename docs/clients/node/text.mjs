@@ -17,10 +17,11 @@ const CASED = 0x20000; // no letter beyond has a case
 // What a word is, in one language: the lists of tokenizer.json.
 const W = bits(
   `title numbered abbreviation company street starter given_name verb role suffix marked_name
-  function joiner mail_header greeting sign_off elision apostrophe block_tag`,
+  function joiner mail_header greeting sign_off elision apostrophe block_tag final`,
 );
 const ACRONYM = 1 << 30; // an abbreviation that is in no list: U.S., or an initial
-const ABBREVIATIONS = W.title | W.numbered | W.abbreviation | W.company | W.street;
+const ABBREVIATIONS =
+  W.title | W.numbered | W.abbreviation | W.company | W.street | W.final;
 const LONGEST_WORD = 24;
 
 // What stands before a piece, and what it is. Above: the depth of > at the start of its line.
@@ -37,7 +38,7 @@ const quoted = (depth) => depth << 16;
 const depthOf = (state) => state >>> 16;
 
 // What a line looks like, by itself.
-const L = bits(`own ended code lower upper starter open comma prose title verb hyphen greeting`);
+const L = bits(`own ended code lower upper starter open comma prose title hyphen greeting`);
 
 function bits(names) {
   return Object.fromEntries(names.split(/\s+/).map((name, i) => [name, 1 << i]));
@@ -96,6 +97,7 @@ export class Tokenizer {
       this.#languages.set(language, {
         ...own,
         words,
+        spacedClosers: new Set(own.spaced_closers),
         elisions: "elision" in own.words || "apostrophe" in own.words,
         flags: this.#flags,
         pattern: this.#pattern,
@@ -321,6 +323,8 @@ class Splitter {
     this.markup = [];
     this.lineEnds = 0;
     this.emphasis = new Map();
+    this.joined = -1; // the last word joined, and to what
+    this.head = 0;
     this.limited = { limit: this.size, text: this.string };
   }
 
@@ -384,6 +388,7 @@ class Splitter {
       }
       let end = 0;
       let stepsOver = false;
+      if (lineBegins) rule = this.isRule(p);
       const plan = planned.at(-1);
       if (plan && plan.begin <= p) {
         planned.pop();
@@ -392,14 +397,11 @@ class Splitter {
         stepsOver = true;
         if (plan.cut) state |= CUT;
       } else if (lineBegins && points[p] === code(">")) {
-        ++depth;
+        if (depth < 255) ++depth;
         end = p + 1;
         stepsOver = true;
       } else if (this.is(p, K.markup)) {
-        if (lineBegins && points[p] === code("|")) {
-          row = true;
-          rule = this.isRule(p);
-        }
+        row ||= lineBegins && points[p] === code("|");
         const found = this.markupEnd(p, row, state);
         end = found.end;
         state |= found.state;
@@ -451,15 +453,17 @@ class Splitter {
     this.planned.splice(place, 0, { begin, end, cut: false });
   }
 
-  // Whether the line that begins at p with | has no word: |---|:--:|
+  // Whether the line that begins at p parts rows of a table: |---|:--:| or ---|--- or +---+
   isRule(p) {
     let dash = false;
+    let bar = false;
     for (; p < this.size && !this.is(p, K.line_end | K.page_end); ++p) {
       const character = String.fromCodePoint(this.points[p]);
-      if (!"|-:+=".includes(character) && !this.is(p, K.space)) return false;
+      bar ||= character === "|" || character === "+";
       dash ||= character === "-" || character === "=";
+      if (!"|+-=:".includes(character) && !this.is(p, K.space)) return false;
     }
-    return dash;
+    return dash && bar;
   }
 
   // The end of the markup that begins at p, 0: none does; and what it adds to the state.
@@ -588,7 +592,8 @@ class Splitter {
       if (this.listed(p + 1, q, W.apostrophe)) return this.joinedEnd(q, limit);
     }
     const q = run(p);
-    const elided = q > p && q < limit && isApostrophe(points[q]) && word(q + 1);
+    const elided =
+      q > p && q + 1 < limit && isApostrophe(points[q]) && this.is(q + 1, K.word | K.space);
     return elided && this.listed(p, q, W.elision) ? q + 1 : 0;
   }
 
@@ -824,7 +829,6 @@ class Splitter {
     if (c === ",") looks |= L.comma;
     if (lower + upper >= 3 && lower * 2 >= lower + upper) looks |= L.prose;
     if (!lower) looks |= L.title;
-    for (let i = begin; i < end && !(looks & L.verb); ++i) if (this.isVerb(i)) looks |= L.verb;
     if (this.isHyphenated(end)) looks |= L.hyphen;
     if (end - begin <= 6 && c === "," && this.kind(begin) & (W.greeting | W.sign_off)) {
       looks |= L.greeting;
@@ -834,6 +838,13 @@ class Splitter {
 
   width(line) {
     return this.pieces[line.end - 1].end - this.pieces[line.begin].begin;
+  }
+
+  // Whether it begins as a sentence does, or has a verb.
+  isSentence({ begin, end, looks }) {
+    if (looks & L.starter) return true;
+    for (let i = begin; i < end; ++i) if (this.isVerb(i)) return true;
+    return false;
   }
 
   // Whether the lines are hard-wrapped prose rather than lines of their own.
@@ -846,13 +857,14 @@ class Splitter {
       if (line.looks & L.open) score += 4;
       if (line.looks & L.code) score -= 4;
       if (line.looks & L.greeting) continue;
+      if (this.textOf(line.word) === this.textOf(next.word)) score -= 4;
       if (widest >= 50 && !fits) score += 2;
       if (next.looks & L.lower) {
         score += widest >= 40 ? 5 : widest >= 25 && line.looks & L.prose ? 1 : -1;
       } else if (!(line.looks & L.ended)) {
         if (next.looks & L.starter) score -= 4;
         else if (!(line.looks & L.prose) || widest < 30) score -= 3;
-        else if (fits && !(line.looks & (L.starter | L.verb))) score -= 2;
+        else if (fits && !this.isSentence(line)) score -= 2;
         else if (!fits) score += 1;
       } else if (widest > 120) {
         score -= 1;
@@ -872,7 +884,7 @@ class Splitter {
     if (line.looks & L.ended) return this.last(line.end - 1) === code(":");
     if (line.looks & L.title) return true;
     if (next.looks & L.starter) return true;
-    return l === 0 && !(line.looks & (L.starter | L.verb));
+    return l === 0 && !this.isSentence(line);
   }
 
   // Whether a word is hyphenated at the end of the line before piece i.
@@ -881,6 +893,9 @@ class Splitter {
     if (i >= pieces.length || !(this.firstFlags(i) & K.alpha)) return false;
     const joins = (this.kind(i) & W.joiner) !== 0;
     const hyphen = i - 1;
+    for (let p = pieces[hyphen].end; p < pieces[i].begin; ++p) {
+      if (!this.is(p, K.space)) return false; // markup between
+    }
     if (this.softHyphenBehind(hyphen)) return (this.lastFlags(hyphen) & K.alpha) !== 0 && !joins;
     if (!this.isOne(hyphen, "-") && !this.isOne(hyphen, "\u2010")) return false;
     if (!hyphen || this.parted(hyphen)) return false;
@@ -903,9 +918,10 @@ class Splitter {
       pieces[word].state |= GONE;
       --word;
     }
-    while (pieces[word].state & GONE) --word; // it was joined itself
-    pieces[word].end = pieces[i].end;
-    pieces[word].state |= pieces[i].state & MAY_END;
+    if (word !== this.joined) this.head = word; // else it was joined itself
+    pieces[this.head].end = pieces[i].end;
+    pieces[this.head].state |= pieces[i].state & MAY_END;
+    this.joined = i;
     pieces[i].state |= GONE;
   }
 
@@ -939,8 +955,8 @@ class Splitter {
       kind = ACRONYM | (this.kind(i, 1) & ABBREVIATIONS); // U.S.
     }
     if (!this.parted(after) || kind & (W.title | W.numbered) || after === size) return NaN;
-    if (!wordFollows) return kind ? NaN : after;
-    if (kind) return this.endsAfter(kind, i, next) ? after : NaN;
+    if (!wordFollows) return kind && !(kind & W.final) ? NaN : after;
+    if (kind && !(kind & W.final)) return this.endsAfter(kind, i, next) ? after : NaN;
     if (this.firstFlags(next) & K.continuer) return NaN;
     if (this.firstFlags(next) & K.alpha && this.isLowerCase(next)) return NaN;
     return this.isInName(i, next) ? NaN : after;
@@ -952,9 +968,9 @@ class Splitter {
     for (;;) {
       if (this.parted(after)) {
         const spaced =
-          this.rules.spaced_closers &&
           after < pieces.length &&
-          this.isOne(after, "»") &&
+          this.length(after) === 1 &&
+          this.rules.spacedClosers.has(this.first(after)) &&
           !(pieces[after].state & (LINE_BEFORE | CUT));
         if (!spaced) return after;
         ++after;
