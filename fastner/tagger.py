@@ -108,7 +108,7 @@ class Tagger:
         if not callable(tokenizer):
             raise InputError(f"expected a tokenizer that can be called, got {tokenizer!r}")
         self._tokenizer = None if tokenizer is tokenize else tokenizer  # None: compiled rules
-        language: str = getattr(manifest, "language", "en")
+        language = manifest.language
         self._rules = rules(language)
         self._engine: Engine | None = open_engine(bundle, engine, device)  # None: closed
         self._engine_name = self._engine.name

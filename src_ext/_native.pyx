@@ -91,14 +91,14 @@ cdef class Networks:
         """Writes the projections [U, P] of these words, and their features [U, D] if asked for."""
         cdef vector[Word] views, lowered
         cdef list owners = []
-        cdef Word word, lower
+        cdef size_t u
         cdef float* to = NULL
         self.index.views(words, views, owners)
         if features is not None:
             to = <float*>features._data
-        for word in views:
-            self.index.forms(&word, &lower, owners)
-            lowered.push_back(lower)
+        lowered.resize(views.size())
+        for u in range(views.size()):
+            self.index.forms(&views[u], &lowered[u], owners)
         with nogil:
             self.encode(views, lowered, <float*>rows._data, to)
 

@@ -250,6 +250,7 @@ class Group {
         order_ = batch.order.data() + begin;
         const std::size_t count = batch.group_ends[g] - begin;
         longest = batch.length_of(sentence(count - 1));
+        distinct.reserve(count * longest);
         for (std::size_t b = 0; b < count; ++b) {
             const std::size_t first = batch.begin_of(sentence(b));
             const std::size_t length = batch.length_of(sentence(b));
@@ -275,14 +276,14 @@ class Group {
 
     // Finds the readings of the missing words and their lower case; returns the words, as indices,
     // of which it takes more than ASCII to know these.
-    std::vector<std::size_t> lower(const Vocabulary&) {
+    std::vector<std::size_t> lower(const Vocabulary& vocabulary) {
         std::vector<std::size_t> others;
         read = missing;
         lowered.resize(missing.size());
         lower_ = Arena();
         for (std::size_t u = 0; u < missing.size(); ++u) {
             Word made;
-            if (!form_.lower_ascii(missing[u], made)) {
+            if (!vocabulary.as_it_stands(missing[u]) || !form_.lower_ascii(missing[u], made)) {
                 others.push_back(u);
                 continue;
             }

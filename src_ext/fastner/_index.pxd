@@ -50,6 +50,8 @@ cdef extern from "index.hpp" namespace "fastner" nogil:
                     int64_t lexicons, Classify classify) except +raise_input_error
         int64_t words()
         void set_vector_rows(int64_t rows)
+        void set_reading(cbool reading)
+        cbool as_it_stands(const Word& word)
         int64_t width(const vector[Word]& words)
         void prefetch(const Word& word)
         cbool encode(const Word& word, size_t u, const Encoded& out)
@@ -87,6 +89,10 @@ cdef class Index:
     cdef unique_ptr[CVocabulary] vocabulary
     cdef bytes lines  # what the vocabulary points into
     cdef const uint16_t[:, ::1] categories
+    cdef object reader  # called with a word and our `look_up`; None: words are not read
+    cdef int64_t vector_rows
+    cdef int _read(self, vector[Word]& words, list owners) except -1
+    cdef int _form_ids(self, const Word& word, int32_t* ids) except -1
     cdef tuple _encode(self, const vector[Word]& words)
     cdef int views(self, words, vector[Word]& views, list owners) except -1
     cdef int forms(self, Word* word, Word* lowered, list owners) except -1
