@@ -91,8 +91,7 @@ deploy.tokens: lists.edges text_rules
 deploy.graph: bundle crf engine.session errors screen.export numpy onnx
 deploy.price: corpus errors scoring tags verify
 deploy.export: bundle bundle.vectors deploy.golden deploy.price deploy.tokens errors files
-               screen.export tagger
-               text verify
+               reading screen.export tagger text verify
                version vocab;
                later onnx deploy.graph
 deploy: deploy.export deploy.price

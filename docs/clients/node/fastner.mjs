@@ -1,9 +1,11 @@
 // Tags text with a model that `fastner export` wrote: cut, encode, run, decode; Node and browsers.
 //
-// The caller hands over its onnxruntime (onnxruntime-node, onnxruntime-web); nothing else
-// is imported. The rules are those of docs/onnx.md. A sentence is an array of non-empty strings.
+// It imports nothing but what lies beside it: the caller hands over its onnxruntime
+// (onnxruntime-node, onnxruntime-web).
+// The rules are those of docs/onnx.md. A sentence is an array of non-empty strings.
 
 import { textEntities } from "./edges.mjs";
+import { Reading } from "./reading.mjs";
 import { Tokenizer } from "./text.mjs";
 
 export { entities } from "./edges.mjs";
@@ -14,7 +16,7 @@ const environment = globalThis.process?.env;
 if (environment) environment.ORT_DISABLE_TELEMETRY ??= "1";
 
 const FORMAT = "fastner-onnx";
-const VERSION = 1;
+const VERSIONS = [1, 2]; // models of 1 take words as they stand, and none but words
 const BATCH = 32; // sentences of one call
 // Pools of threads spin, and follow the host rather than the container: run calls side by side.
 const ONE_THREAD = { intraOpNumThreads: 1, interOpNumThreads: 1 };
@@ -29,13 +31,14 @@ export class Tagger {
   #session;
   #wordIds; // Map of form -> id
   #characterIds; // Map of code point -> id
+  #reading; // undefined where words are taken as they stand
 
-  // config, rules: the objects in config.json and tokenizer.json. vocabulary: vocab.txt as bytes.
-  // session: of model.onnx.
+  // config, rules: the objects in config.json and tokenizer.json, undefined for those who have words.
+  // vocabulary: vocab.txt as bytes. session: of model.onnx.
   constructor(ort, session, config, vocabulary, rules) {
     checkFormat(config);
     this.config = config;
-    this.tokenizer = new Tokenizer(rules, config.language);
+    if (rules) this.tokenizer = new Tokenizer(rules, config.language);
     this.#ort = ort;
     this.#session = session;
     // ignoreBOM: a byte-order mark may be part of the first word
@@ -48,11 +51,21 @@ export class Tagger {
       at = end + 1;
     }
     this.#characterIds = new Map(config.characters.map((point, i) => [point, i + 2]));
+    if (config.reading) {
+      this.#reading = new Reading(
+        config.reading,
+        (reading) => this.wordIds(reading),
+        (point) => this.#characterIds.has(point),
+      );
+    }
   }
 
   // The entities of a text: {text, label, start, end}, offsets in code points. Options are those of
   // tokenizer.tokenize.
   async tagText(text, options = {}) {
+    if (!this.tokenizer) {
+      throw new Error("expected an export with tokenizer.json, got none; export the model again");
+    }
     const sentences = this.tokenizer
       .tokenize(text, options)
       .map((tokens) => tokens.filter((token) => !token.markup));
@@ -102,7 +115,8 @@ export class Tagger {
   }
 
   // The graph's inputs, padded with 0 (character_lengths with 1).
-  encode(sentences) {
+  encode(given) {
+    const sentences = given.map((words) => words.map((word) => this.read(word)));
     const spellings = sentences.map((words) => words.map((word) => this.characters(word)));
     const B = sentences.length;
     const T = Math.max(...sentences.map((words) => words.length));
@@ -132,12 +146,17 @@ export class Tagger {
     };
   }
 
-  // The lines in vocab.txt of a word's three forms; 0 for a form it lacks.
+  // What a word reads as, of which its ids are.
+  read(word) {
+    return this.#reading ? this.#reading.read(word) : word;
+  }
+
+  // The lines in vocab.txt of a reading's three forms; 0 for a form it lacks.
   wordIds(word) {
     return forms(word).map((form) => this.#wordIds.get(form) ?? 0);
   }
 
-  // Ids of a word's characters; of a long word its first and last halves.
+  // Ids of a reading's characters; of a long one its first and last halves.
   characters(word) {
     let points = Array.from(word, (character) => character.codePointAt(0));
     const most = this.config.max_characters;
@@ -180,16 +199,17 @@ export async function loadUrl(ort, url, options = {}) {
 
 // A Tagger of the files that `read` gives by name as bytes; subtle: SubtleCrypto, if there is any.
 async function open(ort, read, options, subtle) {
-  const names = ["vocab.txt", "tokenizer.json", "model.onnx"];
   const config = parse(await read("config.json"));
   checkFormat(config);
+  const names = ["vocab.txt", "model.onnx"];
+  if (config.format.version > 1) names.push("tokenizer.json");
   const files = await Promise.all(names.map(read));
   if (subtle) {
     for (const [i, name] of names.entries()) await checkDigest(subtle, config, name, files[i]);
   }
-  const [vocabulary, rules, model] = files;
+  const [vocabulary, model, rules] = files;
   const session = await ort.InferenceSession.create(model, options);
-  return new Tagger(ort, session, config, vocabulary, parse(rules));
+  return new Tagger(ort, session, config, vocabulary, rules && parse(rules));
 }
 
 function parse(bytes) {
@@ -209,21 +229,21 @@ async function checkDigest(subtle, config, name, bytes) {
 }
 
 function checkFormat(config) {
-  if (config?.format?.name !== FORMAT || config.format.version !== VERSION) {
+  if (config?.format?.name !== FORMAT || !VERSIONS.includes(config.format.version)) {
     throw new Error(
-      `expected config.json of format ${FORMAT} ${VERSION}, got ` +
+      `expected config.json of format ${FORMAT} ${VERSIONS.join(" or ")}, got ` +
         `${JSON.stringify(config?.format)}; export the model again`,
     );
   }
 }
 
-// The forms that a word is looked up by: itself, lower case, lower case with digits as 0.
+// The forms that a reading is looked up by: itself, lower case, lower case with digits as 0.
 export function forms(word) {
   const lower = word.toLowerCase();
   return [word, lower, lower.replace(DIGITS, "0")];
 }
 
-// The case class of a word, an index into config.cases.
+// The case class of a reading, an index into config.cases.
 export function caseId(word) {
   const [first, ...rest] = word; // by code point
   const tail = rest.join("");

@@ -13,7 +13,8 @@ if (!directory) {
 }
 const tagger = await load(ort, directory);
 const lines = async (name) => parseLines(await readFile(join(directory, name), "utf-8"));
-const { texts, problems: cut } = replayTexts(tagger.tokenizer, await lines("tokens.jsonl"));
+const golden = tagger.tokenizer ? await lines("tokens.jsonl") : []; // none in version 1
+const { texts, problems: cut } = replayTexts(tagger.tokenizer, golden);
 const { cases, largest, problems: tagged } = await replay(tagger, await lines("golden.jsonl"));
 const problems = [...cut, ...tagged];
 for (const problem of problems.slice(0, 20)) console.error(problem);
@@ -21,4 +22,4 @@ console.log(
   `node ${process.versions.node}: ${texts} texts, ${cases} cases, ${problems.length} differences, ` +
     `emissions within ${largest.toExponential(1)}`,
 );
-process.exitCode = problems.length || !cases || !texts ? 1 : 0;
+process.exitCode = problems.length || !cases || (tagger.tokenizer && !texts) ? 1 : 0;

@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const RUNTIME = ["ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"];
-const SCRIPTS = ["fastner.mjs", "text.mjs", "edges.mjs", "golden.mjs"];
+const SCRIPTS = ["fastner.mjs", "text.mjs", "reading.mjs", "edges.mjs", "golden.mjs"];
 const MODEL = "model.onnx vocab.txt config.json golden.jsonl tokenizer.json tokens.jsonl".split(" ");
 const here = dirname(fileURLToPath(import.meta.url));
 
