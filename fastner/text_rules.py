@@ -229,7 +229,7 @@ _ENGLISH = {
 _OTHERS: dict[str, dict[str, str]] = {
     "xx": {},
     "de": {
-        "title": "Hr Fr Hrn Frl Dres Dipl Ing Hl hl bzw Bzw sog Sog ca Ca vgl Vgl z d u o i v St",
+        "title": "Hr Fr Hrn Frl Dres Dipl Ing Hl hl bzw Bzw sog Sog ca Ca vgl Vgl z d h u o i v a St",
         "numbered": "Nr Nrn Abs Bd S Kap Abb Tab Ziff Anm",
         "final": "usw usf",
         "abbreviation": """Str str Jh Jhs jährl Mio Mrd Tel evtl ggf inkl exkl geb gest gegr bes
@@ -317,7 +317,7 @@ _OTHERS: dict[str, dict[str, str]] = {
         "sign_off": "Saludos Atentamente Un Gracias Cordialmente",
     },
     "pt": {
-        "title": "Sr Sra Srs Srta Dr Dra Drs Prof Profa Eng Exmo Exma D Gen Cel",
+        "title": "Sr Sra Srs Srta Dr Dra Drs Prof Profa Eng Exmo Exma av r D Gen Cel",
         "numbered": "n nº núm art pág págs cap fig vol",
         "abbreviation": "aprox ex tel Av Jr jan fev mar abr mai jun jul ago set out nov dez",
         "company": "Cia Ltda",

@@ -601,6 +601,7 @@ enum State : std::uint32_t {
     kOpens = 64,         // a sentence begins with it
     kGone = 128,         // now part of a piece before
     kOwnLine = 256,      // the first piece of a heading or of a row of a table
+    kBlankBeside = 512,  // a blank line right before it, with no markup between
     kQuoted = 1u << 16,  // times the depth of > at the start of the line
 };
 
@@ -633,7 +634,7 @@ class Splitter {
         bool row = false;                   // in a line that begins with |
         bool rule = false;                  // … and holds no word: |---|
         bool line_begins = true;
-        std::uint32_t depth = 0;
+        std::uint32_t depth = 0, beside = 0;
         while (p < size_) {
             std::uint32_t flags = rules_.flags(text_[p]);
             if (flags & kSpace) {
@@ -647,6 +648,7 @@ class Splitter {
                     tab |= text_[p] == '\t';
                     ++p;
                 } while (p < size_ && ((flags = rules_.flags(text_[p])) & kSpace));
+                if (lines > 1) beside |= kBlankBeside;
                 if (lines) {
                     if (state & kLineBefore) ++lines;  // markup alone stood on the line before
                     state |= lines > 1 ? kLineBefore | kBlankBefore : kLineBefore;
@@ -661,6 +663,7 @@ class Splitter {
             }
             std::size_t end = 0;
             bool steps_over = false;
+            if (line_begins) rule = is_rule(p);
             if (!planned_.empty() && planned_.back().begin <= p) {
                 const Planned plan = planned_.back();
                 planned_.pop_back();
@@ -673,10 +676,7 @@ class Splitter {
                 end = p + 1;
                 steps_over = true;
             } else if (flags & kMarkup) {
-                if (line_begins && text_[p] == '|') {
-                    row = true;
-                    rule = is_rule(p);
-                }
+                row |= line_begins && text_[p] == '|';
                 end = markup_end(p, row, state);
                 steps_over = end != 0;
                 if (steps_over && line_begins && text_[p] == '#') state |= kOwnLine;
@@ -686,13 +686,14 @@ class Splitter {
                 end = scanner.piece_end(p);
             }
             if (steps_over || rule) {
-                std::uint32_t before = state & (kGap | kLineBefore);
+                std::uint32_t before = (state & (kGap | kLineBefore)) | beside;
                 if (!line_begins) before &= ~std::uint32_t{kLineBefore};
                 markup_.push_back({narrow(p), narrow(end), before});
                 state &= ~std::uint32_t{kGap};
                 if (text_[p] != '>' || !steps_over) line_begins = false;
             } else {
                 if (rules_.flags(text_[end - 1]) & kLast) state |= kMayEnd;
+                state |= beside;
                 if (state & kLineBefore) {
                     state |= depth * kQuoted;
                     if (row) state |= kOwnLine;
@@ -702,6 +703,7 @@ class Splitter {
                 state = 0;
                 line_begins = false;
             }
+            beside = 0;
             p = end;
         }
         planned_.clear();
@@ -721,16 +723,22 @@ class Splitter {
         planned_.insert(place, {narrow(begin), narrow(end), false});
     }
 
-    // Whether the line that begins at p with | has no word: |---|:--:|
+    // Whether the line that begins at p parts rows of a table: |---|:--:| or ---|--- or +---+
     bool is_rule(std::size_t p) const {
-        bool dash = false;
-        for (; p < size_ && !(flags_at(p) & (kLineEnd | kPageEnd)); ++p) {
+        bool dash = false, bar = false;
+        for (; p < size_; ++p) {
             const std::uint32_t c = text_[p];
-            if (c != '|' && c != '-' && c != ':' && c != '+' && c != '=' && !(flags_at(p) & kSpace))
-                return false;
-            dash |= c == '-' || c == '=';
+            if (c == '|' || c == '+')
+                bar = true;
+            else if (c == '-' || c == '=')
+                dash = true;
+            else if (c != ':') {
+                const std::uint32_t flags = flags_at(p);
+                if (flags & (kLineEnd | kPageEnd)) break;
+                if (!(flags & kSpace)) return false;
+            }
         }
-        return dash;
+        return dash && bar;
     }
 
     // The end of the markup that begins at p; 0: none does.
@@ -1003,6 +1011,12 @@ class Splitter {
         return pieces_[line.end - 1].end - pieces_[line.begin].begin;
     }
 
+    bool same_word(std::size_t i, std::size_t k) const {
+        const auto word = text_ + pieces_[i].begin;
+        return length(i) == length(k) &&
+               std::equal(word, word + length(i), text_ + pieces_[k].begin);
+    }
+
     // Whether it begins as a sentence does, or has a verb.
     bool is_sentence(const Line& line) const {
         if (line.looks & kLooksStarter) return true;
@@ -1022,6 +1036,7 @@ class Splitter {
             if (line.looks & kLooksOpen) score += 4;
             if (line.looks & kLooksCode) score -= 4;
             if (line.looks & kLooksGreeting) continue;
+            if (same_word(line.word, next.word)) score -= 4;
             if (widest >= 50 && !fits) score += 2;
             if (next.looks & kLooksLower) {
                 score += widest >= 40 ? 5 : widest >= 25 && (line.looks & kLooksProse) ? 1 : -1;
@@ -1060,6 +1075,8 @@ class Splitter {
     bool is_hyphenated(std::size_t i) const {
         if (i >= pieces_.size() || !(first_flags(i) & kAlpha)) return false;
         std::size_t word = i - 1;
+        for (std::size_t p = pieces_[word].end; p < pieces_[i].begin; ++p)
+            if (!(flags_at(p) & kSpace)) return false;  // markup between
         if (soft_hyphen_behind(word)) return (last_flags(word) & kAlpha) && !(kind(i) & kJoiner);
         if (length(word) != 1 || (first(word) != '-' && first(word) != 0x2010)) return false;
         if (!word || parted(word) || pieces_[word - 1].end != pieces_[word].begin) return false;
@@ -1407,6 +1424,10 @@ void put_together(const Memory& memory, const Raw& raw, Split& out) {
                 : word ? word->state
                        : kLineBefore;
             const std::uint32_t before = markup[m].state;
+            if (before & kBlankBeside) {
+                end_sentence();
+                ends = false;
+            }
             // the sentence begins with what a line begins with, or what leans on its first word
             if (ends && ((before & kLineBefore) || ((before & kGap) && !(next & kLineBefore)))) {
                 end_sentence();
@@ -1415,7 +1436,7 @@ void put_together(const Memory& memory, const Raw& raw, Split& out) {
             out.tokens.push_back(raw(markup[m].begin, markup[m].end, true));
         }
         if (!word) break;
-        if (ends) end_sentence();
+        if (ends || (word->state & kBlankBeside)) end_sentence();
         out.tokens.push_back(raw(word->begin, word->end, false));
         any = true;
     }

@@ -468,6 +468,10 @@ def text_pieces(text, pattern, classes):
         for place in [place for place in planned if place < p]:
             del planned[place]
         end, markup = 0, False
+        if begins_line:
+            line = re.compile(f"[^{classes['line_end']}{classes['page_end']}]*").match(read, p)[0]
+            rule = bool(re.fullmatch(f"[-|:+={classes['space']}]*", line))
+            rule = rule and bool(re.search("[-=]", line) and re.search("[|+]", line))
         if p in planned:
             end, markup = planned.pop(p), True
         elif begins_line and read[p] == ">":
@@ -475,12 +479,6 @@ def text_pieces(text, pattern, classes):
         elif read[p] in "*_~`[!|#":
             if begins_line and read[p] == "|":
                 row = True
-                line = re.compile(f"[^{classes['line_end']}{classes['page_end']}]*").match(read, p)[
-                    0
-                ]
-                rule = bool(
-                    re.fullmatch(f"[-|:+={classes['space']}]*", line) and re.search("[-=]", line)
-                )
             if read[p] == "|":
                 edges = (not p or space.match(read[p - 1])) and space.match(at(p + 1) or " ")
                 markup, end = row or bool(edges), p + 1
