@@ -34,6 +34,7 @@ const MAY_END = 32; // its last character may end a sentence
 const OPENS = 64; // a sentence begins with it
 const GONE = 128; // now part of a piece before
 const OWN_LINE = 256; // the first piece of a heading or of a row of a table
+const BLANK_BESIDE = 512; // a blank line right before it, with no markup between
 const quoted = (depth) => depth << 16;
 const depthOf = (state) => state >>> 16;
 
@@ -358,6 +359,7 @@ class Splitter {
     let rule = false; // … and holds no word: |---|
     let lineBegins = true;
     let depth = 0;
+    let beside = 0;
     for (let p = 0; p < size; ) {
       if (this.is(p, K.space)) {
         const begin = p;
@@ -374,6 +376,7 @@ class Splitter {
           tab ||= points[p] === 9;
           ++p;
         } while (this.is(p, K.space));
+        if (lines > 1) beside = BLANK_BESIDE;
         if (lines) {
           if (state & LINE_BEFORE) ++lines; // markup alone stood on the line before
           state |= lines > 1 ? LINE_BEFORE | BLANK_BEFORE : LINE_BEFORE;
@@ -410,13 +413,14 @@ class Splitter {
       }
       if (!end) end = this.pieceEnd(p, planned.length ? planned.at(-1).begin : size);
       if (stepsOver || rule) {
-        let before = state & (GAP | LINE_BEFORE);
+        let before = (state & (GAP | LINE_BEFORE)) | beside;
         if (!lineBegins) before &= ~LINE_BEFORE;
         this.markup.push({ begin: p, end, state: before });
         state &= ~GAP;
         if (points[p] !== code(">") || !stepsOver) lineBegins = false;
       } else {
         if (this.is(end - 1, K.last)) state |= MAY_END;
+        state |= beside;
         if (state & LINE_BEFORE) {
           state |= quoted(depth);
           if (row) state |= OWN_LINE;
@@ -426,6 +430,7 @@ class Splitter {
         state = 0;
         lineBegins = false;
       }
+      beside = 0;
       p = end;
     }
   }
@@ -1063,6 +1068,10 @@ function putTogether({ pieces, markup }) {
     for (; before(markup[m]); ++m) {
       const next = before(markup[m + 1]) ? markup[m + 1].state : (word?.state ?? LINE_BEFORE);
       const { state } = markup[m];
+      if (state & BLANK_BESIDE) {
+        endSentence();
+        ends = false;
+      }
       // the sentence begins with what a line begins with, or what leans on its first word
       if (ends && (state & LINE_BEFORE || (state & GAP && !(next & LINE_BEFORE)))) {
         endSentence();
@@ -1071,7 +1080,7 @@ function putTogether({ pieces, markup }) {
       put(markup[m], true);
     }
     if (!word) break;
-    if (ends) endSentence();
+    if (ends || word.state & BLANK_BESIDE) endSentence();
     put(word, false);
     any = true;
   }
