@@ -890,7 +890,10 @@ DEEP = b"[" * 200_000
         ("tokenizer.json", b'{"pattern": "", "classes": {}, "languages": {}}'),
         ("tokenizer.json", b'{"pattern": "a", "classes": {}, "languages": {}}'),
         ("tokenizer.json", b'{"pattern": "a", "classes": {"a": [[1]]}, "languages": {"en": {}}}'),
-        ("tokenizer.json", b'{"pattern": "a", "classes": {"a": [[2, 1]]}, "languages": {"en": {}}}'),
+        (
+            "tokenizer.json",
+            b'{"pattern": "a", "classes": {"a": [[2, 1]]}, "languages": {"en": {}}}',
+        ),
         ("tokenizer.json", b'{"pattern": "a", "classes": {}, "languages": {"en": {"a": [1]}}}'),
         ("vocab.txt", b"\xff\xfe\n"),
         ("vocab.txt", b"cut short"),

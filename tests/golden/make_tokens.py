@@ -52,7 +52,7 @@ def main() -> int:
     if GOLDEN_TOKENS.exists():
         for line in GOLDEN_TOKENS.read_text(encoding="utf-8").splitlines():
             case = json.loads(line)
-            before[case["text"], *case["options"].values()] = case
+            before[(case["text"], *case["options"].values())] = case
     lines, wrong = [], 0
     for text in read_texts():
         case = golden(text)
