@@ -1,9 +1,76 @@
-"""Raw text → sentences of tokens with exact offsets, in the habits of CoNLL-2003.
+r"""Raw text → sentences of tokens with exact offsets, in the habits of CoNLL-2003.
 
-How it works: `src_ext/text.hpp` cuts the whole text into pieces in one pass and then looks for ends
-of sentences among them. The classes of characters and the lists of words that it goes by are data,
-in `text_rules`; so is the pattern that says what a piece is, which its scanner is tested against.
-Time and memory are linear in the text whatever it holds.
+`src_ext/text.hpp` does it, in time and memory linear in the text whatever it holds; classes of
+characters, word lists and the pattern of pieces are data, in `text_rules`. These are the rules, in
+the order in which they work. They are a function of the text alone, and what stands behind a blank
+line changes nothing before it (but in HTML). Other clients follow the same text.
+
+1. Reading. Format characters (class `format`: zero-width, direction marks, byte-order mark, soft
+hyphens, variation selectors) are not read: they belong to the token of the character before them,
+or else, behind white space, to that of the one behind them; a run of them between white space is a
+markup token. A zero-width joiner or emoji selector behind a pictograph is read. Full-width forms
+(`folded`) are read as their ASCII ones. With html=True an entity is read as its character; a
+comment, a tag, and a `script` or `style` element whole are one markup token each, and a tag of the
+list `block_tag` ends a sentence. Below, "character" means one that is read.
+
+2. Pieces. What is not white space is cut from left to right by `text_rules.PIECE`; in languages
+with such words, a word of the list `elision` with its apostrophe is a piece (l'), and so is an
+apostrophe with a word of the list `apostrophe` and what is joined to it ('t, 's-Gravenhage).
+Scripts without spaces: each Han character is a piece, so are runs of hiragana and of katakana, and
+a letter of Thai, Lao, Khmer or Burmese with its marks. No dictionary is asked where their words
+end; for words, give `load` a tokenizer of your own.
+
+Some marks are markup, which a model steps over. They are looked for where a piece begins:
+- at the start of a line, each `>` (a quotation), and one to six `#` with white space behind them (a
+  heading);
+- `|` in a line that begins with it, or with white space or nothing on both sides;
+- all of a line that holds only `- = : | +`, at least one of `- =` and one of `| +`;
+- `[` or `![` of a link `[text](target "title")` on one line, and its other marks, target and title;
+- emphasis: one to three `*`, `_` or backquotes, or two `~`, not behind a word character and before
+  no white space, if the same number of them follows in the paragraph, behind no white space, before
+  no word character, and with one character between at least. The pieces before such marks, and
+  before the other marks of a link, are cut as if the text ended there. Emphasis of a kind does not
+  open inside one of the same kind.
+
+3. Lines. A line end is \n, \r\n, \r, \v, U+0085 or U+2028; \f, U+001C to U+001E and U+2029 end a
+paragraph, as a blank line does (a line of markup alone is one). A sentence ends
+- at the end of a paragraph;
+- before a list marker that opens a line (a bullet and white space, `1.` or `1)`; `1.` is a token);
+- before a cell: behind a tab that does not open a line, behind a bar `|` that is markup;
+- before and behind a heading, a row of a table, a line of one or two marks (three characters or
+  more: a ruler), a header of mail (a word of the list `mail_header` and a colon), and where the
+  depth of quotation changes.
+The lines between such places are decided together, with lines="auto": wrapped prose, whose line
+ends are white space, or lines of their own, whose ends end sentences. Each line end scores, and a
+sum above 0 is prose (the function is_wrapped of text.hpp holds the numbers): for prose count a
+hyphenated word, a last word of the list `function`, a next line that opens in lower case, a next
+word that would not have fit; against it a next line that opens with a capital, more so with a word
+of the list `starter` or the same word as the line before, signs of code, short lines. In prose a
+line stands alone still if it is a greeting or sign-off, or a heading: shorter than the widest line
+by the next word and 12 characters, not ended, and all capitalised, or before a starter, or first
+and without starter or verb. lines="wrapped" takes all of them for prose, lines="sentences" ends a
+sentence at each line end.
+
+In prose a word hyphenated at a line end (a letter, a hyphen, the line end and a letter in lower
+case, or one in upper case behind a capitalised word; or a soft hyphen) is one token, which spans
+the line end, unless a word of the list `joiner` comes next (pre-⏎and post-war).
+
+4. Sentences. Else a sentence ends behind `. ! ? …` (a piece whose last character is one of them)
+with the quotes and brackets that close behind it (and references: [4]), before white space, unless
+lower case or a joining mark (`continuer`) comes next; and behind the full stops of scripts without
+spaces (`full_stop`), white space or not. But:
+- A dot behind a listed abbreviation, an initial, or in German and Polish a number of one or two
+  digits before a word, is part of its token (Inc., J., 3.). At a paragraph's end it is not, behind
+  an initial or a number. Behind those of the list `numbered` it is, only before a number.
+- Titles (`title`: Mr.) and those of `numbered` end no sentence; those of `final` (etc.) do, like
+  any other word.
+- Any other abbreviation, initial, acronym (U.S.) or ordinal ends one before a starter (The, He)
+  and, if it is listed, before a given name. A company's (`company`: Inc.) does so too before a
+  capitalised word that a verb follows (Inc. Shares rose), if that is no role (Chairman) and not all
+  capitals; a verb is a word of the list or in -ed. `St.` does so before a given name and a verb,
+  behind a capitalised word (Elm St. Mary left).
+- `!` or `?` behind a capitalised word ends none before a company's suffix (Yahoo! Inc.), nor behind
+  a name that is written so (`marked_name`), unless a starter follows.
 """
 
 from collections.abc import Callable
@@ -18,7 +85,10 @@ Lines: TypeAlias = Literal["auto", "sentences", "wrapped"]
 
 
 class Token(NamedTuple):
-    """One token: its text and its half-open range of character offsets."""
+    """One token: its text and its half-open range of character offsets.
+
+    markup: whether a model steps over it.
+    """
 
     text: str
     start: int
@@ -32,27 +102,25 @@ def tokenize(
     """Return the sentences of `text`, each a non-empty list of tokens.
 
     Any `str` is accepted. `text[t.start:t.end] == t.text` for each token; tokens are in order and
-    do not overlap; each character that is not white space (`str.isspace`) lies in exactly one.
+    do not overlap; each character that is not white space (`str.isspace`) lies in exactly one. A
+    token holds white space only where a word is hyphenated at a line end, or if it is markup. In
+    HTML, entities that are white space (&nbsp;) lie in none.
 
     Tokens: punctuation, brackets, quotes and clitics stand apart (do n't, it 's, `%`, `$ 5`);
     kept whole are abbreviations (U.S., Mr.), numbers and scores (1,234.56, 10:30, 2-1), hyphenated
     words, URLs, e-mail addresses, @handles, #tags, AT&T, O'Brien, C++, emoji sequences and runs of
     dashes or dots. An abbreviation that ends a sentence keeps its dot and no second one is added.
-    Scripts without spaces: each Han character, runs of hiragana and of katakana, a letter of Thai,
-    Lao, Khmer or Burmese with its marks.
-    A word with more than 64 joints (hyphens, dots, …) is cut there.
+    A word with more than 64 joints (hyphens, dots, …) is cut there. All rules are in the docstring
+    of this module.
 
-    Sentences end
-    - at a blank line;
-    - before a line that opens with a list marker (`1.`, `-`, `*`, `•`); other line ends are white
-      space like any other, because running text is often hard-wrapped;
-    - after . ! ? … and closing quotes or brackets, if white space and then no lower-case letter or
-      joining punctuation follows. English titles (Mr.) never end one, other abbreviations
-      (Inc., U.S., initials) only before a word that commonly starts one (The, He, In, …);
-    - after the full stops of scripts that write none of these (。！？।؟۔), space or not.
+    language: whose abbreviations, starters and elisions hold, one of `text_rules.LANGUAGES`: en,
+    de, fr, it, ca, es, pt, nl, pl, ru, or xx for any other.
+    lines: whether line ends end sentences: "auto" decides for each block of lines, "sentences" says
+    that each does, "wrapped" that none does but at blank lines, list markers, tables and headings.
+    html: read entities and tags, with offsets in `text` as it is.
 
     Raises:
-        InputError: `text` is not a `str`, or there are no such rules.
+        InputError: `text` is not a `str`, or an option is not known.
     """
     if not isinstance(text, str):
         raise InputError(f"tokenize expects a str, got {type(text).__name__}; decode bytes first")

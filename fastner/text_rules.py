@@ -229,7 +229,8 @@ _ENGLISH = {
 _OTHERS: dict[str, dict[str, str]] = {
     "xx": {},
     "de": {
-        "title": "Hr Fr Hrn Frl Dres Dipl Ing Hl hl bzw Bzw sog Sog ca Ca vgl Vgl z d h u o i v a St",
+        "title": """Hr Fr Hrn Frl Dres Dipl Ing Hl hl bzw Bzw sog Sog ca Ca
+            vgl Vgl z d h u o i v a St""",
         "numbered": "Nr Nrn Abs Bd S Kap Abb Tab Ziff Anm",
         "final": "usw usf",
         "abbreviation": """Str str Jh Jhs jährl Mio Mrd Tel evtl ggf inkl exkl geb gest gegr bes

@@ -1028,6 +1028,9 @@ class Splitter {
     // Whether lines [begin, end) are hard-wrapped prose rather than lines of their own.
     bool is_wrapped(std::size_t begin, std::size_t end, std::size_t widest) const {
         const std::vector<Line>& lines = memory_.lines;
+        bool one_sentence = (lines[end - 1].looks & kLooksEnded) != 0;  // over all lines
+        for (std::size_t l = begin; l + 1 < end; ++l)
+            one_sentence = one_sentence && !(lines[l].looks & kLooksEnded);
         int score = 0;
         for (std::size_t l = begin; l + 1 < end; ++l) {
             const Line &line = lines[l], &next = lines[l + 1];
@@ -1043,12 +1046,10 @@ class Splitter {
             } else if (!(line.looks & kLooksEnded)) {
                 if (next.looks & kLooksStarter)
                     score -= 4;
-                else if (!(line.looks & kLooksProse) || widest < 30)
+                else if (!(line.looks & kLooksProse) || widest < 25)
                     score -= 3;
-                else if (fits && !is_sentence(line))
-                    score -= 2;
-                else if (!fits)
-                    score += 1;
+                else
+                    score += (one_sentence ? 2 : 0) + (!fits ? 1 : is_sentence(line) ? 0 : -2);
             } else if (widest > 120) {
                 score -= 1;
             }
@@ -1175,7 +1176,7 @@ class Splitter {
             return paragraph_ends ? 0u : std::uint32_t{kAcronym};  // an initial
         if (rules_.ordinals && is_number(i - 1, 2) && word_follows && !paragraph_ends &&
             (first_flags(next) & kAlpha))
-            return kAbbreviation;
+            return kAcronym;
         std::uint32_t found = kind(i - 1) & kAbbreviations;
         if ((found & kNumbered) && (paragraph_ends || !word_follows || !is_digit(first(next))))
             found &= ~std::uint32_t{kNumbered};

@@ -400,12 +400,15 @@ def text_read(text, classes):
 def text_pieces(text, pattern, classes):
     """What stands between white space, as (begin, end, whether markup), in English plain text."""
     read, ranges, alone = text_read(text, classes)
-    space, word = re.compile(f"[{classes['space']}]"), re.compile(pattern, re.X | re.S)
+    space, word = re.compile(f"[{classes['space']}]"), re.compile(pattern, re.VERBOSE | re.DOTALL)
     in_word = re.compile(f"[^{''.join(classes[name] for name in NO_WORD)}]")
     line_end = f"[{classes['line_end']}]"
     # \r\n is one line end: counted where it ends
     ends_line = re.compile(f"(?!\\r\\n){line_end}")
     page_end = re.compile(f"[{classes['page_end']}]")
+    gap_of = re.compile(f"[{classes['space']}]+")
+    line_of = re.compile(f"[^{classes['line_end']}{classes['page_end']}]*")
+    rule_of = re.compile(f"[-|:+={classes['space']}]*")
     planned = {place: place + 1 for place in alone}
     open_until = {}
     result = []
@@ -459,7 +462,7 @@ def text_pieces(text, pattern, classes):
     blank = True  # nothing but quote marks since the line began
     while p < len(read):
         if space.match(read[p]):
-            gap = re.compile(f"[{classes['space']}]+").match(read, p)
+            gap = gap_of.match(read, p)
             if ends_line.search(gap[0]) or page_end.search(gap[0]):
                 begins_line, row, rule = True, False, False
                 blank = True
@@ -469,8 +472,8 @@ def text_pieces(text, pattern, classes):
             del planned[place]
         end, markup = 0, False
         if begins_line:
-            line = re.compile(f"[^{classes['line_end']}{classes['page_end']}]*").match(read, p)[0]
-            rule = bool(re.fullmatch(f"[-|:+={classes['space']}]*", line))
+            line = line_of.match(read, p)[0]
+            rule = bool(rule_of.fullmatch(line))
             rule = rule and bool(re.search("[-=]", line) and re.search("[|+]", line))
         if p in planned:
             end, markup = planned.pop(p), True

@@ -90,7 +90,7 @@ def test_a_subclass_of_str_is_text():
 def test_compiled_code_knows_every_code_point():
     for begin in range(0, sys.maxunicode + 1, 4096):
         chars = map(chr, range(begin, begin + 4096, 1 if begin < 0x10000 else 61))
-        check_pieces(" ".join(f"a{c} {c}, b{c}1 {c} {c}." for c in chars))
+        check_pieces(" ".join(f"a{c}1 {c}, {c}" for c in chars))
 
 
 @pytest.mark.parametrize(
@@ -208,25 +208,33 @@ def test_tokens(text, expected):
         ("It is in the U.S. Senate.", ["It is in the U.S. Senate ."]),
         ("He runs Acme Inc. It's big.", ["He runs Acme Inc.", "It 's big ."]),
         ("He runs Acme Inc. Jane left.", ["He runs Acme Inc.", "Jane left ."]),
-        ("I work for Foo Ltd. Mary works elsewhere.", ["I work for Foo Ltd.", "Mary works elsewhere ."]),
-        ("She left J.P. Morgan & Co. Investors were sad.", ["She left J.P. Morgan & Co.", "Investors were sad ."]),
+        ("I work for Foo Ltd. Mary works elsewhere.",
+         ["I work for Foo Ltd.", "Mary works elsewhere ."]),
+        ("She left J.P. Morgan & Co. Investors were sad.",
+         ["She left J.P. Morgan & Co.", "Investors were sad ."]),
         ("He owns Bar Inc. Shares rose.", ["He owns Bar Inc.", "Shares rose ."]),
         ("It hit Acme Inc. Chairman Roe said.", ["It hit Acme Inc. Chairman Roe said ."]),
         ("In Acme Corp. Chief Executive Mary Roe.", ["In Acme Corp. Chief Executive Mary Roe ."]),
-        ("He lives in Washington, D.C. Boris left.", ["He lives in Washington , D.C.", "Boris left ."]),
+        ("He lives in Washington, D.C. Boris left.",
+         ["He lives in Washington , D.C.", "Boris left ."]),
         ("The D.C. Circuit ruled.", ["The D.C. Circuit ruled ."]),
         ("She has a Ph.D. Mary has none.", ["She has a Ph.D.", "Mary has none ."]),
         ("He met Tim Roe Jr. Anna sang.", ["He met Tim Roe Jr.", "Anna sang ."]),
         ("On Elm St. Anna lives too.", ["On Elm St.", "Anna lives too ."]),
-        ("In St. Anna it rained. In St. Paul left.", ["In St. Anna it rained .", "In St. Paul left ."]),
-        ("The U.S. President Bill Roe met K.T. Thomas.", ["The U.S. President Bill Roe met K.T. Thomas ."]),
+        ("In St. Anna it rained. In St. Paul left.",
+         ["In St. Anna it rained .", "In St. Paul left ."]),
+        ("The U.S. President Bill Roe met K.T. Thomas.",
+         ["The U.S. President Bill Roe met K.T. Thomas ."]),
         ("Gen. Lee and Lt. Col. Ada Doe left.", ["Gen. Lee and Lt. Col. Ada Doe left ."]),
         ("We saw J. Mary Roe and J.R.R. Roe.", ["We saw J. Mary Roe and J.R.R. Roe ."]),
         ("He likes tea, etc. Investors left.", ["He likes tea , etc.", "Investors left ."]),
         ("Yahoo! Inc. fell. Guess? Inc. rose.", ["Yahoo ! Inc. fell .", "Guess ? Inc. rose ."]),
-        ("I use Yahoo! Mail. I like Yahoo! It is old.", ["I use Yahoo ! Mail .", "I like Yahoo !", "It is old ."]),
-        ("Oh! Canada won. Bravo! Yum! Brands fell.", ["Oh !", "Canada won .", "Bravo !", "Yum ! Brands fell ."]),
-        ("Born in Kumasi.[4] He left.[12][a] So", ["Born in Kumasi . [ 4 ]", "He left . [ 12 ] [ a ]", "So"]),
+        ("I use Yahoo! Mail. I like Yahoo! It is old.",
+         ["I use Yahoo ! Mail .", "I like Yahoo !", "It is old ."]),
+        ("Oh! Canada won. Bravo! Yum! Brands fell.",
+         ["Oh !", "Canada won .", "Bravo !", "Yum ! Brands fell ."]),
+        ("Born in Kumasi.[4] He left.[12][a] So",
+         ["Born in Kumasi . [ 4 ]", "He left . [ 12 ] [ a ]", "So"]),
         ("“Stop. ” He left.", ["“ Stop . ”", "He left ."]),
         ("J. A. Roe met I. A. Doe.", ["J. A. Roe met I. A. Doe ."]),
         ("Take plan B. The rest is lost.", ["Take plan B.", "The rest is lost ."]),
@@ -266,17 +274,27 @@ def test_a_word_with_too_many_joints_is_cut():
 # --- Lines ------------------------------------------------------------------------------------
 
 WRAPPED = [
-    "I met Tim\nCook in Oslo, and we talked about the weather for an hour before\nthe train to "
-    "Bergen left the station on time for once in its life.",
-    "The president of the United\nStates met Angela Roe in Berlin on Tuesday, and they discussed\n"
-    "trade and security.",
-    "Yesterday the chief executive of Acme, Mary\nRoe, said that the company will open an office "
-    "in New\nYork and another in San\nFrancisco by the end of the year.",
-    "Researchers at the University of\nOslo have found a new species, which they named after "
-    "Roald\nAmundsen.",
+    (
+        "I met Tim\nCook in Oslo, and we talked about the weather for an hour before\nthe train to "
+        "Bergen left the station on time for once in its life."
+    ),
+    (
+        "The president of the United\nStates met Angela Roe in Berlin on Tuesday, and discussed\n"
+        "trade and security."
+    ),
+    (
+        "Yesterday the chief executive of Acme, Mary\nRoe, said that the company will open an "
+        "office in New\nYork and another in San\nFrancisco by the end of the year."
+    ),
+    (
+        "Researchers at the University of\nOslo have found a new species, which they named after "
+        "Roald\nAmundsen."
+    ),
     "She works for the\nEuropean Commission in Brussels.",
-    "Shares of Acme fell on Monday after the company said that its\r\nprofit would be smaller "
-    "than in the year before, and that Mary\r\nRoe would leave.",
+    (
+        "Shares of Acme fell on Monday after the company said that its\r\nprofit would be smaller "
+        "than in the year before, and that Mary\r\nRoe would leave."
+    ),
 ]
 
 
@@ -298,7 +316,7 @@ OWN_LINES = [
     "Paris, France\nOslo, Norway\nRome, Italy",
     "Tim Cook (CEO)\nMary Roe (CFO)",
     "Attendees:\nTim Cook\nMary Roe",
-    "John Roe\nChief Executive Officer\nAcme Corporation\n12 Main Street\nSpringfield, IL 62701\nUSA",
+    "John Roe\nChief Executive\nAcme Corporation\n12 Main Street\nSpringfield, IL 62701\nUSA",
     "Name,Employer\nMaria Lopez,Acme\nTom Hughes,Foo",
     "Kind regards,\nTom Hughes\nAcme Inc.",
     "From: Lopez, Maria\nSent: Monday\nTo: Hughes, Tom\nSubject: RE: Oslo",
@@ -325,31 +343,18 @@ def test_lines_of_their_own_are_sentences(text, end):
     ("text", "expected"),
     [
         # a heading, or a line that runs on
-        (
-            "Annual results\nThe company said on Monday that it had sold more phones than\never "
-            "before.",
-            ["Annual results", "The company said on Monday that it had sold more phones than ever "
-             "before ."],
-        ),
-        (
-            "ABOUT US\nAcme Holdings was founded in Oslo in 1990 by Mary Roe and has since\ngrown.",
-            ["ABOUT US", "Acme Holdings was founded in Oslo in 1990 by Mary Roe and has since "
-             "grown ."],
-        ),
-        (
-            "The Union was established by the Treaty of Maastricht, which was\nsigned in 1992.\n"
-            "History\nAfter the war, integration was seen as a cure for the excess of\nmany things.",
-            ["The Union was established by the Treaty of Maastricht , which was signed in 1992 .",
-             "History", "After the war , integration was seen as a cure for the excess of many "
-             "things ."],
-        ),
+        ("Annual results\nThe company sold more phones and fewer computers than\never before.",
+         ["Annual results",
+          "The company sold more phones and fewer computers than ever before ."]),
+        ("ABOUT US\nAcme Holdings was founded in Oslo by Mary Roe and has since\ngrown.",
+         ["ABOUT US", "Acme Holdings was founded in Oslo by Mary Roe and has since grown ."]),
+        ("It was founded by the Treaty of Maastricht, in\n1992.\nHistory\nThen it was\na cure.",
+         ["It was founded by the Treaty of Maastricht , in 1992 .", "History",
+          "Then it was a cure ."]),
         # mail
-        (
-            "Hi Priya,\nI am in Oslo and will see the\npeople of Acme tomorrow, and then go home\n"
-            "to Paris.\n\nBest regards,\nTim",
-            ["Hi Priya ,", "I am in Oslo and will see the people of Acme tomorrow , and then go "
-             "home to Paris .", "Best regards ,", "Tim"],
-        ),
+        ("Hi Priya,\nI am in Oslo and see the people of Acme, and then go\nhome.\n\nBest,\nTim",
+         ["Hi Priya ,", "I am in Oslo and see the people of Acme , and then go home .",
+          "Best ,", "Tim"]),
         ("> Hi Mary\n>> Old text\nOk", ["«>» Hi Mary", "«>» «>» Old text", "Ok"]),
         ("> one\n>\n> two", ["«>» one", "«>» «>» two"]),
         # cells and rows
@@ -522,7 +527,8 @@ UNSEEN = "\u200b\u200e\u200f\u2060\ufeff\u202a\u2066\u2069\u200c\u061c"
         ("x.\u200b \u200bY", ["x", ".\u200b", "\u200bY"]),
         ("(\u2067Oslo\u2069)", ["(\u2067", "Oslo\u2069", ")"]),
         ("Tim\u200d Cook\ufe0f", ["Tim\u200d", "Cook\ufe0f"]),
-        ("👨\u200d👩\u200d👧 ❤\ufe0f 1\ufe0f\u20e3", ["👨\u200d👩\u200d👧", "❤\ufe0f", "1\ufe0f\u20e3"]),
+        ("👨\u200d👩\u200d👧 ❤\ufe0f 1\ufe0f\u20e3",
+         ["👨\u200d👩\u200d👧", "❤\ufe0f", "1\ufe0f\u20e3"]),
         ("Ａｐｐｌｅ　Ｉｎｃ．　ｌｅｆｔ，　２，０００（ｘ）",
          ["Ａｐｐｌｅ", "Ｉｎｃ．", "ｌｅｆｔ", "，", "２，０００", "（", "ｘ", "）"]),
     ],
@@ -563,11 +569,13 @@ def test_full_width_forms_are_cut_as_ascii():
 @pytest.mark.parametrize(
     ("language", "text", "expected"),
     [
-        ("fr", "aujourd'hui l'Italie, L’Aquila et qu'il n'a", ["aujourd'hui l' Italie , L’ Aquila et qu' il n' a"]),
+        ("fr", "aujourd'hui l'Italie, L’Aquila et qu'il n'a",
+         ["aujourd'hui l' Italie , L’ Aquila et qu' il n' a"]),
         ("fr", "presqu'île Val-d'Oise l' Italie", ["presqu'île Val-d'Oise l' Italie"]),
         ("fr", "Il a dit : « Oui. » Elle vient. M. Roe aussi.",
          ["Il a dit : « Oui . »", "Elle vient .", "M. Roe aussi ."]),
-        ("it", "dell'Arte nell'anno un'idea po' L'Aquila", ["dell' Arte nell' anno un' idea po' L' Aquila"]),
+        ("it", "dell'Arte nell'anno un'idea po' L'Aquila",
+         ["dell' Arte nell' anno un' idea po' L' Aquila"]),
         ("ca", "l'Hospitalet d'Aran", ["l' Hospitalet d' Aran"]),
         ("en", "L'Oréal D'Arcy dell'Arte", ["L'Oréal D'Arcy dell'Arte"]),
         ("de", "am 3. Oktober, der 2. Weltkrieg, im 19. Jahrhundert",
@@ -575,14 +583,20 @@ def test_full_width_forms_are_cut_as_ascii():
         ("de", "Er kam 1990. Sie kam 12. Dann", ["Er kam 1990 .", "Sie kam 12.", "Dann"]),
         ("de", "z. B. Dr. Roe, d. h. Nr. 5 bzw. Herr Doe usw. Sie ging.",
          ["z. B. Dr. Roe , d. h. Nr. 5 bzw. Herr Doe usw.", "Sie ging ."]),
-        ("de", "Er sagte: „Ja.“ Sie sagte: »Nein.« Gut.", ["Er sagte : „ Ja . “", "Sie sagte : » Nein . «", "Gut ."]),
-        ("es", "¿Qué tal? ¡Hola! El Sr. Roe y Ud. van.", ["¿ Qué tal ?", "¡ Hola !", "El Sr. Roe y Ud. van ."]),
-        ("pt", "O Sr. Roe foi à av. Central. Ela não.", ["O Sr. Roe foi à av. Central .", "Ela não ."]),
-        ("nl", "'s-Gravenhage en 't Hof, Jan's auto, dhr. Roe", ["'s-Gravenhage en 't Hof , Jan 's auto , dhr. Roe"]),
-        ("pl", "W 1990 r. był tam. Dr. Roe i ul. Długa, np. Oslo itd.", ["W 1990 r. był tam .", "Dr. Roe i ul. Długa , np. Oslo itd."]),
+        ("de", "Er sagte: „Ja.“ Sie sagte: »Nein.« Gut.",
+         ["Er sagte : „ Ja . “", "Sie sagte : » Nein . «", "Gut ."]),
+        ("es", "¿Qué tal? ¡Hola! El Sr. Roe y Ud. van.",
+         ["¿ Qué tal ?", "¡ Hola !", "El Sr. Roe y Ud. van ."]),
+        ("pt", "O Sr. Roe foi à av. Central. Ela não.",
+         ["O Sr. Roe foi à av. Central .", "Ela não ."]),
+        ("nl", "'s-Gravenhage en 't Hof, Jan's auto, dhr. Roe",
+         ["'s-Gravenhage en 't Hof , Jan 's auto , dhr. Roe"]),
+        ("pl", "W 1990 r. był tam. Dr. Roe i ul. Długa, np. Oslo itd.",
+         ["W 1990 r. był tam .", "Dr. Roe i ul. Długa , np. Oslo itd."]),
         ("ru", "А. С. Пушкин жил на ул. Ленина в 1990 г. Он и т. д. Она",
          ["А. С. Пушкин жил на ул. Ленина в 1990 г.", "Он и т. д.", "Она"]),
-        ("xx", "東京タワーへ行った。สวัสดี ភ្នំ 서울은", ["東 京 タワー へ 行 った 。", "ส วั ส ดี ភ្នំ 서울은"]),
+        ("xx", "東京タワーへ行った。สวัสดี ភ្នំ 서울은",
+         ["東 京 タワー へ 行 った 。", "ส วั ส ดี ភ្នំ 서울은"]),
     ],
 )  # fmt: skip
 def test_languages(language, text, expected):

@@ -49,7 +49,8 @@ def put_on_tokens(
     misaligned: what to do with a span that begins or ends inside a token: "split" the token there,
     "widen" the span, or raise the "error". overlapping: raise the "error", or keep the "longest" of
     spans that overlap, of equal ones the first. Sentences that a span crosses are joined. White
-    space and markup at the edges of a span do not count. What is changed or left out is added to findings.
+    space and markup at the edges of a span do not count. What is changed or left out is added to
+    findings.
 
     Raises InputError, with the place, for spans outside the text, and as chosen.
     """
