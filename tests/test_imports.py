@@ -69,13 +69,16 @@ bundle.store: bundle.directory bundle.manifest bundle.safetensors bundle.vectors
 bundle: bundle.manifest bundle.store bundle.vectors
 engine.weights: screen.wire numpy
 engine.lstm: _lstm arrays errors numpy
-engine.gru: _gru arrays engine.weights numpy
+engine.gru: _gru engine.weights numpy
 engine.inputs: bundle numpy
-engine.native: bundle engine.gru engine.inputs engine.lstm engine.weights errors vocab numpy
+engine.native: _native arrays bundle bundle.vectors engine.gru engine.lstm engine.weights errors vocab
+               numpy
 engine.session: errors screen numpy onnxruntime
 engine.onnx: bundle engine.inputs engine.session errors vocab numpy
 engine: errors; later ~bundle ~numpy ~vocab engine.native engine.onnx
-tagger: arrays bundle doc engine errors posterior tags text vocab numpy
+lists:
+lists.edges:
+tagger: _tagging arrays bundle doc engine errors lists.edges posterior text vocab numpy
 verify: engine.session errors files strict numpy
 evaluation.analysis: scoring tags
 evaluation.breakdown: scoring tags
@@ -99,7 +102,7 @@ models:
 cli.output: corpus doc errors text
 cli.options: corpus engine errors text; later ~bundle ~tagger bundle tagger
 cli.progress: cli.output; later ~training rich
-cli.tag: cli.options cli.output corpus doc errors tags; later ~tagger
+cli.tag: cli.options cli.output corpus doc errors tags text; later ~tagger
 cli.evaluate: cli.options cli.output corpus errors scoring tags version; later files tagger
               evaluation evaluation.breakdown evaluation.intervals evaluation.labels
               evaluation.analysis evaluation.calibration evaluation.report

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from fastner._native import Networks
     from fastner.bundle import Bundle
+    from fastner.engine.native import Networks
     from fastner.vocab import RowBatch
 
 EngineName = Literal["auto", "native", "onnxruntime"]

@@ -17,7 +17,7 @@ from fastner.engine.weights import WordWeights, bilstm_weights, word_weights
 from fastner.errors import BundleError, InputError
 from fastner.vocab import CASES, RowBatch
 
-__all__ = ["VECTORIZED", "NativeEngine"]
+__all__ = ["VECTORIZED", "NativeEngine", "Networks"]
 
 MAX_CHARACTER_STATES = 1_000_000  # characters times units of the GRU: 32 MB of tables
 

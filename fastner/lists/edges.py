@@ -43,7 +43,7 @@ _POSSESSIVES = """
     Dillard's Domino's Dunkin' Fazoli's Filene's Foley's Fortnum's Friendly's Gimbel's Hamley's
     Hardee's Harrod's Hellmann's Hershey's Jerry's Joe's John's Kellogg's Kinko's Kohl's Ladbroke's
     Lay's Levi's Littlewood's Lloyd's Loehmann's Lord's Lowe's Luby's Macy's Maggiano's McDonald's
-    Menard's Moe's Moody's Morrison's Mott's Nando's Nathan's Peet's Pontin's Poor's Popeye's
+    Menard's Moe's Moody's Morrison's Mott's Nando's Nathan's Peet's Pontin's Popeye's
     Quizno's Reese's Ripley's Sainsbury's Sardi's Schlotzsky's Scholl's Selfridge's Shakey's
     Shoney's Smucker's Sotheby's Stouffer's Tattersall's Tiffany's Tussaud's Walgreen's Wegman's
     Wendy's Woolworth's Wrigley's Young's Zaxby's
