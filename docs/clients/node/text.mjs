@@ -854,6 +854,9 @@ class Splitter {
 
   // Whether the lines are hard-wrapped prose rather than lines of their own.
   isWrapped(block, widest) {
+    // whether one sentence runs over all lines
+    const ended = block.map((line) => (line.looks & L.ended) !== 0);
+    const oneSentence = ended.indexOf(true) === block.length - 1;
     let score = 0;
     for (let l = 0; l + 1 < block.length; ++l) {
       const [line, next] = [block[l], block[l + 1]];
@@ -868,9 +871,12 @@ class Splitter {
         score += widest >= 40 ? 5 : widest >= 25 && line.looks & L.prose ? 1 : -1;
       } else if (!(line.looks & L.ended)) {
         if (next.looks & L.starter) score -= 4;
-        else if (!(line.looks & L.prose) || widest < 30) score -= 3;
-        else if (fits && !this.isSentence(line)) score -= 2;
-        else if (!fits) score += 1;
+        else if (!(line.looks & L.prose) || widest < 25) score -= 3;
+        else {
+          if (oneSentence) score += 2;
+          if (!fits) score += 1;
+          else if (!this.isSentence(line)) score -= 2;
+        }
       } else if (widest > 120) {
         score -= 1;
       }
@@ -1010,9 +1016,7 @@ class Splitter {
       return paragraphEnds ? 0 : ACRONYM; // an initial
     }
     const number = this.rules.ordinals && this.isNumber(i - 1, 2);
-    if (number && wordFollows && !paragraphEnds && this.firstFlags(next) & K.alpha) {
-      return W.abbreviation;
-    }
+    if (number && wordFollows && !paragraphEnds && this.firstFlags(next) & K.alpha) return ACRONYM;
     let found = this.kind(i - 1) & ABBREVIATIONS;
     if (found & W.numbered && (paragraphEnds || !wordFollows || !isDigit(this.first(next)))) {
       found &= ~W.numbered;
