@@ -1,11 +1,12 @@
 """The tokenizer: on any text nothing is lost, offsets are exact, time is linear."""
 
+import re
 import time
 
 import reference
 
 from fastner.text import Token, printable, rules, tokenize
-from fastner.text_rules import CLASSES, PIECE
+from fastner.text_rules import CLASSES, LANGUAGES, PIECE
 from fuzz.source import Source
 
 # What the rules look at, so that random text reaches their corners.
@@ -13,6 +14,7 @@ RULES = [
     *"a A The Mr Inc U.S No I n't don't 's ' ’ \" “ ” . .. ... … ! ? ,".split(),
     *"- -- – ( ) [ ]".split(),
     *"1 12 1,5 $ % & @ # + / : http:// a@b.c x.de/y 。 東 👍 🏽 🇫 * • `` ''".split(),
+    *"<b> </p> <!-- --> <script> &amp; &nbsp; &#8203; &".split(),
     *"_ __ ** ~~ ` ](a.b) ![ | |- > # and".split(),
     *("\u0301", "\u200d", "\ufe0f", "\ud83d", "\u200b", "\xad", "\ufeff", "\uff21", "\uff0e", "\f"),
     *(" ", " ", "  ", "\n", "\n\n", "\r\n", "\t", "\x00", "\x85", "\u3000", "\u2029"),
@@ -64,6 +66,24 @@ def check_utf8(text):
     )
 
 
+def check_options(text):
+    """In any language, with any lines, and in HTML, tokens are in order and nothing is lost."""
+    for language in LANGUAGES:
+        for html, lines in ((False, "auto"), (True, "wrapped")):
+            done, between = 0, []
+            sentences = tokenize(text, language=language, lines=lines, html=html)
+            assert all(sentences)
+            for token in (token for sentence in sentences for token in sentence):
+                assert done <= token.start < token.end
+                assert text[token.start : token.end] == token.text
+                between.append(text[done : token.start])
+                done = token.end
+            rest = "".join(between) + text[done:]
+            if html:  # entities may be white space
+                rest = re.sub("&[#A-Za-z0-9]+;", "", rest)
+            assert not rest.strip()
+
+
 def fuzz_text(data):
     """First byte: how the others stand for text."""
     source = Source(data)
@@ -78,6 +98,7 @@ def fuzz_text(data):
     check_invariants(text)
     check_pieces(text)
     check_utf8(text)
+    check_options(text)
     assert printable(text).isprintable()
 
 
@@ -88,7 +109,7 @@ def fuzz_linear(data):
     unit = _of_rules(source.rest()) or "."
     text = before + unit * (LONG // len(unit)) + after
     began = time.process_time()
-    tokenize(text)
+    tokenize(text, html=bool(len(unit) % 2))
     seconds = time.process_time() - began
     assert seconds < 1e-5 * len(text) + 1, f"{seconds:.1f} s for {unit!a} repeated"
 
