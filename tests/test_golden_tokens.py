@@ -19,7 +19,8 @@ TEXTS = read_texts()
 
 
 def test_texts_are_many_and_of_all_options():
-    assert len(TEXTS) >= 400 and sum(bool(text.expected) for text in TEXTS) >= 120
+    assert len(TEXTS) >= 400
+    assert sum(bool(text.expected) and not text.known for text in TEXTS) >= 200
     assert {text.language for text in TEXTS} == set(LANGUAGES)
     assert {text.lines for text in TEXTS} == set(LINES)
     assert {text.html for text in TEXTS} == {False, True}
@@ -43,7 +44,7 @@ def test_spelled_is_undone_by_reading(tmp_path):
     )
     (text,) = read_texts(tmp_path / "texts.txt")
     assert text.text == "".join(map(chr, range(0x300)))
-    assert text[3:] == ("de", "sentences", True, [])
+    assert text[3:] == ("de", "sentences", True, [], False)
 
 
 @pytest.mark.parametrize("line", ["x", "=", "[kind xy]", "= before a text"])
@@ -75,7 +76,9 @@ def test_tokens_are_the_golden_ones_and_those_expected(number, golden_cases):
         [[t.start, t.end, True] if t.markup else [t.start, t.end] for t in sentence]
         for sentence in sentences
     ]
-    if text.expected:
+    if text.known:  # to be mended: a "!" in texts.txt that is true no more is to be a "="
+        assert [[(t.text, t.markup) for t in sentence] for sentence in sentences] != text.expected
+    elif text.expected:
         assert [[(t.text, t.markup) for t in sentence] for sentence in sentences] == text.expected
 
 

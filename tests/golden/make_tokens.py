@@ -1,7 +1,8 @@
 """Writes fastner/deploy/tokens.jsonl: the texts of texts.txt with the tokens that they give.
 
 Run from the project's root, after a change of the tokenizer that is meant. It says which texts
-have other tokens than in the file before, and fails where one has others than texts.txt expects.
+have other tokens than in the file before, and fails where one has others than texts.txt expects, or
+those that it says are known not to come.
 
     python tests/golden/make_tokens.py
 """
@@ -58,7 +59,7 @@ def main() -> int:
         case = golden(text)
         lines.append(json.dumps(case, ensure_ascii=True, separators=(",", ":")) + "\n")
         got = shown([[(t.text, t.markup) for t in sentence] for sentence in tokens(text)])
-        if text.expected and shown(text.expected) != got:
+        if text.expected and (shown(text.expected) == got) == text.known:
             wrong += 1
             print(f"texts.txt:{text.line}: {spelled(text.text)}")
             print(*(f"  expected {line}" for line in shown(text.expected)), sep="\n")

@@ -16,7 +16,8 @@ _SIMPLE = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "\\": "\\"}
 class Text(NamedTuple):
     """A text, the options it is tokenised with, and the sentences expected of it, if any are.
 
-    expected: sentences of (token, whether it is markup).
+    expected: sentences of (token, whether it is markup). known: the tokenizer gives others, and that
+    is known.
     """
 
     line: int
@@ -26,6 +27,7 @@ class Text(NamedTuple):
     lines: str
     html: bool
     expected: list[list[tuple[str, bool]]]
+    known: bool
 
 
 def read_texts(path: Path = TEXTS) -> list[Text]:
@@ -43,11 +45,12 @@ def read_texts(path: Path = TEXTS) -> list[Text]:
             if unknown := set(options) - {language, lines, "html"}:
                 raise ValueError(f"{path}:{number}: expected options, got {sorted(unknown)}")
         elif line == ">" or line.startswith("> "):
-            texts.append(Text(number, kind, _plain(line[2:]), language, lines, html, []))
-        elif line.startswith("= ") and texts:
+            texts.append(Text(number, kind, _plain(line[2:]), language, lines, html, [], False))
+        elif line.startswith(("= ", "! ")) and texts:
             texts[-1].expected.append([_token(word) for word in line[2:].split(" ")])
+            texts[-1] = texts[-1]._replace(known=line.startswith("!"))
         else:
-            raise ValueError(f"{path}:{number}: expected '[', '>', '=' or '#', got {line!r}")
+            raise ValueError(f"{path}:{number}: expected one of [>=!#, got {line!r}")
     return texts
 
 
