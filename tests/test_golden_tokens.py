@@ -11,6 +11,7 @@ import pytest
 import fastner
 from fastner import text_rules
 from fastner.deploy.tokens import GOLDEN_TOKENS, portable, tokenizer_json
+from fastner.lists.edges import lists_of
 
 sys.path.insert(0, str(Path(__file__).parent / "golden"))
 from texts import LANGUAGES, LINES, read_texts, spelled
@@ -107,11 +108,12 @@ def test_classes_that_engines_read_otherwise_are_refused(pattern):
 
 
 def test_the_exported_rules_are_those_of_the_tokenizer():
-    rules = json.loads(tokenizer_json())
-    assert set(rules["languages"]) == set(text_rules.LANGUAGES) >= set(LANGUAGES)
-    assert rules["classes"] == {
-        name: [list(pair) for pair in ranges] for name, ranges in text_rules.classes().items()
-    }
-    assert rules["languages"]["de"]["words"] == text_rules.words("de")
-    assert rules["languages"]["de"]["ordinals"] is True
-    assert rules["entities"]["amp"] == ord("&")
+    exported = json.loads(tokenizer_json())
+    assert set(exported["languages"]) == set(text_rules.LANGUAGES) >= set(LANGUAGES)
+    for language, own in exported["languages"].items():
+        rules = json.loads(json.dumps(text_rules.rules(language)))
+        closers = [first for first, last in rules["classes"].pop("spaced_closer") if first == last]
+        assert (rules["classes"], rules["entities"]) == (exported["classes"], exported["entities"])
+        assert (rules["words"], rules["ordinals"]) == (own["words"], own["ordinals"])
+        assert own["spaced_closers"] == closers
+        assert own["edges"]["trimmed"] == sorted(lists_of(language).trimmed)
