@@ -44,12 +44,12 @@ The lines between such places are decided together, with lines="auto": wrapped p
 ends are white space, or lines of their own, whose ends end sentences. Each line end scores, and a
 sum above 0 is prose (the function is_wrapped of text.hpp holds the numbers): for prose count a
 hyphenated word, a last word of the list `function`, a next line that opens in lower case, a next
-word that would not have fit; against it a next line that opens with a capital, more so with a word
-of the list `starter` or the same word as the line before, signs of code, short lines. In prose a
-line stands alone still if it is a greeting or sign-off, or a heading: shorter than the widest line
-by the next word and 12 characters, not ended, and all capitalised, or before a starter, or first
-and without starter or verb. lines="wrapped" takes all of them for prose, lines="sentences" ends a
-sentence at each line end.
+word that would not have fit, a capital at either side of the line end within one sentence; against
+it a next line that opens with a capital, more so with a word of the list `starter` or the same word
+as the line before, signs of code, short lines. In prose a line stands alone still if it is a
+greeting or sign-off, or a heading: shorter than the widest line by the next word and 12 characters,
+not ended, and all capitalised, or before a starter, or first and without starter or verb.
+lines="wrapped" takes all of them for prose, lines="sentences" ends a sentence at each line end.
 
 In prose a word hyphenated at a line end (a letter, a hyphen, the line end and a letter in lower
 case, or one in upper case behind a capitalised word; or a soft hyphen) is one token, which spans

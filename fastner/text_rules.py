@@ -205,7 +205,9 @@ _ENGLISH = {
         Last Later Many Meanwhile More Most My Next No Not Now Of On Once One Only Other Our
         Perhaps She Since So Some Soon Still Such That The Their Then There These They This Those
         Though Through To Today Two Under Until We What When Where Whether Which While Who Why With
-        Yesterday Yet You Your""",
+        Yesterday Yet You Your Additionally
+        Afterwards Currently Eventually Finally Following Initially Instead Originally Recently
+        Several Therefore Thus Unlike Upon""",
     "verb": """is was were are am be been has have had does do did says say said will would can
         could may might must shall should works work worked lives live left leaves went goes came
         comes made makes took takes got gets gave gives saw sees knew knows thought thinks won wins

@@ -1025,6 +1025,12 @@ class Splitter {
         return false;
     }
 
+    // Whether it is a sentence that a name may run on from: She lives in San⏎Francisco
+    bool stops_at_name(const Line& line, const Line& next) const {
+        return (next.looks & kLooksUpper) && (first_flags(line.end - 1) & kUpper) &&
+               is_sentence(line);
+    }
+
     // Whether lines [begin, end) are hard-wrapped prose rather than lines of their own.
     bool is_wrapped(std::size_t begin, std::size_t end, std::size_t widest) const {
         const std::vector<Line>& lines = memory_.lines;
@@ -1046,8 +1052,10 @@ class Splitter {
             } else if (!(line.looks & kLooksEnded)) {
                 if (next.looks & kLooksStarter)
                     score -= 4;
+                else if (one_sentence && stops_at_name(line, next))
+                    score += 3;
                 else if (!(line.looks & kLooksProse) || widest < 25)
-                    score -= 3;
+                    score -= stops_at_name(line, next) ? 1 : 3;
                 else
                     score += (one_sentence ? 2 : 0) + (!fits ? 1 : is_sentence(line) ? 0 : -2);
             } else if (widest > 120) {

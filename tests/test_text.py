@@ -291,6 +291,8 @@ WRAPPED = [
         "Roald\nAmundsen."
     ),
     "She works for the\nEuropean Commission in Brussels.",
+    "She joined Goldman\nSachs in 2010.",
+    "This morning, President Joe\nRoe met Chancellor Olaf Doe in Berlin to discuss energy.",
     (
         "Shares of Acme fell on Monday after the company said that its\r\nprofit would be smaller "
         "than in the year before, and that Mary\r\nRoe would leave."
