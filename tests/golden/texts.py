@@ -16,7 +16,7 @@ _SIMPLE = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "\\": "\\"}
 class Text(NamedTuple):
     """A text, the options it is tokenised with, and the sentences expected of it, if any are.
 
-    expected: sentences of (token, whether it is markup). known: it is known that the tokenizer gives
+    expected: sentences of (token, whether it is markup). known: the tokenizer is known to give
     others.
     """
 

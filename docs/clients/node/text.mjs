@@ -852,6 +852,12 @@ class Splitter {
     return false;
   }
 
+  // Whether it is a sentence that a name may run on from: She lives in San⏎Francisco
+  stopsAtName(line, next) {
+    const named = (this.firstFlags(line.end - 1) & K.upper) !== 0;
+    return (next.looks & L.upper) !== 0 && named && this.isSentence(line);
+  }
+
   // Whether the lines are hard-wrapped prose rather than lines of their own.
   isWrapped(block, widest) {
     // whether one sentence runs over all lines
@@ -871,8 +877,10 @@ class Splitter {
         score += widest >= 40 ? 5 : widest >= 25 && line.looks & L.prose ? 1 : -1;
       } else if (!(line.looks & L.ended)) {
         if (next.looks & L.starter) score -= 4;
-        else if (!(line.looks & L.prose) || widest < 25) score -= 3;
-        else {
+        else if (oneSentence && this.stopsAtName(line, next)) score += 3;
+        else if (!(line.looks & L.prose) || widest < 25) {
+          score -= this.stopsAtName(line, next) ? 1 : 3;
+        } else {
           if (oneSentence) score += 2;
           if (!fits) score += 1;
           else if (!this.isSentence(line)) score -= 2;
