@@ -17,7 +17,8 @@ from fastner.text import Token, printable
 class Entity(NamedTuple):
     """One entity. `doc.text[e.start:e.end] == e.text`.
 
-    start, end: half-open range of characters, from the first token's start to the last one's end.
+    start, end: half-open range of characters, from the first token's start to the last one's end,
+    without format characters (a byte-order mark, say) at either edge.
     start_token, end_token: half-open range of indices into `doc.tokens`.
     score: confidence in [0, 1], or None where none was asked for.
     """
@@ -65,9 +66,9 @@ class Doc:
     # _packed: numbers of 16 bits, of 32 where the text has more than 65,535 characters, in the
     # machine's order: how many sentences S, tokens N, of these markup M, and entities E there are;
     # the first token behind each sentence [S]; the first character of each token [N], and the one
-    # behind it [N]; which tokens are markup [M]; first token, token behind, and label of each
-    # entity [3 E]. Then, where there are scores, [E] of 64 bits. Or _Parts, of documents that were
-    # made of those.
+    # behind it [N]; which tokens are markup [M]; of each entity the first token, the one behind,
+    # the label, the first character and the one behind [5 E]. Then, where there are scores, [E] of
+    # 64 bits. Or _Parts, of documents that were made of those.
     __slots__ = ("_entities", "_labels", "_packed", "_text")
 
     _text: str
@@ -84,9 +85,7 @@ class Doc:
     ) -> None:
         self._text = text
         self._entities = tuple(entities)
-        self._packed = _Parts(
-            tuple(map(tuple, sentences)), tuple(map(tuple, tags)), self._entities
-        )
+        self._packed = _Parts(tuple(map(tuple, sentences)), tuple(map(tuple, tags)), self._entities)
         self._labels = ()
 
     @staticmethod
@@ -199,12 +198,14 @@ class Doc:
             offsets.append((start, byte))
         return offsets
 
-    def _numbers(self) -> memoryview:
+    def _numbers(self) -> "memoryview[int]":
         """The whole numbers of a packed document, any 64-bit scores left out of account."""
         packed = self._packed
         assert isinstance(packed, bytes)
-        size, form = (4, "I") if len(self._text) > 0xFFFF else (2, "H")
-        return memoryview(packed)[: len(packed) // size * size].cast(form)
+        view = memoryview(packed)
+        if len(self._text) > 0xFFFF:
+            return view[: len(packed) // 4 * 4].cast("I")
+        return view[: len(packed) // 2 * 2].cast("H")
 
     def _bounds(self) -> Iterator[tuple[int, int]]:
         """First token and the one behind of each sentence."""
@@ -215,20 +216,16 @@ class Doc:
         numbers, packed = self._numbers(), self._packed
         assert isinstance(packed, bytes)
         sentences, tokens, marks, count = numbers[:4]
-        begins = 4 + sentences
-        at = begins + 2 * tokens + marks
-        size = (at + 3 * count) * numbers.itemsize
+        at = 4 + sentences + 2 * tokens + marks
+        size = (at + 5 * count) * numbers.itemsize
         scores: Iterable[float | None] = (None,) * count
         if len(packed) > size:
             scores = struct.unpack_from(f"={count}d", packed, size)
         text, labels = self._text, self._labels
         entities = []
         for n, score in enumerate(scores):
-            first, end, label = numbers[at + 3 * n : at + 3 * n + 3]
-            start, stop = numbers[begins + first], numbers[begins + tokens + end - 1]
-            entities.append(
-                Entity(text[start:stop], labels[label], start, stop, first, end, score)
-            )
+            first, end, label, start, stop = numbers[at + 5 * n : at + 5 * n + 5]
+            entities.append(Entity(text[start:stop], labels[label], start, stop, first, end, score))
         return tuple(entities)
 
     def _made(self) -> tuple[Any, ...]:

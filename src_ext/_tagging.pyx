@@ -78,10 +78,14 @@ cdef extern from "tagging.hpp" namespace "fastner::tagging" nogil:
 
     cppclass Edges:
         unordered_set[string] possessives
+        unordered_set[string] given
         unordered_set[string] titles
+        unordered_set[string] greetings
         unordered_set[string] degrees
         vector[char] people
+        vector[char] places
         vector[uint32_t] trimmed
+        vector[uint32_t] invisible
         vector[pair[uint32_t, uint32_t]] brackets
 
     cppclass Part:
@@ -146,6 +150,12 @@ cdef list _fast(value, str kind):
     return list(value)
 
 
+cdef int _fill(unordered_set[string]& words, names) except -1:
+    for name in names:
+        words.insert(<string>name.encode("ascii"))
+    return 0
+
+
 cdef class Entities:
     """How tags stand for entities, and what is mended at the edges of those in raw text."""
 
@@ -162,14 +172,16 @@ cdef class Entities:
             self.scheme.opens.push_back(name[0] == "B")
         for label in labels:
             self.edges.people.push_back(label.upper() in lists.people)
-        for name in lists.possessives:
-            self.edges.possessives.insert(<string>name.encode("ascii"))
-        for name in lists.titles:
-            self.edges.titles.insert(<string>name.encode("ascii"))
-        for name in lists.degrees:
-            self.edges.degrees.insert(<string>name.encode("ascii"))
-        for char in sorted(set(lists.trimmed)):
+            self.edges.places.push_back(label.upper() in lists.places)
+        _fill(self.edges.possessives, lists.possessives)
+        _fill(self.edges.given, lists.given)
+        _fill(self.edges.titles, lists.titles)
+        _fill(self.edges.greetings, lists.greetings)
+        _fill(self.edges.degrees, lists.degrees)
+        for char in sorted(set(lists.trimmed + lists.invisible)):
             self.edges.trimmed.push_back(ord(char))
+        for char in sorted(set(lists.invisible)):
+            self.edges.invisible.push_back(ord(char))
         for opener, closer in lists.brackets:
             self.edges.brackets.push_back(pair[uint32_t, uint32_t](ord(opener), ord(closer)))
 

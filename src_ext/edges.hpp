@@ -67,18 +67,20 @@ class Edges {
    public:
     using Words = std::unordered_set<std::string>;
 
-    Words possessives;                   // Macy's, of which the 's stands apart
-    Words titles;                        // Dr.: before a person's name, no part of it
-    Words degrees;                       // Ph.D.: after a name and a comma, no part of it
-    std::vector<char> people;            // labels -> whether they are of persons
-    std::vector<std::uint32_t> trimmed;  // code points, ascending
+    Words possessives;  // Macy's, of which the 's stands apart
+    Words given;        // those of them that are also the 's of a person
+    Words titles;       // Dr.: before a person's name, no part of it
+    Words greetings;    // Hi: the same where a sentence begins, and before places too
+    Words degrees;      // Ph.D.: after a name and a comma, no part of it
+    std::vector<char> people, places;               // labels -> whether they are of these
+    std::vector<std::uint32_t> trimmed, invisible;  // code points, ascending
     std::vector<std::pair<std::uint32_t, std::uint32_t>> brackets;
 
     // Moves the ends of an entity; one of which nothing is left becomes empty. free: whether the
     // word behind it belongs to no other.
     void mend(Found& found, const Sentence& in, bool free) const {
-        const bool person = people[found.label];
-        if (free && !person && is_possessive(found.end - 1, in)) ++found.end;
+        const bool person = people[found.label], place = places[found.label];
+        const std::size_t end = found.end;
         for (std::size_t size = 0; size != found.end - found.begin && found.begin < found.end;) {
             size = found.end - found.begin;
             trim(found, in);
@@ -87,9 +89,27 @@ class Edges {
                 --found.end;
             else if (has(degrees, in.words[found.begin]) && after_comma(found.begin, in))
                 ++found.begin;
-            else if (person && size > 1 && has(titles, in.words[found.begin]))
+            else if (found.end - found.begin > 1 &&
+                     ((person && has(titles, in.words[found.begin])) ||
+                      ((person || place) && found.begin == in.begin &&
+                       has(greetings, in.words[found.begin]))))
                 ++found.begin;
         }
+        const bool whole = found.begin < found.end && found.end == end;
+        if (free && whole && is_possessive(found, person, in)) ++found.end;
+    }
+
+    // How many invisible characters a word has at its start, and at its end, if others are left.
+    std::uint32_t invisible_before(const View& word) const {
+        std::uint32_t count = 0;
+        while (count < word.length && is_among(invisible, word.at(count))) ++count;
+        return count < word.length ? count : 0;
+    }
+    std::uint32_t invisible_behind(const View& word) const {
+        std::uint32_t count = 0;
+        while (count < word.length && is_among(invisible, word.at(word.length - 1 - count)))
+            ++count;
+        return count < word.length ? count : 0;
     }
 
    private:
@@ -99,12 +119,19 @@ class Edges {
         return word.length <= kLongest && words.count(std::string(word.narrow())) > 0;
     }
 
+    static bool is_among(const std::vector<std::uint32_t>& points, std::uint32_t point) {
+        return std::binary_search(points.begin(), points.end(), point);
+    }
+
     static bool after_comma(std::size_t word, const Sentence& in) {
         return word > in.begin && in.words[word - 1].narrow() == ",";
     }
 
-    // Whether this word and the one behind it, an apostrophe or 's, are one name.
-    bool is_possessive(std::size_t word, const Sentence& in) const {
+    // Whether its last word and the one behind, an apostrophe or 's, are one name: of a person only
+    // where the word is all there is, and not a name that people have.
+    bool is_possessive(const Found& found, bool person, const Sentence& in) const {
+        const std::size_t word = found.end - 1;
+        if (person && found.end - found.begin > 1) return false;
         if (word + 1 >= in.end || in.words[word].length > kLongest || !in.touches_next(word))
             return false;
         const View& next = in.words[word + 1];
@@ -113,12 +140,11 @@ class Edges {
         if (next.length == 2 && next.at(1) != 's') return false;
         std::string name(in.words[word].narrow());
         name += next.length == 2 ? "'s" : "'";
-        return possessives.count(name) > 0;
+        return possessives.count(name) > 0 && !(person && given.count(name) > 0);
     }
 
     void trim(Found& found, const Sentence& in) const {
-        while (found.begin < found.end && goes(in.words[found.begin]) &&
-               !opens_inside(found, in))
+        while (found.begin < found.end && goes(in.words[found.begin]) && !opens_inside(found, in))
             ++found.begin;
         while (found.begin < found.end && goes(in.words[found.end - 1]) &&
                !closes_inside(found, in))
@@ -127,7 +153,7 @@ class Edges {
 
     bool goes(const View& word) const {
         for (std::uint32_t i = 0; i < word.length; ++i)
-            if (!std::binary_search(trimmed.begin(), trimmed.end(), word.at(i))) return false;
+            if (!is_among(trimmed, word.at(i))) return false;
         return true;
     }
 

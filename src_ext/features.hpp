@@ -38,7 +38,8 @@ struct StoredVectors {
             std::transform(from, from + width, to, half);
         } else {
             const auto* from = static_cast<const std::int8_t*>(numbers) + row * width;
-            std::transform(from, from + width, to, [](std::int8_t x) { return static_cast<float>(x); });
+            std::transform(from, from + width, to,
+                           [](std::int8_t x) { return static_cast<float>(x); });
         }
         if (scales && row >= 0 && row < stored)
             for (std::int64_t i = 0; i < width; ++i) to[i] *= scales[row];
@@ -83,8 +84,8 @@ struct EncodedRows {
           character_lengths(words), cases(words),
           categories(words * static_cast<std::size_t>(lexicons)),
           states(words * static_cast<std::size_t>(2 * hidden)),
-          out{vector_rows.data(), characters.data(), width,
-              character_lengths.data(), cases.data(), categories.data()} {}
+          out{vector_rows.data(),       characters.data(), width,
+              character_lengths.data(), cases.data(),      categories.data()} {}
     EncodedRows(const EncodedRows&) = delete;
     EncodedRows& operator=(const EncodedRows&) = delete;
 };

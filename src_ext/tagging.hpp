@@ -71,6 +71,7 @@ View view_of(const Character* text, std::uint32_t length, Arena& arena) {
 struct Span {
     std::size_t begin, end;
     std::uint32_t label;
+    std::uint32_t first, last;  // its characters [first, last) of that text
     double score;
 };
 
@@ -128,9 +129,8 @@ struct Batch {
         const auto length = [this](std::int32_t s) {
             return length_of(static_cast<std::size_t>(s));
         };
-        std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
-            return length(a) < length(b);
-        });
+        std::stable_sort(order.begin(), order.end(),
+                         [&](std::int32_t a, std::int32_t b) { return length(a) < length(b); });
         for (std::size_t end = order.size(); end > 0;) {
             group_ends.push_back(end);
             end -= std::min(end, std::max(std::size_t{1}, kGroupTokens / length(order[end - 1])));
@@ -157,10 +157,15 @@ struct Batch {
                     Found found{i, stop, static_cast<std::uint32_t>(scheme.labels[tags[i]]),
                                 scores ? *scores++ : 0.0};
                     edges.mend(found, sentence, stop < end && scheme.outside(tags[stop]));
-                    if (found.begin < found.end)
-                        spans.push_back({places[found.begin] - base,
-                                         places[found.end - 1] + 1 - base, found.label,
-                                         found.score});
+                    if (found.begin < found.end) {
+                        const std::size_t first = places[found.begin];
+                        const std::size_t last = places[found.end - 1];
+                        spans.push_back(
+                            {first - base, last + 1 - base, found.label,
+                             tokens[first].begin + edges.invisible_before(words[found.begin]),
+                             tokens[last].end - edges.invisible_behind(words[found.end - 1]),
+                             found.score});
+                    }
                     i = stop;
                 }
             }
@@ -171,7 +176,7 @@ struct Batch {
     // A document as numbers of one width, see `Doc` in fastner/doc.py.
     std::size_t packed_count(std::size_t document) const {
         const Part part = part_of(document);
-        return 4 + part.sentences + 2 * part.tokens + markup_of(part) + 3 * part.spans;
+        return 4 + part.sentences + 2 * part.tokens + markup_of(part) + 5 * part.spans;
     }
     template <class Number>
     void pack(std::size_t document, Number* to) const {
@@ -191,6 +196,8 @@ struct Batch {
             put(spans[part.span + n].begin);
             put(spans[part.span + n].end);
             put(spans[part.span + n].label);
+            put(spans[part.span + n].first);
+            put(spans[part.span + n].last);
         }
     }
 
@@ -256,8 +263,8 @@ class Group {
             const std::size_t length = batch.length_of(sentence(b));
             for (std::size_t i = first; i < first + length; ++i) {
                 const View& view = batch.words[i];
-                tokens.push_back(distinct.add(
-                    make_word(view.text, view.length, static_cast<int>(view.kind))));
+                tokens.push_back(
+                    distinct.add(make_word(view.text, view.length, static_cast<int>(view.kind))));
             }
             lengths.push_back(static_cast<std::int32_t>(length));
         }

@@ -16,7 +16,7 @@ from fastner.bundle.vectors import DTYPES, pack_coded, pack_vectors, stored
 from fastner.engine import open_engine
 from fastner.engine.gru import WordEncoder
 from fastner.engine.lstm import BiLSTM
-from fastner.engine.weights import WordWeights, word_weights
+from fastner.engine.weights import WordWeights
 from fastner.errors import InputError
 from fastner.tagger import EMBEDDED
 from fastner.vocab import Vocabulary

@@ -54,8 +54,11 @@ class Stored(NamedTuple):
 
 def stored(arrays: Arrays) -> Stored:
     """The arrays of a bundle that store its vectors, C-contiguous."""
-    found = (arrays.get(name) for name in _NAMES)
-    return Stored(*(array if array is None else np.ascontiguousarray(array) for array in found))
+    others = (arrays.get(name) for name in _NAMES[1:])
+    return Stored(
+        np.ascontiguousarray(arrays["vectors"]),
+        *(array if array is None else np.ascontiguousarray(array) for array in others),
+    )
 
 
 def form_of(arrays: Arrays) -> Form:

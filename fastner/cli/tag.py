@@ -50,6 +50,8 @@ class Reading(NamedTuple):
     html: bool = False
 
 
+AS_THEY_ARE = Reading()
+
 Source: TypeAlias = list[str] | str | TextIO  # texts, the path of a file, or stdin
 
 
@@ -99,8 +101,8 @@ def add(commands: Commands) -> None:
         "--lines",
         choices=get_args(Lines),
         default="auto",
-        help="what the lines of a text are: sentences, each for itself; wrapped, going on from line "
-        "to line up to a blank one; or auto, which tells block by block (default)",
+        help="what the lines of a text are: sentences, each for itself; wrapped, going on from "
+        "line to line up to a blank one; or auto, which tells block by block (default)",
     )
     parser.add_argument(
         "--html", action="store_true", help="texts are HTML: step over its tags, read its entities"
@@ -129,6 +131,7 @@ def run(args: argparse.Namespace) -> None:
     write = output.WRITERS[args.output or default]
     with load_tagger(args) as tagger:
         reading = Reading(args.lines, args.html)
+        records: Iterator[Record]
         if form == "text" and not isinstance(source, list) and not typed:
             records = ({"text": text} for text in _blocks(source, reading, tagger))
         else:
@@ -219,16 +222,14 @@ def tag_records(
     records: Iterable[Record],
     batch_tokens: int,
     scores: bool,
-    reading: Reading = Reading(),
+    reading: Reading = AS_THEY_ARE,
 ) -> Iterator[tuple[Record, Doc]]:
     """Each record with its document, in order, holding about `batch_tokens` tokens in memory."""
     for is_text, run in groupby(records, key=lambda record: "text" in record):
         some, ahead = tee(run)
         if is_text:
             texts = (record["text"] for record in ahead)
-            docs = tagger.pipe(
-                texts, batch_tokens=batch_tokens, scores=scores, **reading._asdict()
-            )
+            docs = tagger.pipe(texts, batch_tokens=batch_tokens, scores=scores, **reading._asdict())
             yield from zip(some, docs, strict=True)
             continue
         del ahead  # else it keeps all of the run

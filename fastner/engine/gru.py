@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastner._gru import Gru
 from fastner.engine.weights import WordWeights
@@ -32,7 +33,10 @@ class WordEncoder:
         self.gru = Gru(weights.characters, weights.forward, weights.backward)
         self.hidden = int(weights.forward[1].shape[0])
         self.lexicons = len(weights.lexicons)
-        tables = {"cases": weights.cases, **dict(enumerate(weights.lexicons))}
+        tables: dict[str | int, NDArray[np.float32]] = {
+            "cases": weights.cases,
+            **dict(enumerate(weights.lexicons)),
+        }
         widths = {part: table.shape[1] for part, table in tables.items()}
         widths |= {"vectors": vector_width, "forward": self.hidden, "backward": self.hidden}
         self.width = sum(widths[part] for part in weights.parts)  # D
