@@ -353,8 +353,8 @@ def test_javascript_entities_and_offsets():
         const text = "😀 Ada *Roe*!";
         const words = [[0, 1], [2, 5], [7, 10], [11, 12]].map(
           ([start, end]) => ({{ text: Array.from(text).slice(start, end).join(""), start, end }}));
-        const lists = {{ possessives: [], titles: [], degrees: [], people: ["PER"],
-          trimmed: ["!"], brackets: [] }};
+        const lists = {{ possessives: [], given: [], titles: [], greetings: [], degrees: [],
+          people: ["PER"], places: [], trimmed: ["!"], invisible: [], brackets: [] }};
         console.log(JSON.stringify([
           entities(["B-PER", "I-PER", "B-PER", "O", "B-LOC"]),
           textEntities(text, [{{ words, tags: ["O", "B-PER", "I-PER", "I-PER"] }}], lists),

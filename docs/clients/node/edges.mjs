@@ -13,7 +13,8 @@ export function textEntities(text, sentences, edges) {
       .map((found) => lists.mend(found, words, tags[found.end] === "O"))
       .filter(({ start, end }) => start < end)
       .map(({ start: first, end: behind, label }) => {
-        const [{ start }, { end }] = [words[first], words[behind - 1]];
+        const start = words[first].start + lists.invisibleBefore(words[first]);
+        const end = words[behind - 1].end - lists.invisibleBehind(words[behind - 1]);
         return { text: text.slice(units[start], units[end]), label, start, end };
       }),
   );
@@ -30,12 +31,16 @@ export function entities(tags) {
 }
 
 class Edges {
-  constructor({ possessives, titles, degrees, people, trimmed, brackets }) {
-    this.possessives = new Set(possessives);
-    this.titles = new Set(titles);
-    this.degrees = new Set(degrees);
-    this.people = new Set(people);
-    this.trimmed = new Set(trimmed);
+  constructor({ brackets, trimmed, ...lists }) {
+    this.possessives = new Set(lists.possessives);
+    this.given = new Set(lists.given);
+    this.titles = new Set(lists.titles);
+    this.greetings = new Set(lists.greetings);
+    this.degrees = new Set(lists.degrees);
+    this.people = new Set(lists.people);
+    this.places = new Set(lists.places);
+    this.invisible = new Set(lists.invisible);
+    this.trimmed = new Set([...trimmed, ...lists.invisible]);
     this.closers = new Map();
     for (const [opener, closer] of brackets) {
       this.closers.set(opener, (this.closers.get(opener) ?? new Set()).add(closer));
@@ -46,23 +51,44 @@ class Edges {
   // behind it belongs to no other.
   mend({ start, end, label }, words, free) {
     const person = this.people.has(label.toUpperCase());
-    if (free && !person && this.isPossessive(end - 1, words)) ++end;
+    const place = this.places.has(label.toUpperCase());
+    const given = end;
     for (let size = 0; size !== end - start && start < end; ) {
       size = end - start;
       [start, end] = this.trim(start, end, words);
       if (start === end) break;
       if (this.isDegree(end - 1, words)) --end;
       else if (this.isDegree(start, words)) ++start;
-      else if (person && size > 1 && this.titles.has(words[start].text)) ++start;
+      else if (end - start > 1) {
+        const first = words[start].text;
+        const greets = (person || place) && start === 0 && this.greetings.has(first);
+        if (greets || (person && this.titles.has(first))) ++start;
+      }
     }
+    const whole = start < end && end === given;
+    if (free && whole && this.isPossessive(start, end, person, words)) ++end;
     return { start, end, label };
   }
 
-  // Whether this word and the one behind it, an apostrophe or 's, are one name.
-  isPossessive(i, words) {
-    const [word, next] = [words[i], words[i + 1]];
+  // Whether its last word and the one behind, an apostrophe or 's, are one name: of a person only
+  // where the word is all there is, and not a name that people have.
+  isPossessive(start, end, person, words) {
+    const [word, next] = [words[end - 1], words[end]];
+    if (person && end - start > 1) return false;
     if (!next || word.end !== next.start || !/^['’]s?$/.test(next.text)) return false;
-    return this.possessives.has(word.text + next.text.replace("’", "'"));
+    const name = word.text + next.text.replace("’", "'");
+    return this.possessives.has(name) && !(person && this.given.has(name));
+  }
+
+  // How many invisible characters a word has at its start, and at its end, if others are left.
+  invisibleBefore({ text }) {
+    const characters = Array.from(text);
+    const count = characters.findIndex((character) => !this.invisible.has(character));
+    return Math.max(count, 0);
+  }
+
+  invisibleBehind({ text }) {
+    return this.invisibleBefore({ text: Array.from(text).reverse().join("") });
   }
 
   // Behind a comma.
