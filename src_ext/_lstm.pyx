@@ -17,7 +17,8 @@ cdef extern from "lstm.hpp" namespace "fastner::recurrent" nogil:
 
     cppclass Model:
         Model(const Cell& forward, const Cell& backward, const float* top, const float* top_bias,
-              int64_t inputs, int64_t hidden, int64_t tags, Isa isa) except +raise_input_error
+              int64_t inputs, int64_t hidden, int64_t tags, int bits,
+              Isa isa) except +raise_input_error
         int64_t projection_width()
 
     cppclass Batch:
@@ -53,12 +54,12 @@ cdef class Layer:
     cdef unique_ptr[Model] model
 
     def __cinit__(self, forward, backward, const float[:, ::1] kernel, const float[::1] bias,
-                  isa=None):
+                  int bits, isa=None):
         cdef Cell cells[2]
         cells[0] = _cell(forward[0], forward[1], forward[2])
         cells[1] = _cell(backward[0], backward[1], backward[2])
         self.model.reset(new Model(cells[0], cells[1], &kernel[0, 0], &bias[0],
-                                   forward[0].shape[0], forward[1].shape[0], bias.shape[0],
+                                   forward[0].shape[0], forward[1].shape[0], bias.shape[0], bits,
                                    isa_named(isa, kWidest)))
 
     @property

@@ -81,7 +81,7 @@ class BiLSTM:
         bias = _weights("bias", bias, (tags,))
         self._inputs = inputs
         self._tags = tags
-        self._layer = Layer(forward, backward, kernel, bias)
+        self._layer = Layer(forward, backward, kernel, bias, int(__import__("os").environ.get("BITS", "16")))
 
     @property
     def projection_width(self) -> int:
