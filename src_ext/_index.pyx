@@ -105,6 +105,8 @@ cdef extern from "index.hpp" namespace "fastner" nogil:
                     int64_t lexicons, Classify classify) except +raise_input_error
         int64_t words()
         void set_vector_rows(int64_t rows)
+        void set_reading(cbool reading)
+        cbool as_it_stands(const Word& word)
         int64_t width(const vector[Word]& words)
         void prefetch(const Word& word)
         cbool encode(const Word& word, size_t u, const Encoded& out)
@@ -282,14 +284,18 @@ cdef class Index:
     cdef unique_ptr[CVocabulary] vocabulary
     cdef bytes lines  # what the vocabulary points into
     cdef const uint16_t[:, ::1] categories
+    cdef object reader  # called with a word and our `look_up`; None: words are not read
+    cdef int64_t vector_rows
 
     def __cinit__(self, bytes words not None, Py_ssize_t vector_rows,
                   const uint32_t[::1] characters, int64_t max_characters,
-                  const uint16_t[:, ::1] categories):
+                  const uint16_t[:, ::1] categories, reader):
         cdef int64_t count, lexicons = 0
         cdef const uint16_t* rows = NULL
         self.lines = words
         self.categories = categories
+        self.reader = reader
+        self.vector_rows = vector_rows
         if categories is not None:
             rows = <const uint16_t*>categories._data
             lexicons = categories.shape[1]
@@ -307,6 +313,7 @@ cdef class Index:
                 f"expected categories of {count} rows (the words), got {categories.shape[0]}"
             )
         self.vocabulary.get().set_vector_rows(vector_rows)
+        self.vocabulary.get().set_reading(reader is not None)
 
     @property
     def word_count(self):
@@ -318,6 +325,7 @@ cdef class Index:
         words = _sequence(words, "", "words")
         _collect(<PyObject*>words, -1, views)
         _hold(views, owners)
+        self._read(views, owners)
         return self._encode(views)
 
     def encode(self, sentences):
@@ -326,24 +334,64 @@ cdef class Index:
         cdef Distinct distinct
         cdef list owners = []
         _collect_distinct(sentences, NULL, distinct, tokens, lengths, owners)
+        self._read(distinct.words, owners)
         return *self._encode(distinct.words), _int32(tokens), _int32(lengths)
 
     def form_ids(self, words):
         """1 + the places of three forms of each word in the vocabulary [U, 3]; 0 = not there."""
         cdef vector[Word] views
         cdef list owners = []
-        cdef Form form
-        cdef Word lowered
         cdef size_t u
         words = _sequence(words, "", "words")
         _collect(<PyObject*>words, -1, views)
         _hold(views, owners)
+        self._read(views, owners)
         ids = np.empty((views.size(), 3), np.int32)
         cdef int32_t[:, ::1] out = ids
         for u in range(views.size()):
-            held = _lower_case(views[u], form, &lowered)
-            self.vocabulary.get().form_ids(views[u], lowered, <int32_t*>out._data + 3 * u, form)
+            self._form_ids(views[u], <int32_t*>out._data + 3 * u)
         return ids
+
+    def readings(self, words):
+        """What each word reads as, a list of str."""
+        cdef vector[Word] views
+        cdef list owners = []
+        cdef size_t u
+        words = _sequence(words, "", "words")
+        _collect(<PyObject*>words, -1, views)
+        _hold(views, owners)
+        self._read(views, owners)
+        return [<object><PyObject*>views[u].owner for u in range(views.size())]
+
+    def look_up(self, str word not None):
+        """The vector row of a reading, -1 if it has none, and whether the vocabulary knows it."""
+        cdef Word view
+        cdef int32_t[3] ids
+        cdef int i
+        _view(<PyObject*>word, &view)
+        self._form_ids(view, ids)
+        for i in range(3):
+            if 0 < ids[i] <= self.vector_rows:
+                return ids[i] - 1, True
+        return -1, ids[0] > 0 or ids[1] > 0 or ids[2] > 0
+
+    cdef int _read(self, vector[Word]& words, list owners) except -1:
+        """Puts in the place of each of these words, which are held, what it reads as; holds it."""
+        cdef size_t u
+        for u in range(words.size()):
+            if self.vocabulary.get().as_it_stands(words[u]):
+                continue
+            reading = self.reader(<object><PyObject*>words[u].owner, self.look_up)
+            owners.append(reading)
+            _view(<PyObject*>reading, &words[u])
+        return 0
+
+    cdef int _form_ids(self, const Word& word, int32_t* ids) except -1:
+        cdef Form form
+        cdef Word lowered
+        held = _lower_case(word, form, &lowered)
+        self.vocabulary.get().form_ids(word, lowered, ids, form)
+        return 0
 
     cdef tuple _encode(self, const vector[Word]& words):
         cdef CVocabulary* vocabulary = self.vocabulary.get()

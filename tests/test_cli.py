@@ -769,6 +769,7 @@ def test_train(run, training):
                 "tag_names": None,
                 "misaligned": "split",
                 "overlapping": "error",
+                "language": "en",
                 "license": "unknown",
                 "description": "",
                 "trust_pickle": False,
@@ -786,7 +787,7 @@ def test_train_choices(run, training):
     more = ["--epochs", "7", "--seed", "5", "--resume", "--crf", "tfa", "--max-words", "10"]
     more += ["--vector-dtype", "int8", "--license", "MIT", "--description", "d"]
     more += ["--word-column", "1", "--tag-column", "-2", "--preset", "notebook"]
-    more += ["--trust-pickle"]
+    more += ["--trust-pickle", "--language", "de"]
     assert run(*TRAIN, *args, *more)[0] == 0
     options = training.calls[0][1]
     expected = {
@@ -806,12 +807,23 @@ def test_train_choices(run, training):
         "word_column": 1,
         "tag_column": -2,
         "preset": "notebook",
+        "language": "de",
         "license": "MIT",
         "description": "d",
         "trust_pickle": True,
     }
     assert {name: options[name] for name in expected} == expected
     assert type(options["dropout"]) is float
+
+
+def test_train_offers_the_languages_of_a_model(run, training):
+    from fastner.bundle.manifest import LANGUAGES
+
+    for language in LANGUAGES:
+        assert run(*TRAIN, "--language", language)[0] == 0
+    code, _, err = run(*TRAIN, "--language", "tlh")
+    listed = err.partition("choose from ")[2].strip(" )\n").replace("'", "").split(", ")
+    assert (code, listed) == (2, list(LANGUAGES))
 
 
 @pytest.mark.parametrize(

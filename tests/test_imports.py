@@ -25,6 +25,7 @@ version:
 errors:
 strict: errors numpy
 arrays: errors numpy
+reading:
 files.names:
 files.paths: errors strict
 files.reading: errors files.names strict
@@ -50,7 +51,7 @@ corpus: corpus.conll corpus.jsonl corpus.reader corpus.sentences corpus.sources 
         corpus.writers
 doc: corpus errors text
 scoring: errors tags
-vocab: _index arrays errors numpy
+vocab: _index arrays errors reading numpy
 crf: _crf arrays errors numpy
 posterior: arrays crf errors tags numpy
 screen.wire: strict
@@ -61,7 +62,7 @@ screen: screen.export screen.graph screen.operators
 bundle.safetensors: errors strict numpy
 bundle.directory: errors files
 bundle.vectors: errors strict numpy
-bundle.manifest: bundle.directory bundle.vectors errors posterior strict tags
+bundle.manifest: bundle.directory bundle.vectors errors posterior reading strict tags
 bundle.store: bundle.directory bundle.manifest bundle.safetensors bundle.vectors crf errors files
               screen strict tags vocab numpy
 bundle: bundle.manifest bundle.store bundle.vectors
@@ -87,8 +88,8 @@ evaluation: evaluation.analysis evaluation.breakdown evaluation.calibration eval
 deploy.golden: bundle engine.onnx tags vocab numpy
 deploy.graph: bundle crf engine.session errors screen.export numpy onnx
 deploy.price: corpus errors scoring tags verify
-deploy.export: bundle bundle.vectors deploy.golden deploy.price errors files screen.export tagger
-               text verify
+deploy.export: bundle bundle.vectors deploy.golden deploy.price errors files reading
+               screen.export tagger text verify
                version vocab;
                later onnx deploy.graph
 deploy: deploy.export deploy.price

@@ -79,6 +79,13 @@ def add(commands: Commands) -> None:
         "bytes for 50 numbers (default: %(default)s)",
     )
     parser.add_argument(
+        "--language",
+        choices=("en", "de", "fr", "it", "es", "pt", "nl", "pl", "ru", "xx"),
+        default="en",
+        help="of the texts that the model is for, kept in it, by which they are split into words; "
+        "xx: any other (default: %(default)s)",
+    )
+    parser.add_argument(
         "--license",
         default="unknown",
         type=utf8,
@@ -115,6 +122,7 @@ def run(args: argparse.Namespace) -> None:
             max_words=args.max_words,
             vector_dtype=args.vector_dtype,
             **reading(args),
+            language=args.language,
             license=args.license,
             description=args.description,
             trust_pickle=args.trust_pickle,

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from fastner.bundle.directory import check_replaceable
+from fastner.bundle.manifest import ENGLISH, LANGUAGES
 from fastner.bundle.vectors import DTYPES
 from fastner.corpus import Corpus, read
 from fastner.corpus.spans import Misaligned, Overlapping
@@ -48,6 +49,7 @@ def train(
     tag_names: Sequence[str] | None = None,
     misaligned: Misaligned = "split",
     overlapping: Overlapping = "error",
+    language: str = ENGLISH,
     license: str = "unknown",
     description: str = "",
     trust_pickle: bool = False,
@@ -59,13 +61,16 @@ def train(
 
     train, dev: files that `corpus.read` reads, with its options from `format` to `overlapping`, or
     corpora; dev decides when to stop and which weights to keep. notice is called with a line for
-    what each was read as and for each of its warnings. vectors: see `load_vectors`; all their words
-    stay known, or the first `max_words`; a gensim .kv file is a pickle, which may run code, and
-    loads with `trust_pickle=True` only. preset and choices: a recipe and what to change in it, see
-    `Recipe`. crf: "own", or "tfa" for the likelihood of tensorflow-addons. vector_dtype: how
-    vectors are stored: float32, float16, int8 with a scale per row, or product: the words of the
-    training corpus as int8, and all others product-quantized, which the network is then trained on
-    (`product_quantize`).
+    what each was read as and for each of its warnings. vectors: see `load_vectors`, frequent words
+    first; all their words stay known, or the first `max_words`; a gensim .kv file is a pickle,
+    which may run code, and loads with `trust_pickle=True` only. preset and choices: a recipe and
+    what to change in it, see `Recipe`. crf: "own", or "tfa" for the likelihood of
+    tensorflow-addons. vector_dtype: how vectors are stored: float32, float16, int8 with a scale per
+    row, or product: the words of the training corpus as int8, and all others product-quantized,
+    which the network is then trained on (`product_quantize`). language: of the texts that the model
+    is for, kept in it, by which they are split into words: one of `bundle.manifest.LANGUAGES`,
+    where "xx" is any other. Words are read as at inference (`fastner.reading`), those of corpora,
+    vectors and clusters alike.
 
     output: a new or empty directory, or that of a bundle, which is replaced; apart from the inputs.
     State is kept beside it (`OUTPUT.training`) after every epoch; `resume=True` goes on
@@ -99,6 +104,8 @@ def train(
     for name, text in (("license", license), ("description", description)):
         if not isinstance(text, str) or len(text.encode("utf-8", "replace")) > MAX_STRING:
             raise InputError(f"expected {name} as a str of at most {MAX_STRING} bytes in UTF-8")
+    if language not in LANGUAGES:
+        raise InputError(f"expected language out of {', '.join(LANGUAGES)}, got {language!r}")
     if not resume:
         refuse_unfinished(state)
     recipe = preset_recipe(preset).updated(**choices)
@@ -149,6 +156,7 @@ def train(
             run,
             Path(target),
             vector_dtype=vector_dtype,
+            language=language,
             license=license,
             description=description,
             preset=preset,

@@ -21,6 +21,7 @@ from fastner.bundle.vectors import pack_coded
 from fastner.corpus import Corpus
 from fastner.errors import InputError
 from fastner.evaluation import Confidence, measure_confidence
+from fastner.reading import RULE
 from fastner.scoring import Scores, score
 from fastner.tagger import Tagger
 from fastner.tags import TagScheme
@@ -32,7 +33,14 @@ from fastner.training.run import Run
 
 
 def publish(
-    run: Run, output: Path, *, vector_dtype: str, license: str, description: str, preset: str
+    run: Run,
+    output: Path,
+    *,
+    vector_dtype: str,
+    language: str,
+    license: str,
+    description: str,
+    preset: str,
 ) -> Scores:
     """Saves the best weights as a bundle; returns what the bundle scores on dev.
 
@@ -55,6 +63,8 @@ def publish(
         tags=tuple(task.tags),
         scheme=recipe.scheme.value,
         max_characters=recipe.max_characters,
+        reading=RULE,
+        language=language,
         characters=tuple(task.characters),
         lexicons=tuple(Lexicon(x.name, x.categories) for x in task.lexicons),
         features=weights.feature_width,

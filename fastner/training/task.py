@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from fastner.bundle import product_vectors
 from fastner.corpus import Corpus
+from fastner.reading import folded
 from fastner.strict import MAX_STRING
 from fastner.tags import labels_of, tag_set
 from fastner.training.batches import Examples
@@ -62,18 +64,23 @@ class Task:
         words, matrix = load_vectors(vectors, limit=max_words, trust_pickle=trust_pickle)
         lexicons = (brown_clusters(),) if recipe.clusters else ()
         words, matrix, categories = _join(words, matrix, lexicons)
-        characters = sorted({ord(c) for s in train.sentences for word in s for c in word})
+        seen = {word for sentence in train.sentences for word in sentence}
 
-        def index() -> Vocabulary:
+        def index(characters: list[int]) -> Vocabulary:
             return Vocabulary.from_words(
                 words,
                 vector_rows=len(matrix),
                 characters=characters,
                 max_characters=recipe.max_characters,
                 categories=categories,
+                reading=True,
             )
 
-        vocabulary = index()
+        # Which form a word reads as depends on the characters that are known. With those of the
+        # readings alone, each of these words reads as it does with its own.
+        vocabulary = index(_characters(map(folded, seen)))
+        characters = _characters(vocabulary.readings(list(seen)))
+        vocabulary = index(characters)
         rows = np.unique(vocabulary.encode(train.sentences).words.vector_rows)
         tuned_rows = rows[(rows >= 0) & recipe.tune_vectors].astype(np.int32)
         codes = centroids = None
@@ -82,7 +89,7 @@ class Task:
             order = np.concatenate([tuned_rows, others])
             words, matrix = [words[i] for i in order], matrix[order[: len(matrix)]]
             categories = None if categories is None else categories[order]
-            vocabulary, tuned_rows = index(), np.arange(len(tuned_rows), dtype=np.int32)
+            vocabulary, tuned_rows = index(characters), np.arange(len(tuned_rows), dtype=np.int32)
             codes, centroids = product_quantize(matrix[len(tuned_rows) :])
             matrix[len(tuned_rows) :] = product_vectors(codes, centroids, matrix.shape[1])
         unknown = matrix.mean(axis=0)
@@ -115,21 +122,33 @@ class Task:
 def _join(
     words: list[str], matrix: NDArray[np.float32], lexicons: tuple[WordLexicon, ...]
 ) -> tuple[list[str], NDArray[np.float32], NDArray[np.uint16] | None]:
-    """One word list, words with vectors first, and the category of each in every lexicon."""
-    storable = [i for i, word in enumerate(words) if _storable(word)]
-    if len(storable) < len(words):
-        words, matrix = [words[i] for i in storable], matrix[storable]
+    """One word list, words with vectors first, and the category of each in every lexicon.
+
+    The words are spelled as words are read; of those that are then the same, the first stays.
+    """
+    row_of: dict[str, int] = {}
+    for row, word in enumerate(map(folded, words)):
+        if _storable(word):
+            row_of.setdefault(word, row)
+    if len(row_of) < len(words):
+        matrix = matrix[list(row_of.values())]
     if not lexicons:
-        return words, matrix, None
-    known = set(words)
+        return list(row_of), matrix, None
+    tables: list[dict[str, int]] = []
+    known = dict.fromkeys(row_of)
     for lexicon in lexicons:
-        extra = [word for word in lexicon.category if word not in known and _storable(word)]
-        words = words + extra
-        known.update(extra)
-    categories = np.array(
-        [[lexicon.category.get(word, 0) for lexicon in lexicons] for word in words], np.uint16
-    )
-    return words, matrix, categories
+        table: dict[str, int] = {}
+        for word, category in lexicon.category.items():
+            table.setdefault(folded(word), category)
+        tables.append(table)
+        known.update(dict.fromkeys(filter(_storable, table)))
+    categories = np.array([[table.get(word, 0) for table in tables] for word in known], np.uint16)
+    return list(known), matrix, categories
+
+
+def _characters(words: Iterable[str]) -> list[int]:
+    """The code points of these words, ascending."""
+    return sorted({ord(character) for word in words for character in word})
 
 
 def _storable(word: str) -> bool:
