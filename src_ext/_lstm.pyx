@@ -54,7 +54,7 @@ cdef class Layer:
     cdef unique_ptr[Model] model
 
     def __cinit__(self, forward, backward, const float[:, ::1] kernel, const float[::1] bias,
-                  int bits, isa=None):
+                  int bits=16, isa=None):
         cdef Cell cells[2]
         cells[0] = _cell(forward[0], forward[1], forward[2])
         cells[1] = _cell(backward[0], backward[1], backward[2])
