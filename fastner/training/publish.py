@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -157,13 +157,22 @@ def _measure(bundle: Bundle, dev: Corpus) -> _Measured:
         predicted = tagger.tag_batch(dev.sentences)
         confidence = measure_confidence(tagger, dev.sentences, gold)
     scores = score(gold, predicted)
-    tags = sum(map(len, predicted))
-    bits = FAST_BITS
-    differences = _native_differences(bundle, bits, dev, predicted)
-    if differences is None or differences * ONE_TAG_IN > tags:
-        bits = CAREFUL_BITS
-        differences = _native_differences(bundle, bits, dev, predicted)
+    bits, differences = choose_bits(
+        sum(map(len, predicted)),
+        lambda bits: _native_differences(bundle, bits, dev, predicted),
+    )
     return _Measured(scores, confidence, differences, bits)
+
+
+def choose_bits(tags: int, count: Callable[[int], int | None]) -> tuple[int, int | None]:
+    """The bits of the recurrence, and how many of the dev tags they change.
+
+    count: says that for 8 or 16 bits, None where the native engine does not run the model.
+    """
+    differences = count(FAST_BITS)
+    if differences is not None and differences * ONE_TAG_IN <= tags:
+        return FAST_BITS, differences
+    return CAREFUL_BITS, count(CAREFUL_BITS)
 
 
 def _native_differences(
