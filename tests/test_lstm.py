@@ -484,3 +484,6 @@ def test_weights_that_disagree():
     ]:
         with pytest.raises(InputError, match=message):
             BiLSTM(*arguments)
+    for bits in (0, 7, 32, "8"):
+        with pytest.raises(InputError, match=f"bits of 8 or 16, got {bits!r}"):
+            BiLSTM(forward, backward, kernel, bias, bits)

@@ -52,8 +52,10 @@ class BiLSTM:
     amplify every rounding, float32's too. So training counts the dev tags that change, and chooses
     8 bits where these are few (`fastner.training.publish`).
 
-    The emissions of a sentence are the same bits in whatever batch it comes. They may differ in
-    the last bits between machines, as instruction sets round differently.
+    The emissions of a sentence are the same bits in whatever batch it comes. Instruction sets sum
+    the same whole numbers, but round float32 differently in the last bits: between machines
+    emissions may differ by these, and where they tip a state to the next whole number, by what that
+    is worth.
     """
 
     __slots__ = ("_inputs", "_layer", "_tags")
