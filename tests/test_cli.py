@@ -427,6 +427,7 @@ CHOICES = {
     "plot what": held("fastner.cli.plot:PICTURES"),
     "train --preset": held("fastner.training.recipe:PRESETS"),
     "train --crf": held("fastner.training.crf_layer:LIKELIHOODS"),
+    "train --language": held("fastner.bundle.manifest:LANGUAGES"),
     "train --vector-dtype": held("fastner.bundle.vectors:DTYPES"),
     "export --quantize": held("fastner.bundle.vectors:PACKED_DTYPES"),
     "export --recurrences": held("fastner.deploy.export:RECURRENCES"),
@@ -814,16 +815,6 @@ def test_train_choices(run, training):
     }
     assert {name: options[name] for name in expected} == expected
     assert type(options["dropout"]) is float
-
-
-def test_train_offers_the_languages_of_a_model(run, training):
-    from fastner.bundle.manifest import LANGUAGES
-
-    for language in LANGUAGES:
-        assert run(*TRAIN, "--language", language)[0] == 0
-    code, _, err = run(*TRAIN, "--language", "tlh")
-    listed = err.partition("choose from ")[2].strip(" )\n").replace("'", "").split(", ")
-    assert (code, listed) == (2, list(LANGUAGES))
 
 
 @pytest.mark.parametrize(
