@@ -20,6 +20,7 @@ class Layer:
         backward: _Cell,
         kernel: NDArray[np.float32],  # [2H, K]
         bias: NDArray[np.float32],  # [K]
+        bits: int = 16,  # of the recurrence, 8 or 16
         isa: str | None = None,
     ) -> Layer: ...
     @property
@@ -27,7 +28,7 @@ class Layer:
     def project(
         self,
         features: NDArray[np.float32],  # [U, D]
-        rows: NDArray[np.float32],  # [U, projection_width], written
+        rows: NDArray[np.float32],  # [U, projection_width], written: two int16 to a number
     ) -> None: ...
     def emissions(
         self,

@@ -21,12 +21,12 @@ cdef inline Cell _cell(const float[:, ::1] kernel, const float[:, ::1] recurrent
 
 cdef class Layer:
     def __cinit__(self, forward, backward, const float[:, ::1] kernel, const float[::1] bias,
-                  isa=None):
+                  int bits=16, isa=None):
         cdef Cell cells[2]
         cells[0] = _cell(forward[0], forward[1], forward[2])
         cells[1] = _cell(backward[0], backward[1], backward[2])
         self.model.reset(new Model(cells[0], cells[1], &kernel[0, 0], &bias[0],
-                                   forward[0].shape[0], forward[1].shape[0], bias.shape[0],
+                                   forward[0].shape[0], forward[1].shape[0], bias.shape[0], bits,
                                    isa_named(isa, kWidest)))
 
     @property

@@ -15,8 +15,8 @@ struct GruRows {
         const Packed& recurrent = direction.recurrent;
         const std::int64_t column = block * 4 * kLanes;
         Vector sums[R][4];
-        multiply(state + row * units, units, recurrent.depth,
-                 recurrent.words.as<float>() + recurrent.depth * column, sums);
+        multiply<Vector>(state + row * units, units, recurrent.depth,
+                         recurrent.words.as<float>() + recurrent.depth * column, sums);
         const Vector one = splat(1.0f);
         const Vector bias = load(direction.bias.as<float>() + block * kLanes);
         FASTNER_UNROLL

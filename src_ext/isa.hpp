@@ -30,10 +30,13 @@
 
 #if defined(__GNUC__) && !defined(__clang__)
 #define FASTNER_UNROLL _Pragma("GCC unroll 8")
+#define FASTNER_UNROLL_4 _Pragma("GCC unroll 4")
 #elif defined(__clang__)
 #define FASTNER_UNROLL _Pragma("clang loop unroll(full)")
+#define FASTNER_UNROLL_4 _Pragma("clang loop unroll_count(4)")
 #else
 #define FASTNER_UNROLL
+#define FASTNER_UNROLL_4
 #endif
 
 // name, or name(arguments), in the namespace of an Isa: FASTNER_OF_ISA(isa, f(x)) is avx2::f(x), …

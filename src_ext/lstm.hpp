@@ -26,63 +26,93 @@ struct Cell {  // one direction in Keras' layout: kernel [D, 4H], recurrent [H, 
     const float* bias;
 };
 
+// What the recurrence multiplies. 16 bits: a state is round(s * 2^13), a weight an int16; the
+// linear layer takes the states in this form too. 8 bits: a state is round(s * 127) + 128, an
+// unsigned byte, and a weight an int8 within -64..64; the sums begin with -128 times the weights of
+// their column, which takes the 128 off again.
+constexpr float kStateTop16 = 8192, kStateTop8 = 127;
+
+// Gates, and so projections, are in units of 2^-9 of what exp2 takes. A projection is an int16,
+// within +-64: exp2 is constant beyond -60 and 30.
+constexpr int kGateBits = 9;
+
 // One direction. Columns stand by blocks of `lanes` hidden units, in each the gates i, f, g, o.
-// All weights are `scaled`: the cell needs 2^that.
+// All weights are `scaled`, and by 2^kGateBits: gates come out of exp2<kGateBits>.
 struct Direction {
     Packed kernel, recurrent;
-    Packed top;  // [H, K]: this direction's half of the linear layer
-    Words bias;  // [blocks, 4, lanes]
+    Words start;  // [blocks, 4, lanes]: int32, what the sums of a recurrence begin with
+    Words bias;   // [blocks, 4, lanes]
 };
 
 struct Model {
     Isa isa;
-    int lanes;
+    int lanes, bits;                    // bits: of the recurrence, 8 or 16
     std::int64_t inputs, hidden, tags;  // D, H, K
     std::int64_t blocks;                // ceil(H / lanes)
     Direction directions[2];            // forward, backward
+    Packed top;                         // [2, units, K]: the linear layer
     Words bias;                         // [K], padded to vectors
 
-    Model(const Cell& forward, const Cell& backward, const float* top, const float* top_bias,
-          std::int64_t inputs_, std::int64_t hidden_, std::int64_t tags_, Isa isa_)
-        : isa(isa_), lanes(lanes_of(isa_)), inputs(inputs_), hidden(hidden_), tags(tags_),
-          blocks((hidden_ + lanes - 1) / lanes) {
-        pack_direction(directions[0], forward, top);
-        pack_direction(directions[1], backward, top + hidden * tags);
-        bias = Words(tag_columns());
+    Model(const Cell& forward, const Cell& backward, const float* top_, const float* top_bias,
+          std::int64_t inputs_, std::int64_t hidden_, std::int64_t tags_, int bits_, Isa isa_)
+        : isa(isa_), lanes(lanes_of(isa_)), bits(bits_), inputs(inputs_), hidden(hidden_),
+          tags(tags_), blocks((hidden_ + lanes - 1) / lanes) {
+        pack_direction(directions[0], forward);
+        pack_direction(directions[1], backward);
+        const std::int64_t columns = (tags + lanes - 1) / lanes * lanes;
+        top = pack<std::int16_t>(2 * units(), columns, lanes,
+                                 [this, top_](std::int64_t k, std::int64_t j) {
+                                     const std::int64_t direction = k / units(), unit = k % units();
+                                     if (unit >= hidden || j >= tags) return 0.0f;
+                                     return top_[(direction * hidden + unit) * tags + j];
+                                 });
+        scale(top, 1 / kStateTop16);
+        bias = Words(columns);
         std::copy(top_bias, top_bias + tags, bias.as<float>());
     }
     Model(const Model&) = delete;
     Model& operator=(const Model&) = delete;
 
     std::int64_t units() const { return blocks * lanes; }          // H, padded
-    std::int64_t projection_width() const { return 8 * units(); }  // both directions, 4 gates
+    std::int64_t gates() const { return 8 * units(); }             // of both directions
+    std::int64_t projection_width() const { return gates() / 2; }  // words of two int16
 
    private:
-    std::int64_t tag_columns() const { return (tags + lanes - 1) / lanes * lanes; }
+    void scale(Packed& packed, float factor) const {
+        float* scales = packed.scale.as<float>();
+        for (std::int64_t j = 0; j < packed.vectors * lanes; ++j) scales[j] *= factor;
+    }
 
-    void pack_direction(Direction& to, const Cell& cell, const float* top) {
-        const auto gates = [this](const float* matrix) {
-            return [this, matrix](std::int64_t k, std::int64_t j) {
+    void pack_direction(Direction& to, const Cell& cell) {
+        const auto gates = [this](const float* matrix, double unit) {
+            return [this, matrix, unit](std::int64_t k, std::int64_t j) {
                 const std::int64_t gate = j / lanes % 4;
-                const std::int64_t unit = j / (4 * lanes) * lanes + j % lanes;
-                if (unit >= hidden) return 0.0f;
-                return scaled(matrix[(k * 4 + gate) * hidden + unit], gate == 2);
+                const std::int64_t hidden_unit = j / (4 * lanes) * lanes + j % lanes;
+                if (hidden_unit >= hidden) return 0.0f;
+                return scaled(unit * matrix[(k * 4 + gate) * hidden + hidden_unit], gate == 2);
             };
         };
-        const auto tag = [this, top](std::int64_t k, std::int64_t j) {
-            return j < tags ? top[k * tags + j] : 0.0f;
-        };
-        to.kernel = pack<float>(inputs, 4 * units(), lanes, gates(cell.kernel));
-        to.recurrent = pack<std::int16_t>(hidden, 4 * units(), lanes, gates(cell.recurrent));
-        to.top = pack<float>(hidden, tag_columns(), lanes, tag);
-        to.bias = Words(4 * units());
-        const auto bias = gates(cell.bias);
-        for (std::int64_t j = 0; j < 4 * units(); ++j) to.bias.as<float>()[j] = bias(0, j);
+        constexpr double unit = 1 << kGateBits;
+        const std::int64_t columns = 4 * units();
+        to.kernel = pack<float>(inputs, columns, lanes, gates(cell.kernel, unit));
+        to.start = Words(columns);
+        to.bias = Words(columns);
+        const auto bias = gates(cell.bias, unit);
+        for (std::int64_t j = 0; j < columns; ++j) to.bias.as<float>()[j] = bias(0, j);
+        const auto recurrent = gates(cell.recurrent, 1);
+        if (bits == 8) {
+            to.recurrent = pack<std::int8_t>(hidden, columns, lanes, recurrent);
+            for (std::int64_t j = 0; j < columns; ++j)
+                to.start.as<std::int32_t>()[j] = -128 * to.recurrent.sum.as<std::int32_t>()[j];
+        } else {
+            to.recurrent = pack<std::int16_t>(hidden, columns, lanes, recurrent);
+        }
+        scale(to.recurrent, static_cast<float>(unit) / (bits == 8 ? kStateTop8 : kStateTop16));
     }
 };
 
 struct Batch {
-    const float* projections;     // [U, projection_width]
+    const float* projections;     // [U, projection_width], written by `project`
     const std::int32_t* tokens;   // [N], one sentence after the other, as rows of projections
     const std::int32_t* lengths;  // [B], 0..T, N in all
     float* emissions;             // [B, T, K], written
@@ -120,6 +150,7 @@ struct Batch {
 namespace fastner::recurrent {
 
 // Rows [count, projection_width] of features [count, D]; a row's bits depend on that row alone.
+// Each of their words holds two int16.
 inline void project(const Model& model, const float* features, std::int64_t count, float* rows) {
     FASTNER_OF_ISA(model.isa, project(model, features, count, rows));
 }

@@ -6,162 +6,188 @@ namespace fastner::recurrent::FASTNER_ISA {
 //   c' = c / (1 + Ef) + (1 - Eg) / ((1 + Ei) (1 + Eg))    s = (1 - Ec) / ((1 + Ec) (1 + Eo))
 // over one denominator each: divisions are the dearest operation here.
 FASTNER_OP Vector activate(Vector i, Vector f, Vector g, Vector o, float* memory) {
+    constexpr float unit = 1 << kGateBits;
     const Vector one = splat(1.0f);
-    const Vector eg = exp2(g);
-    const Vector forget = add(one, exp2(f));
-    const Vector input = mul(add(one, exp2(i)), add(one, eg));
+    const Vector eg = exp2<kGateBits>(g);
+    const Vector forget = add(one, exp2<kGateBits>(f));
+    const Vector input = mul(add(one, exp2<kGateBits>(i)), add(one, eg));
     const Vector c = div(fma(load(memory), input, mul(sub(one, eg), forget)), mul(input, forget));
     store(memory, c);
-    const Vector ec = exp2(mul(c, splat(-2.885390082f)));
-    return div(sub(one, ec), mul(add(one, ec), add(one, exp2(o))));
+    const Vector ec = exp2<kGateBits>(mul(c, splat(-2.885390082f * unit)));
+    return div(sub(one, ec), mul(add(one, ec), add(one, exp2<kGateBits>(o))));
 }
 
-// Memory and states of the sentences, longest first.
-struct States {
-    std::int64_t units;
-    std::vector<std::int64_t> order;          // row -> sentence
-    std::vector<const std::int32_t*> tokens;  // of its sentence, by row
-    std::vector<const float*> projection;     // of this token, by row
-    std::vector<float*> emission;             // of this token, by row
-    Words memory, output;                     // [rows, units]: c and s
-    Words old_state, new_state;               // [rows, units / 2]: s as pairs of int16
-
-    States(const Model& model, const Batch& batch)
-        : units(model.units()), order(longest_first(batch.lengths, batch.sentences)),
-          tokens(order.size()), projection(order.size()), emission(order.size()) {
-        std::vector<const std::int32_t*> starts;
-        const std::int32_t* start = batch.tokens;
-        for (std::int64_t b = 0; b < batch.sentences; start += batch.lengths[b++])
-            starts.push_back(start);
-        for (std::size_t row = 0; row < order.size(); ++row)
-            tokens[row] = starts[static_cast<std::size_t>(order[row])];
+// How states [units] of a row stand for the recurrence, see kStateTop16: as Bytes or as Pairs.
+template <class Number>
+struct StateOf {  // Bytes
+    using Type = std::uint8_t;
+    static constexpr Type zero = 128;
+    static FASTNER_INLINE FASTNER_TARGET void put(Type* to, Vector state) {
+        store_bytes(to, add(rounded(mul(state, splat(kStateTop8))), splat(std::int32_t{zero})));
     }
-    void reset() {
-        const std::int64_t cells = static_cast<std::int64_t>(order.size()) * units;
-        memory = Words(cells);
-        output = Words(cells);
-        old_state = Words(cells / 2);
-        new_state = Words(cells / 2);
+};
+template <>
+struct StateOf<Pairs> {
+    using Type = std::int16_t;
+    static constexpr Type zero = 0;
+    static FASTNER_INLINE FASTNER_TARGET void put(Type* to, Vector state) {
+        store_rounded(to, mul(state, splat(kStateTop16)));
     }
 };
 
-template <int R>
-FASTNER_OP void advance_rows(const Packed& recurrent, std::int64_t block, States& s,
-                             std::int64_t row) {
-    Integers sums[R][4];
-    const std::int64_t column = block * 4 * kLanes;
-    const std::int64_t stride = s.units / 2;
-    multiply(s.old_state.as<std::int32_t>() + row * stride, stride, recurrent.depth,
-             recurrent.words.as<std::int32_t>() + recurrent.depth * column, sums);
-    const float* scale = recurrent.scale.as<float>() + column;
-    FASTNER_UNROLL
-    for (int r = 0; r < R; ++r) {
-        const float* x = s.projection[static_cast<std::size_t>(row + r)] + column;
-        Vector gates[4];
-        FASTNER_UNROLL
-        for (int v = 0; v < 4; ++v)
-            gates[v] = fma(to_float(sums[r][v]), load(scale + v * kLanes), load(x + v * kLanes));
-        const std::int64_t cell = (row + r) * s.units + block * kLanes;
-        const Vector state =
-            activate(gates[0], gates[1], gates[2], gates[3], s.memory.as<float>() + cell);
-        store(s.output.as<float>() + cell, state);
-        store_rounded(s.new_state.as<std::int16_t>() + cell, mul(state, splat(kStateScale)));
-    }
-}
+// Of one direction, by row; sentences stand in rows, longest first.
+template <class Number>
+struct States {
+    using State = typename StateOf<Number>::Type;
 
-template <int R, int V>
-FASTNER_OP void emit_rows(const Model& model, const Packed& top, std::int64_t vector,
-                          const States& s, std::int64_t row, bool first) {
-    Vector sums[R][V];
-    const std::int64_t column = vector * kLanes;
-    multiply(s.output.as<float>() + row * s.units, s.units, top.depth,
-             top.words.as<float>() + top.depth * column, sums);
-    const float* bias = model.bias.as<float>() + column;
-    FASTNER_UNROLL
-    for (int r = 0; r < R; ++r) {
-        FASTNER_UNROLL
-        for (int v = 0; v < V; ++v) {
-            float* to = s.emission[static_cast<std::size_t>(row + r)] + column + v * kLanes;
-            const int count =
-                static_cast<int>(std::min<std::int64_t>(kLanes, model.tags - column - v * kLanes));
-            const Vector before = first ? load(bias + v * kLanes) : load_first(to, count);
-            store_first(to, add(before, sums[r][v]), count);
-        }
-    }
-}
+    std::int64_t units, stride;                   // stride: words of a row's states
+    Words memory;                                 // [rows, units]: c
+    Words before, after;                          // [rows, units] State
+    std::vector<const std::int16_t*> projection;  // of this token
+    std::vector<std::int16_t*> output;            // of this token: [units]
 
+    States(std::int64_t rows, std::int64_t units_)
+        : units(units_), stride(units_ * static_cast<std::int64_t>(sizeof(State)) / 4),
+          memory(rows * units), before(rows * stride), after(rows * stride),
+          projection(static_cast<std::size_t>(rows)), output(static_cast<std::size_t>(rows)) {
+        std::fill_n(before.as<State>(), rows * units, StateOf<Number>::zero);
+    }
+    const std::int32_t* words_before(std::int64_t row) const {
+        return before.as<std::int32_t>() + row * stride;
+    }
+    float* memory_at(std::int64_t cell) { return memory.as<float>() + cell; }
+    State* state_after(std::int64_t cell) { return after.as<State>() + cell; }
+};
+
+template <class Number>
 struct Advance {
-    const Packed& recurrent;
+    const Direction& direction;
     std::int64_t block;
-    States& states;
+    States<Number>& s;
+
     template <int R>
     FASTNER_INLINE FASTNER_TARGET void operator()(std::int64_t row) const {
-        advance_rows<R>(recurrent, block, states, row);
+        const Packed& recurrent = direction.recurrent;
+        const std::int64_t column = block * 4 * kLanes;
+        const std::int32_t* start = direction.start.as<std::int32_t>() + column;
+        Integers sums[R][4];
+        FASTNER_UNROLL
+        for (int r = 0; r < R; ++r) {
+            FASTNER_UNROLL
+            for (int v = 0; v < 4; ++v) sums[r][v] = load(start + v * kLanes);
+        }
+        add_products<Number>(s.words_before(row), s.stride, recurrent.depth,
+                             recurrent.words.as<std::int32_t>() + recurrent.depth * column, sums);
+        const float* scale = recurrent.scale.as<float>() + column;
+        FASTNER_UNROLL
+        for (int r = 0; r < R; ++r) {
+            const std::int16_t* x = s.projection[static_cast<std::size_t>(row + r)] + column;
+            Vector gates[4];
+            FASTNER_UNROLL
+            for (int v = 0; v < 4; ++v)
+                gates[v] = fma(to_float(sums[r][v]), load(scale + v * kLanes),
+                               load_rounded(x + v * kLanes));
+            const std::int64_t cell = (row + r) * s.units + block * kLanes;
+            const Vector state =
+                activate(gates[0], gates[1], gates[2], gates[3], s.memory_at(cell));
+            StateOf<Number>::put(s.state_after(cell), state);
+            StateOf<Pairs>::put(s.output[static_cast<std::size_t>(row + r)] + block * kLanes,
+                                state);
+        }
     }
 };
 
+// Emissions of tokens out of the outputs [N, 2, units].
 template <int V>
 struct Emit {
     const Model& model;
-    const Packed& top;
     std::int64_t vector;
-    const States& states;
-    bool first;
+    const std::int16_t* outputs;
+    float* const* emissions;  // of a token
+
     template <int R>
     FASTNER_INLINE FASTNER_TARGET void operator()(std::int64_t row) const {
-        emit_rows<R, V>(model, top, vector, states, row, first);
+        const Packed& top = model.top;
+        const std::int64_t column = vector * kLanes;
+        Integers sums[R][V];
+        multiply<Pairs>(reinterpret_cast<const std::int32_t*>(outputs) + row * model.units(),
+                        model.units(), top.depth, top.words.as<std::int32_t>() + top.depth * column,
+                        sums);
+        const float* scale = top.scale.as<float>() + column;
+        const float* bias = model.bias.as<float>() + column;
+        FASTNER_UNROLL
+        for (int r = 0; r < R; ++r) {
+            FASTNER_UNROLL
+            for (int v = 0; v < V; ++v) {
+                const std::int64_t left = model.tags - column - v * kLanes;
+                store_first(
+                    emissions[row + r] + column + v * kLanes,
+                    fma(to_float(sums[r][v]), load(scale + v * kLanes), load(bias + v * kLanes)),
+                    static_cast<int>(std::min<std::int64_t>(kLanes, left)));
+            }
+        }
     }
 };
 
-// One token of the first `active` rows.
-FASTNER_TARGET static void step(const Model& model, int direction, std::int64_t active, States& s) {
-    const Direction& d = model.directions[direction];
-    const bool first = direction == 0;
-    for (std::int64_t block = 0; block < model.blocks; ++block)
-        each_row(active, Advance{d.recurrent, block, s});
-    for (std::int64_t v = 0; v < d.top.vectors; v += 4) {
-        switch (d.top.vectors - v) {
-            case 1: each_row(active, Emit<1>{model, d.top, v, s, first}); break;
-            case 2: each_row(active, Emit<2>{model, d.top, v, s, first}); break;
-            case 3: each_row(active, Emit<3>{model, d.top, v, s, first}); break;
-            default: each_row(active, Emit<4>{model, d.top, v, s, first});
+template <class Number>
+FASTNER_KERNEL void run(const Model& model, const Batch& batch) {
+    const std::int64_t units = model.units(), width = model.gates(), rows = batch.sentences;
+    const std::vector<std::int64_t> order = longest_first(batch.lengths, rows);
+    std::vector<std::int64_t> first(order.size()), starts(order.size());  // token, by sentence, row
+    std::vector<float*> emitted(static_cast<std::size_t>(batch.count));
+    for (std::int64_t b = 0, token = 0; b < rows; ++b) {
+        first[static_cast<std::size_t>(b)] = token;
+        float* emissions = batch.emissions + b * batch.longest * model.tags;
+        float* const end = emissions + batch.longest * model.tags;
+        for (const std::int64_t last = token + batch.lengths[b]; token < last;
+             emissions += model.tags)
+            emitted[static_cast<std::size_t>(token++)] = emissions;
+        std::fill(emissions, end, 0.0f);
+    }
+    for (std::size_t row = 0; row < order.size(); ++row)
+        starts[row] = first[static_cast<std::size_t>(order[row])];
+    Words outputs(batch.count * units);  // [N, 2, units] int16
+    const auto* projections = reinterpret_cast<const std::int16_t*>(batch.projections);
+    // One direction after the other: the weights of one nearly fit in the L1 cache. Blocks are
+    // walked to and fro, so that those used last come first.
+    for (int direction = 0; direction < 2; ++direction) {
+        const Direction& d = model.directions[direction];
+        States<Number> s(rows, units);
+        std::int64_t active = rows;
+        const auto length = [&](std::int64_t row) {
+            return std::int64_t{batch.lengths[order[static_cast<std::size_t>(row)]]};
+        };
+        for (std::int64_t step = 0;; ++step) {
+            while (active > 0 && length(active - 1) <= step) --active;
+            if (active == 0) break;
+            for (std::size_t row = 0; row < static_cast<std::size_t>(active); ++row) {
+                const std::int64_t b = order[row];
+                const std::int64_t token =
+                    starts[row] + (direction == 0 ? step : batch.lengths[b] - 1 - step);
+                s.projection[row] =
+                    projections + batch.tokens[token] * width + direction * width / 2;
+                s.output[row] = outputs.as<std::int16_t>() + (token * 2 + direction) * units;
+            }
+            for (std::int64_t i = 0; i < model.blocks; ++i) {
+                const std::int64_t block = step % 2 == 0 ? i : model.blocks - 1 - i;
+                each_row(active, Advance<Number>{d, block, s});
+            }
+            std::swap(s.before, s.after);
         }
     }
-    std::swap(s.old_state, s.new_state);
+    const auto* made = outputs.as<std::int16_t>();
+    for (std::int64_t v = 0; v < model.top.vectors; v += 4) {
+        switch (model.top.vectors - v) {
+            case 1: each_row(batch.count, Emit<1>{model, v, made, emitted.data()}); break;
+            case 2: each_row(batch.count, Emit<2>{model, v, made, emitted.data()}); break;
+            case 3: each_row(batch.count, Emit<3>{model, v, made, emitted.data()}); break;
+            default: each_row(batch.count, Emit<4>{model, v, made, emitted.data()});
+        }
+    }
 }
 
-FASTNER_KERNEL void emissions(const Model& model, const Batch& batch) {
-    States s(model, batch);
-    const std::int64_t width = model.projection_width();
-    const auto length = [&](std::int64_t row) {
-        return static_cast<std::int64_t>(batch.lengths[s.order[static_cast<std::size_t>(row)]]);
-    };
-    const auto token = [&](int direction, std::int64_t t, std::int64_t active) {
-        for (std::size_t row = 0; row < static_cast<std::size_t>(active); ++row) {
-            s.projection[row] =
-                batch.projections + s.tokens[row][t] * width + direction * width / 2;
-            s.emission[row] = batch.emissions + (s.order[row] * batch.longest + t) * model.tags;
-        }
-        step(model, direction, active, s);
-    };
-    const std::int64_t longest = batch.sentences ? length(0) : 0;
-    std::int64_t active = batch.sentences;
-    s.reset();
-    for (std::int64_t t = 0; t < longest; ++t) {
-        while (length(active - 1) <= t) --active;
-        token(0, t, active);
-    }
-    active = 0;
-    s.reset();
-    for (std::int64_t t = longest - 1; t >= 0; --t) {
-        while (active < batch.sentences && length(active) > t) ++active;
-        token(1, t, active);
-    }
-    for (std::int64_t b = 0; b < batch.sentences; ++b) {
-        float* sentence = batch.emissions + b * batch.longest * model.tags;
-        std::fill(sentence + batch.lengths[b] * model.tags, sentence + batch.longest * model.tags,
-                  0.0f);
-    }
+FASTNER_TARGET static void emissions(const Model& model, const Batch& batch) {
+    model.bits == 8 ? run<Bytes>(model, batch) : run<Pairs>(model, batch);
 }
 
 struct Project {
@@ -169,30 +195,32 @@ struct Project {
     int direction;
     std::int64_t block;
     const float* features;
-    float* out;
+    std::int16_t* out;
     template <int R>
     FASTNER_INLINE FASTNER_TARGET void operator()(std::int64_t row) const {
         const Direction& d = model.directions[direction];
         const std::int64_t column = block * 4 * kLanes;
-        const std::int64_t width = model.projection_width();
+        const std::int64_t width = model.gates();
         Vector sums[R][4];
-        multiply(features + row * model.inputs, model.inputs, model.inputs,
-                 d.kernel.words.as<float>() + model.inputs * column, sums);
+        multiply<Vector>(features + row * model.inputs, model.inputs, model.inputs,
+                         d.kernel.words.as<float>() + model.inputs * column, sums);
         FASTNER_UNROLL
         for (int r = 0; r < R; ++r) {
             FASTNER_UNROLL
             for (int v = 0; v < 4; ++v)
-                store(out + (row + r) * width + direction * width / 2 + column + v * kLanes,
-                      add(sums[r][v], load(d.bias.as<float>() + column + v * kLanes)));
+                store_rounded(out + (row + r) * width + direction * width / 2 + column + v * kLanes,
+                              clamp(add(sums[r][v], load(d.bias.as<float>() + column + v * kLanes)),
+                                    -32767.0f, 32767.0f));
         }
     }
 };
 
 FASTNER_KERNEL void project(const Model& model, const float* features, std::int64_t count,
                             float* out) {
+    auto* rows = reinterpret_cast<std::int16_t*>(out);
     for (int direction = 0; direction < 2; ++direction)
         for (std::int64_t block = 0; block < model.blocks; ++block)
-            each_row(count, Project{model, direction, block, features, out});
+            each_row(count, Project{model, direction, block, features, rows});
 }
 
 }  // namespace fastner::recurrent::FASTNER_ISA

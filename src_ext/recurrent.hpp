@@ -39,43 +39,54 @@ class Words {
 
 // A matrix [depth, columns] as the inner loops read it: blocks of 4 vectors of columns (the last
 // one of 1 to 4), in each all rows one after the other, so that a block stays in the L1 cache while
-// many states pass. Rows come singly as float32, or in pairs as int16 (two int16 to the word) with
-//   matrix[k, j] = scale[j] * words[k, j] * kStateScale.
+// many states pass. A word of 32 bits holds one float32 of a column, or two int16 or four int8 of
+// rows that follow each other, with
+//   matrix[k, j] = scale[j] * numbers[k, j].
 struct Packed {
     std::int64_t depth = 0;    // words to a column
     std::int64_t vectors = 0;  // to a row
     Words words;
-    Words scale;  // [vectors, lanes], of int16 only
+    Words scale;  // [vectors, lanes], of integers only
+    Words sum;    // [vectors, lanes]: int32, of a column's numbers; of int8 only
 };
 
-// States lie in [-1, 1]: as int16 they are multiples of 2^-13. A column of weights is scaled so
-// that its absolute sum, rounding included, stays below 2^18: no sum of products leaves int32, and
-// it is exact in whatever order. Of the ways to share 31 bits this one gave the smallest errors.
-constexpr float kStateScale = 8192.0f;
-constexpr double kColumnSum = 262143.0;
+// What a column of whole numbers may be: each of them at most `top`, and their absolute sum at most
+// `sum`. Sums of products are exact then in whatever order, and none leaves int32.
+template <class Number>
+struct Limits {};
+template <>
+struct Limits<std::int16_t> {  // times multiples of 2^-13 within [-1, 1]; smallest errors
+    static constexpr double top = 32767, sum = 262143;
+};
+template <>
+struct Limits<std::int8_t> {  // times unsigned bytes; top: see dot() of Bytes
+    static constexpr double top = 64, sum = 8388607;
+};
 
 // matrix(k, j) for k < depth, j < columns; columns is a multiple of lanes.
 template <class Number, class Matrix>
 Packed pack(std::int64_t depth, std::int64_t columns, int lanes, const Matrix& matrix) {
-    constexpr bool fixed = sizeof(Number) == 2;
+    constexpr bool whole = sizeof(Number) < 4;
     constexpr std::int64_t per_word = 4 / sizeof(Number);
     Packed packed;
     packed.depth = (depth + per_word - 1) / per_word;
     packed.vectors = columns / lanes;
     packed.words = Words(packed.depth * columns);
-    packed.scale = Words(columns);
+    if (whole) packed.scale = Words(columns);
+    if (sizeof(Number) == 1) packed.sum = Words(columns);
     Number* to = packed.words.as<Number>();
     for (std::int64_t j = 0; j < columns; ++j) {
         double factor = 1;
-        if (fixed) {
+        if constexpr (whole) {
             double sum = 0, top = 0;
             for (std::int64_t k = 0; k < depth; ++k) {
                 const double weight = std::fabs(static_cast<double>(matrix(k, j)));
                 sum += weight;
                 top = std::max(top, weight);
             }
-            if (top > 0) factor = std::min((kColumnSum - depth) / sum, 32767.0 / top);
-            packed.scale.as<float>()[j] = static_cast<float>(1 / (factor * kStateScale));
+            using Limit = Limits<Number>;  // each rounding may add a half
+            if (top > 0) factor = std::min((Limit::sum - depth) / sum, Limit::top / top);
+            packed.scale.as<float>()[j] = static_cast<float>(1 / factor);
         }
         const std::int64_t vector = j / lanes;
         const std::int64_t first = vector / 4 * 4;  // vector of the block
@@ -85,8 +96,9 @@ Packed pack(std::int64_t depth, std::int64_t columns, int lanes, const Matrix& m
             const double weight = factor * static_cast<double>(matrix(k, j));
             const std::int64_t word =
                 packed.depth * first * lanes + k / per_word * width + in_block;
-            to[word * per_word + k % per_word] =
-                static_cast<Number>(fixed ? std::nearbyint(weight) : weight);
+            const auto number = static_cast<Number>(whole ? std::nearbyint(weight) : weight);
+            to[word * per_word + k % per_word] = number;
+            if constexpr (sizeof(Number) == 1) packed.sum.as<std::int32_t>()[j] += number;
         }
     }
     return packed;

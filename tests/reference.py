@@ -216,6 +216,71 @@ def lstm(inputs, kernel, recurrent, bias):
     return np.array(states)
 
 
+def _log2_gates(array, hidden):
+    """Columns of the gates i f g o as what 2^x takes: -log2(e) of them, twice that for g."""
+    factors = np.repeat([-1.0, -1.0, -2.0, -1.0], hidden) * 1.4426950408889634
+    return factors * np.asarray(array, np.float64)
+
+
+def fixed_projections(kernel, bias):
+    """x W + b of words that are rows of W: whole numbers, multiples of 2^-9."""
+    hidden = len(bias) // 4
+    row, offset = (_log2_gates(512.0 * a, hidden).astype(np.float32) for a in (kernel, bias))
+    return np.clip(np.rint(row + offset), -32767, 32767).astype(np.int64)
+
+
+def fixed_weights(recurrent, bits):
+    """U as whole numbers [H, 4H] of `bits`, and what a unit of each column is worth."""
+    hidden = len(recurrent)
+    matrix = _log2_gates(recurrent, hidden).astype(np.float32).astype(np.float64)
+    top, limit = {8: (64, 2**23 - 1), 16: (32767, 2**18 - 1)}[bits]
+    factors = np.minimum(
+        top / np.abs(matrix).max(axis=0), (limit - hidden) / np.abs(matrix).sum(axis=0)
+    )
+    return np.rint(factors * matrix).astype(np.int64), 1 / factors
+
+
+def _coarse_exp2(x):
+    """2^x by the polynomial of degree 3 that the engine has."""
+    x = np.clip(x, -60, 30)
+    whole = np.rint(x)
+    f = x - whole
+    return 2**whole * (((0.0550089349 * f + 0.242210961) * f + 0.693282926) * f + 1)
+
+
+def fixed_lstm(cell, words, bits):
+    """The states [T, H] of words in the engine's whole numbers, before they are rounded.
+
+    Also how far the nearest of them is from where it would be rounded otherwise.
+    """
+    kernel, recurrent, bias = cell
+    hidden = len(recurrent)
+    rows, (weights, units) = fixed_projections(kernel, bias), fixed_weights(recurrent, bits)
+    top = {8: 127, 16: 8192}[bits]
+    state, memory = np.zeros(hidden, np.int64), np.zeros(hidden)
+    states, margin = [], 0.5
+    for word in words:
+        sums = state @ weights
+        e = _coarse_exp2(rows[word] / 512 + sums * units / top)
+        i, f, g, o = e.reshape(4, hidden)
+        memory = memory / (1 + f) + (1 - g) / ((1 + i) * (1 + g))
+        ec = _coarse_exp2(-2.885390082 * memory)
+        exact = (1 - ec) / ((1 + ec) * (1 + o))
+        state = np.rint(top * exact).astype(np.int64)
+        margin = min(margin, (0.5 - np.abs(top * exact - state)).min())
+        states.append(exact)
+    return np.array(states), margin
+
+
+def fixed_bilstm(cells, words, bits):
+    """`fixed_lstm` of both directions, side by side."""
+    (forward, one), (backward, two) = (
+        fixed_lstm(cell, order, bits)
+        for cell, order in zip(cells, (words, words[::-1]), strict=True)
+    )
+    return np.concatenate([forward, backward[::-1]], axis=1), min(one, two)
+
+
 def _recurrent_layer(cell, inputs, directions):
     """Per direction that there is, states [T, H] in the order of `inputs`."""
     forward, backward = directions

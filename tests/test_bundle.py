@@ -475,7 +475,7 @@ def change(*path_and_value):
         (change("format", "version", "1.5"), "newer fastner, this one reads up to 1.4; upgrade"),
         (
             change("format", "version", "1.0"),
-            "only the keys .* got '(language|native_tag_differences|temperature)'",
+            "only the keys .* got '(language|native_tag_differences|recurrence_bits|temperature)'",
         ),
         (change("format", "version", "0.9"), "format.version"),
         (change("format", "version", 1.0), "format.version"),
@@ -569,7 +569,7 @@ def as_of(version: str, *missing: str, **scores):
         content["format"]["version"] = version
         content["scores"] |= scores
         del content["normalization"]["reading"]
-        for key in ("language", *missing):
+        for key in ("language", "recurrence_bits", *missing):
             del content[key]
 
     return edit
@@ -595,6 +595,16 @@ def test_differences_of_the_engines(small):
         assert parse(files).manifest.native_tag_differences == found
 
 
+def test_bits_of_the_recurrence_came_with_format_1_4(small):
+    for bits in (8, 16):
+        files = reseal(small, change("recurrence_bits", bits))
+        assert parse(files).manifest.recurrence_bits == bits
+    for bits in (0, 9, 32, 16.0, True, "8", None):
+        refused(small, change("recurrence_bits", bits), "recurrence_bits: expected")
+    old = parse(reseal(small, as_of("1.3")))
+    assert old.manifest.recurrence_bits == 16
+
+
 def test_language_and_reading_came_with_format_1_4(small):
     for rule in (None, 1):
         files = reseal(small, change("normalization", "reading", rule))
@@ -604,10 +614,14 @@ def test_language_and_reading_came_with_format_1_4(small):
     old = parse(reseal(small, as_of("1.3")))
     assert (old.manifest.reading, old.manifest.language) == (None, "en")
     assert not old.vocabulary().reading
-    refused(small, change("format", "version", "1.3"), "only the keys .* got 'language'")
+    refused(
+        small,
+        change("format", "version", "1.3"),
+        "only the keys .* got '(language|recurrence_bits)'",
+    )
 
     def without_language(content):
-        del content["language"]
+        del content["language"], content["recurrence_bits"]
         content["format"]["version"] = "1.3"
 
     refused(small, without_language, "normalization: expected only the keys .* got 'reading'")

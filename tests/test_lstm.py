@@ -14,8 +14,10 @@ from fastner.engine.lstm import BiLSTM
 from fastner.errors import InputError
 
 SEEDS = st.integers(0, 2**32 - 1)
-# of the recurrence: states are multiples of 2^-13, weights of 2^-18 of a column's sum
-TOLERANCE = 1e-3
+# by bits of the recurrence, as BiLSTM says it of trained networks
+TOLERANCE = {16: 4e-3, 8: 0.1}
+KERNELS = [(isa, bits) for isa in _lstm.ISAS for bits in TOLERANCE]
+LANES = {"portable": 4, "avx2": 8, "avx512": 16}
 
 
 def make(rng, inputs, hidden, tags, *, strength=1.0):
@@ -36,8 +38,8 @@ def make(rng, inputs, hidden, tags, *, strength=1.0):
 class Native:
     """One kernel of the compiled module, chosen by name, behind the methods of BiLSTM."""
 
-    def __init__(self, weights, isa):
-        self.layer = _lstm.Layer(*weights, isa=isa)
+    def __init__(self, weights, isa, bits=16):
+        self.layer = _lstm.Layer(*weights, bits=bits, isa=isa)
         self.tags = len(weights[3])
 
     @property
@@ -90,7 +92,7 @@ def features_of(rng, lengths, inputs):
 # ---- values --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("isa", _lstm.ISAS)
+@pytest.mark.parametrize(("isa", "bits"), KERNELS)
 @settings(deadline=None, max_examples=40)
 @given(
     SEEDS,
@@ -99,13 +101,13 @@ def features_of(rng, lengths, inputs):
     st.integers(1, 37),
     st.integers(1, 70),
 )
-def test_emissions_are_the_reference(isa, seed, lengths, inputs, hidden, tags):
+def test_emissions_are_the_reference(isa, bits, seed, lengths, inputs, hidden, tags):
     rng = np.random.default_rng(seed)
     weights = make(rng, inputs, hidden, tags, strength=1.5)
     alone = *((w, np.zeros_like(u), b) for w, u, b in weights[:2]), *weights[2:]
     sentences = features_of(rng, lengths, inputs)
-    for layer, tolerance in ((weights, TOLERANCE), (alone, 1e-5)):  # the rest is float32
-        lstm = Native(layer, isa)
+    for layer, tolerance in ((weights, TOLERANCE[bits]), (alone, TOLERANCE[16])):
+        lstm = Native(layer, isa, bits)
         emissions = lstm.emissions(*batch_of(lstm, sentences))
         for b, sentence in enumerate(sentences):
             np.testing.assert_allclose(
@@ -117,21 +119,24 @@ def test_emissions_are_the_reference(isa, seed, lengths, inputs, hidden, tags):
             assert not emissions[b, len(sentence) :].any()
 
 
-@pytest.mark.parametrize("isa", _lstm.ISAS)
-def test_the_size_of_a_trained_network(isa):
+@pytest.mark.parametrize(("isa", "bits"), KERNELS)
+def test_the_size_of_a_trained_network(isa, bits):
     rng = np.random.default_rng(7)
     weights = make(rng, 140, 100, 17, strength=1.5)
-    lstm = Native(weights, isa)
+    lstm = Native(weights, isa, bits)
     sentences = features_of(rng, [512, 1, 100], 140)
     emissions = lstm.emissions(*batch_of(lstm, sentences))
     for b, sentence in enumerate(sentences):
         wrong = np.abs(emissions[b, : len(sentence)] - expected(weights, sentence)).max()
-        assert wrong < TOLERANCE
+        assert wrong < TOLERANCE[bits]
 
 
+@pytest.mark.parametrize("bits", TOLERANCE)
 @settings(deadline=None, max_examples=15)
 @given(SEEDS, st.integers(1, 160), st.floats(0, 2))
-def test_rounding_stays_small_where_the_recurrence_is_of_a_trained_size(seed, hidden, strength):
+def test_rounding_stays_small_where_the_recurrence_is_of_a_trained_size(
+    bits, seed, hidden, strength
+):
     rng = np.random.default_rng(seed)
     weights = make(rng, 20, hidden, 9)
     cells = [
@@ -139,14 +144,14 @@ def test_rounding_stays_small_where_the_recurrence_is_of_a_trained_size(seed, hi
         for w, u, b in weights[:2]
     ]
     weights = (*cells, *weights[2:])
-    lstm = Native(weights, _lstm.ISAS[-1])
+    lstm = Native(weights, _lstm.ISAS[-1], bits)
     sentence = features_of(rng, [60], 20)[0]
     emissions = lstm.emissions(*batch_of(lstm, [sentence]))[0]
-    assert np.abs(emissions - expected(weights, sentence)).max() < TOLERANCE
+    assert np.abs(emissions - expected(weights, sentence)).max() < TOLERANCE[bits]
 
 
-@pytest.mark.parametrize("isa", _lstm.ISAS)
-def test_gates_keep_their_accuracy_from_zero_to_saturation(isa):
+@pytest.mark.parametrize(("isa", "bits"), KERNELS)
+def test_gates_keep_their_accuracy_from_zero_to_saturation(isa, bits):
     # One unit, no recurrence: s = sigmoid(o) tanh(sigmoid(i) tanh(g)), each gate swept alone.
     sweep = np.concatenate([np.linspace(-40, 40, 4001), [-1e30, -200, -0.0, 0, 1e-20, 200, 1e30]])
     for gate in (0, 2, 3):
@@ -156,60 +161,61 @@ def test_gates_keep_their_accuracy_from_zero_to_saturation(isa):
         bias[gate] = 0
         cell = kernel, np.zeros((1, 4), np.float32), bias
         weights = cell, cell, np.array([[1], [0]], np.float32), np.zeros(1, np.float32)
-        lstm = Native(weights, isa)
+        lstm = Native(weights, isa, bits)
         words = sweep.astype(np.float32)[:, None]
         emissions = lstm.emissions(*batch_of(lstm, list(words[:, None])))[:, 0, 0]
         with np.errstate(over="ignore"):
             wanted = [expected(weights, word[None])[0, 0] for word in words]
-        np.testing.assert_allclose(emissions, wanted, rtol=0, atol=3e-7)
+        # a gate is rounded to 2^-9 log2(e) at most, and the state to 2^-13
+        np.testing.assert_allclose(emissions, wanted, rtol=0, atol=5e-4)
 
 
-@pytest.mark.parametrize("isa", _lstm.ISAS)
-def test_memory_may_grow_without_bound(isa):
+@pytest.mark.parametrize(("isa", "bits"), KERNELS)
+def test_memory_may_grow_without_bound(isa, bits):
     # i = f = g = 1: the memory counts the tokens
     bias = np.array([30, 30, 30, 30], np.float32)
     cell = np.zeros((1, 4), np.float32), np.zeros((1, 4), np.float32), bias
     weights = cell, cell, np.ones((2, 1), np.float32), np.zeros(1, np.float32)
-    lstm = Native(weights, isa)
+    lstm = Native(weights, isa, bits)
     emissions = lstm.emissions(*batch_of(lstm, [np.zeros((100_000, 1), np.float32)]))
-    assert emissions[0, -1, 0] == pytest.approx(1 + np.tanh(1), abs=1e-6)
+    assert emissions[0, -1, 0] == pytest.approx(1 + np.tanh(1), abs=2e-4)
     assert (np.abs(emissions[0, 50:-50] - 2) < 1e-6).all()
 
 
-@pytest.mark.parametrize("isa", _lstm.ISAS)
-def test_sums_cannot_leave_32_bits(isa):
+@pytest.mark.parametrize(("isa", "bits"), KERNELS)
+def test_sums_cannot_leave_32_bits(isa, bits):
     # states near 1 times weights of one sign: the largest sums there are
     hidden = 256
     recurrent = np.full((hidden, 4 * hidden), 0.5, np.float32)
     recurrent[:, ::2] = 1e-3
     cell = np.zeros((1, 4 * hidden), np.float32), recurrent, np.full(4 * hidden, 20, np.float32)
     weights = cell, cell, np.ones((2 * hidden, 3), np.float32), np.zeros(3, np.float32)
-    lstm = Native(weights, isa)
+    lstm = Native(weights, isa, bits)
     sentence = np.zeros((6, 1), np.float32)
     emissions = lstm.emissions(*batch_of(lstm, [sentence]))[0]
-    np.testing.assert_allclose(emissions, expected(weights, sentence), rtol=1e-4)
+    np.testing.assert_allclose(emissions, expected(weights, sentence), rtol=1e-3)
 
 
-@pytest.mark.parametrize("isa", _lstm.ISAS)
+@pytest.mark.parametrize(("isa", "bits"), KERNELS)
 @pytest.mark.parametrize("size", [3e38, 1e-42])
-def test_weights_of_any_finite_size(isa, size):
+def test_weights_of_any_finite_size(isa, bits, size):
     rng = np.random.default_rng(8)
     cells = [
         tuple((np.sign(a) * size).astype(np.float32) for a in cell)
         for cell in make(rng, 5, 9, 3)[:2]
     ]
-    lstm = Native((*cells, *make(rng, 5, 9, 3)[2:]), isa)
+    lstm = Native((*cells, *make(rng, 5, 9, 3)[2:]), isa, bits)
     emissions = lstm.emissions(*batch_of(lstm, features_of(rng, [4, 7], 5)))
     assert np.isfinite(emissions).all()
 
 
-@pytest.mark.parametrize("isa", _lstm.ISAS)
-def test_emissions_are_those_of_onnxruntime(isa):
+@pytest.mark.parametrize(("isa", "bits"), KERNELS)
+def test_emissions_are_those_of_onnxruntime(isa, bits):
     onnx = pytest.importorskip("onnx", reason="builds a graph to compare with")
     rng = np.random.default_rng(3)
     weights = make(rng, 24, 20, 9)
     session = onnx_session(onnx, weights)
-    lstm = Native(weights, isa)
+    lstm = Native(weights, isa, bits)
     for lengths in ([1], [512], [5, 9, 2, 9], list(range(1, 33))):
         sentences = features_of(rng, lengths, 24)
         features = np.zeros((max(lengths), len(lengths), 24), np.float32)
@@ -220,7 +226,7 @@ def test_emissions_are_those_of_onnxruntime(isa):
         emissions = lstm.emissions(*batch)
         for b, length in enumerate(lengths):
             wrong = np.abs(emissions[b, :length] - wanted[:length, b]).max()
-            assert wrong < TOLERANCE
+            assert wrong < TOLERANCE[bits]
 
 
 def onnx_session(onnx, weights):
@@ -275,15 +281,67 @@ def onnx_session(onnx, weights):
     return ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
 
 
+# ---- whole numbers -------------------------------------------------------------------------------
+
+
+def one_hot(rng, words, hidden, strength):
+    """Weights for features that say which word it is, and states as emissions."""
+
+    def cell():
+        return (
+            rng.normal(0, 1, (words, 4 * hidden)).astype(np.float32),
+            rng.normal(0, strength / np.sqrt(hidden), (hidden, 4 * hidden)).astype(np.float32),
+            rng.normal(0, 0.3, 4 * hidden).astype(np.float32),
+        )
+
+    return cell(), cell(), np.eye(2 * hidden, dtype=np.float32), np.zeros(2 * hidden, np.float32)
+
+
+@pytest.mark.parametrize(("isa", "bits"), KERNELS)
+@pytest.mark.parametrize(("hidden", "length"), [(1, 9), (3, 7), (16, 6), (37, 5), (100, 4)])
+def test_states_are_those_of_the_same_whole_numbers(isa, bits, hidden, length):
+    for seed in range(1000):
+        rng = np.random.default_rng(seed)
+        weights = one_hot(rng, length, hidden, 2.0)
+        tokens = rng.integers(0, length, length)
+        wanted, margin = reference.fixed_bilstm(weights[:2], tokens, bits)
+        if margin > 1e-3:  # no state so close to a half that float32 may round it otherwise
+            break
+    else:
+        pytest.fail("no seed without such a state")
+    lstm = Native(weights, isa, bits)
+    rows = projections(lstm, np.eye(length, dtype=np.float32))
+    emissions = lstm.emissions(rows, tokens.astype(np.int32), np.array([length], np.int32))[0]
+    # where a single state was another number, the next ones are off by 50 times that
+    np.testing.assert_allclose(emissions, wanted, rtol=0, atol=0.51 / 8192)
+
+
+@pytest.mark.parametrize(("isa", "bits"), KERNELS)
+def test_projections_are_the_nearest_multiples(isa, bits):
+    """And saturate within 64."""
+    hidden, words = 5, 9
+    rng = np.random.default_rng(1)
+    weights = one_hot(rng, words, hidden, 1.0)
+    for cell in weights[:2]:
+        cell[0][3:] *= 60
+    lstm = Native(weights, isa, bits)
+    rows = projections(lstm, np.eye(words, dtype=np.float32)).view(np.int16)
+    rows = rows.reshape(words, 2, -1, 4, LANES[isa]).transpose(0, 1, 3, 2, 4)
+    rows = rows.reshape(words, 2, 4, -1)
+    wanted = np.stack([reference.fixed_projections(w, b) for w, _, b in weights[:2]], axis=1)
+    assert np.abs(wanted).max() == 32767
+    np.testing.assert_array_equal(rows[..., :hidden], wanted.reshape(words, 2, 4, hidden))
+
+
 # ---- a sentence alone ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("isa", _lstm.ISAS)
+@pytest.mark.parametrize(("isa", "bits"), KERNELS)
 @settings(deadline=None, max_examples=40)
 @given(SEEDS, st.lists(st.integers(1, 9), min_size=1, max_size=20), st.integers(1, 40))
-def test_a_batch_is_its_sentences_alone_bit_for_bit(isa, seed, lengths, hidden):
+def test_a_batch_is_its_sentences_alone_bit_for_bit(isa, bits, seed, lengths, hidden):
     rng = np.random.default_rng(seed)
-    lstm = Native(make(rng, 5, hidden, int(rng.integers(1, 40))), isa)
+    lstm = Native(make(rng, 5, hidden, int(rng.integers(1, 40))), isa, bits)
     sentences = features_of(rng, lengths, 5)
     together = lstm.emissions(*batch_of(lstm, sentences))
     for b, sentence in enumerate(sentences):
@@ -291,12 +349,12 @@ def test_a_batch_is_its_sentences_alone_bit_for_bit(isa, seed, lengths, hidden):
         assert together[b, : len(sentence)].tobytes() == alone.tobytes()
 
 
-@pytest.mark.parametrize("isa", _lstm.ISAS)
+@pytest.mark.parametrize(("isa", "bits"), KERNELS)
 @settings(deadline=None, max_examples=20)
 @given(SEEDS, st.integers(1, 30), st.integers(1, 40))
-def test_a_projection_is_that_of_its_word_alone(isa, seed, words, hidden):
+def test_a_projection_is_that_of_its_word_alone(isa, bits, seed, words, hidden):
     rng = np.random.default_rng(seed)
-    lstm = Native(make(rng, 13, hidden, 3), isa)
+    lstm = Native(make(rng, 13, hidden, 3), isa, bits)
     features = rng.normal(0, 1, (words, 13)).astype(np.float32)
     together = projections(lstm, features)
     for u in range(words):
@@ -426,3 +484,6 @@ def test_weights_that_disagree():
     ]:
         with pytest.raises(InputError, match=message):
             BiLSTM(*arguments)
+    for bits in (0, 7, 32, "8"):
+        with pytest.raises(InputError, match=f"bits of 8 or 16, got {bits!r}"):
+            BiLSTM(forward, backward, kernel, bias, bits)

@@ -7,6 +7,7 @@ import sys
 import threading
 from dataclasses import replace
 from itertools import chain
+from operator import ne
 from pathlib import Path
 
 import numpy as np
@@ -184,15 +185,24 @@ class TestProbabilities:
 
 class TestEngine:
     def test_both_give_the_same(self, dev):
+        bundle = read_bundle(EMBEDDED)
+        careful = replace(bundle, manifest=replace(bundle.manifest, recurrence_bits=16))
         with (
-            fastner.load(engine="native") as native,
-            fastner.load(engine="onnxruntime") as reference,
+            Tagger(bundle, engine="native") as fast,
+            Tagger(careful, engine="native") as native,
+            Tagger(bundle, engine="onnxruntime") as reference,
         ):
-            assert native.tag_batch(dev.sentences) == reference.tag_batch(dev.sentences)
+            tags = reference.tag_batch(dev.sentences)
+            assert native.tag_batch(dev.sentences) == tags
+            found = list(chain.from_iterable(fast.tag_batch(dev.sentences)))
+            differences = sum(map(ne, found, chain.from_iterable(tags)))
+            # as publishing counted, and one more where an instruction set rounds otherwise
+            assert differences <= bundle.manifest.native_tag_differences + 1 <= 2
             part = dev.sentences[:300]
-            got, wanted = native.entity_scores(part)[1], reference.entity_scores(part)[1]
-            wanted = pytest.approx(list(chain.from_iterable(wanted)), abs=1e-2)
-            assert list(chain.from_iterable(got)) == wanted
+            wanted = list(chain.from_iterable(reference.entity_scores(part)[1]))
+            for tagger, tolerance in ((native, 1e-2), (fast, 1e-1)):
+                got = list(chain.from_iterable(tagger.entity_scores(part)[1]))
+                assert got == pytest.approx(wanted, abs=tolerance)
 
     def test_the_cache_stays_small(self, tagger):
         cache = tagger._cache

@@ -215,6 +215,21 @@ def test_a_model_is_saved_once_and_measured_before(data, tmp_path, monkeypatch):
     assert read_bundle(tmp_path / "model").sha256 == bundle.sha256
 
 
+@pytest.mark.parametrize(
+    ("tags", "counts", "wanted"),
+    [
+        (10, {8: 0}, (8, 0)),
+        (19_999, {8: 1, 16: 0}, (16, 0)),
+        (20_000, {8: 1}, (8, 1)),
+        (51_362, {8: 2}, (8, 2)),
+        (51_362, {8: 3, 16: 2}, (16, 2)),
+        (51_362, {8: None, 16: None}, (16, None)),
+    ],
+)
+def test_the_recurrence_takes_8_bits_where_they_change_few_tags(tags, counts, wanted):
+    assert publishing.choose_bits(tags, counts.__getitem__) == wanted
+
+
 def test_engines_that_were_not_compared_are_not_said_to_agree(data, tmp_path, monkeypatch):
     """The native engine runs one LSTM, not two."""
     run(data, tmp_path / "model", epochs=1, hidden=(6, 6))

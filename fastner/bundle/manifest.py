@@ -7,7 +7,8 @@ refused too.
 1.0 had no key "temperature"; 1.1 requires it. 1.2 brought the dtype "product" of vectors. 1.3
 requires "native_tag_differences", which stood among the scores before, where it stood at all. 1.4
 requires "language", English before, and "normalization.reading": the number of the rule by which
-words are read (`fastner.reading`), or null where they are taken as they stand, as all were before.
+words are read (`fastner.reading`), or null where they are taken as they stand, as all were before;
+and "recurrence_bits", 16 before.
 """
 
 import hashlib
@@ -36,6 +37,8 @@ LOOKUPS = ("exact", "lower", "digits")
 LANGUAGES = ("en", "de", "fr", "it", "es", "pt", "nl", "pl", "ru", "xx")
 ENGLISH = "en"
 
+FAST_BITS, CAREFUL_BITS = 8, 16  # of the recurrence
+
 FORMAT = (1, 4)
 
 _KEYS = (
@@ -47,7 +50,7 @@ _SINCE = {"product": (1, 2)}  # dtypes that came after 1.0
 _ADDED_KEYS = {
     (1, 1): " temperature",
     (1, 3): " native_tag_differences",
-    (1, 4): " language",
+    (1, 4): " recurrence_bits language",
 }
 _ADDED_NORMALIZATION = {(1, 4): " reading"}
 _NO_DIGEST = "0" * 64
@@ -102,6 +105,8 @@ class Manifest:
     temperature: float = 1.0  # what scores are divided by where they become probabilities
     # dev tags that the native engine gives otherwise than onnxruntime; None: not compared
     native_tag_differences: int | None = None
+    # of the native engine, see `fastner.engine.lstm`; 8: publishing found the differences few
+    recurrence_bits: int = CAREFUL_BITS
     language: str = ENGLISH  # of the texts it is for, one of LANGUAGES
     files: Mapping[str, FileRecord] = field(default_factory=dict)
     license: str
@@ -115,6 +120,16 @@ class Manifest:
     def labels(self) -> list[str]:
         """The labels that entities may have, sorted."""
         return labels_of(self.tags)
+
+    @property
+    def runs_natively(self) -> bool:
+        """Whether publishing found that the native engine gives the tags of onnxruntime.
+
+        All of dev, or with 8 bits all but the few that it takes these for.
+        """
+        if self.recurrence_bits == FAST_BITS:
+            return self.native_tag_differences is not None
+        return self.native_tag_differences == 0
 
 
 def manifest_bytes(manifest: Manifest, where: str) -> bytes:
@@ -138,6 +153,7 @@ def manifest_bytes(manifest: Manifest, where: str) -> bytes:
         "hidden": manifest.hidden,
         "temperature": manifest.temperature,
         "native_tag_differences": manifest.native_tag_differences,
+        "recurrence_bits": manifest.recurrence_bits,
         "language": manifest.language,
         "files": {name: record._asdict() for name, record in manifest.files.items()},
         "license": manifest.license,
@@ -192,6 +208,11 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
             fields["temperature"].number(*TEMPERATURES) if "temperature" in fields else 1.0
         ),
         native_tag_differences=_native_tag_differences(fields),
+        recurrence_bits=(
+            _recurrence_bits(fields["recurrence_bits"])
+            if "recurrence_bits" in fields
+            else CAREFUL_BITS
+        ),
         language=fields["language"].choice(LANGUAGES) if "language" in fields else ENGLISH,
         files=_files(fields["files"]),
         license=fields["license"].string(),
@@ -214,6 +235,13 @@ def _native_tag_differences(fields: Mapping[str, Json]) -> int | None:
         return None if value.value is None else value.integer(0, _MAX_TOKENS)
     counted = fields["scores"].object().get("native_tag_differences")
     return counted if type(counted) is int and 0 <= counted <= _MAX_TOKENS else None
+
+
+def _recurrence_bits(value: Json) -> int:
+    bits = value.integer(FAST_BITS, CAREFUL_BITS)
+    if bits not in (FAST_BITS, CAREFUL_BITS):
+        value.refuse(f"{FAST_BITS} or {CAREFUL_BITS}")
+    return bits
 
 
 def _version(content: Json) -> tuple[int, int]:

@@ -48,6 +48,7 @@ def _description(bundle: Bundle) -> dict[str, Any]:
         "hidden": manifest.hidden,
         "temperature": manifest.temperature,
         "native_tag_differences": manifest.native_tag_differences,
+        "recurrence_bits": manifest.recurrence_bits,
         "scores": dict(manifest.scores),
         "training": dict(manifest.training),
         "libraries": dict(manifest.libraries),

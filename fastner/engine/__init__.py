@@ -51,8 +51,9 @@ class Engine(Protocol):
 def open_engine(bundle: Bundle, engine: EngineName = "auto", device: str = "cpu") -> Engine:
     """The engine of this name over a model; "auto": native where all of the following hold.
 
-    The device is the CPU and has wide vectors, training counted no dev tag that the native engine
-    gives otherwise than onnxruntime, and the model's graphs are of the forms that it runs.
+    The device is the CPU and has wide vectors, the manifest says that the model runs natively
+    (training found the same dev tags as onnxruntime's, or with a recurrence in 8 bits all but a few
+    in 100,000), and the model's graphs are of the forms that the native engine runs.
 
     After a fork both run on the CPU in the child too, and CUDA does not, see `fastner.load`.
 
@@ -71,7 +72,7 @@ def open_engine(bundle: Bundle, engine: EngineName = "auto", device: str = "cpu"
         from fastner.engine.native import NativeEngine
 
         return NativeEngine(bundle)
-    if engine == "auto" and device == "cpu" and bundle.manifest.native_tag_differences == 0:
+    if engine == "auto" and device == "cpu" and bundle.manifest.runs_natively:
         from fastner.engine import native
 
         if native.VECTORIZED:

@@ -37,16 +37,25 @@ class BiLSTM:
     in the order i, f, g (Keras' c), o. kernel: [2H, K], forward states first. bias: [K]. All
     float32 and finite; 1 <= H <= 4096. Raises InputError otherwise.
 
-    s·U is computed in fixed point: states as multiples of 2^-13 and weights as int16 with one scale
-    per column, summed exactly in 32 bits. Everything else is float32. That takes 0.6 to 0.75 of the
-    time of float32 throughout. It moves emissions by less than 1e-3 where U has a standard
-    deviation of at most 2 / sqrt(H), as trained networks have (H up to 160, kernel of 0.3). Larger
-    weights amplify every rounding, float32's too: at H = 64, U of 0.5 moved emissions by 0.01 and
-    float32 by 1e-5; U of 2 by 6 and float32 by 5. So training counts the dev tags that change, and
-    by itself `load` takes the native engine only where there were none.
+    bits: of the recurrence, 8 or 16. s·U is computed in whole numbers, summed exactly:
 
-    The emissions of a sentence are the same bits in whatever batch it comes. They may differ in
-    the last bits between machines, as instruction sets round differently.
+        16   states round(s 2^13), weights int16 within +-32767
+         8   states round(s 127), weights int8 within +-64
+
+    with one scale per column of U, the largest that keeps a sum of 16 bits below 2^31. Projections
+    are int16, multiples of 2^-9 within +-64, of -log2(e)·(x·W + b), twice that for g; the linear
+    layer takes states round(s 2^13) and int16 weights. 2^x is within 1.1e-4 of itself. Everything
+    else is float32.
+
+    With U of a standard deviation of at most 2 / sqrt(H), as trained networks have (H up to 160,
+    kernel of 0.3), emissions move by less than 4e-3 in 16 bits and 0.1 in 8. Larger weights
+    amplify every rounding, float32's too. So training counts the dev tags that change, and chooses
+    8 bits where these are few (`fastner.training.publish`).
+
+    The emissions of a sentence are the same bits in whatever batch it comes. Instruction sets sum
+    the same whole numbers, but round float32 differently in the last bits: between machines
+    emissions may differ by these, and where they tip a state to the next whole number, by what that
+    is worth.
     """
 
     __slots__ = ("_inputs", "_layer", "_tags")
@@ -57,7 +66,10 @@ class BiLSTM:
         backward: Cell,
         kernel: NDArray[np.float32],
         bias: NDArray[np.float32],
+        bits: int = 16,
     ) -> None:
+        if bits not in (8, 16):
+            raise InputError(f"expected bits of 8 or 16, got {bits!r}")
         recurrent = _weights("the forward recurrent kernel", forward[1], (None, None))
         hidden = int(recurrent.shape[0])
         if not 1 <= hidden <= MAX_HIDDEN:
@@ -81,7 +93,7 @@ class BiLSTM:
         bias = _weights("bias", bias, (tags,))
         self._inputs = inputs
         self._tags = tags
-        self._layer = Layer(forward, backward, kernel, bias)
+        self._layer = Layer(forward, backward, kernel, bias, bits)
 
     @property
     def layer(self) -> Layer:
@@ -90,13 +102,14 @@ class BiLSTM:
 
     @property
     def projection_width(self) -> int:
-        """Floats of a word's projection: 8H, H rounded up to this machine's vectors."""
+        """Words of 32 bits of a projection: 4H, H rounded up to this machine's vectors."""
         return self._layer.projection_width
 
     def project(self, features: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """Writes the projections of words with these feature rows.
 
-        features: float32 [U, D]. out: float32 [U, projection_width]. A row's bits depend on its
+        features: float32 [U, D]. out: float32 [U, projection_width], into which they are packed,
+        two int16 to a number: copy rows, never compute with them. A row's bits depend on its
         feature row alone. Their layout is that of this machine's vectors: keep them in memory,
         never in a file.
         """
@@ -115,7 +128,7 @@ class BiLSTM:
         projections: float32 [U, projection_width]: rows of `project`. tokens: int32 [N], the
         sentences' words one after the other, as rows of projections. lengths: int32 [B], N in all,
         in any order. Time is proportional to N, and least for sentences of like length; memory
-        beside the arrays is proportional to B. Releases the GIL.
+        beside the arrays is about 4H bytes a token and 8H a sentence. Releases the GIL.
         """
         check("projections", projections, _FLOAT32, (None, self._layer.projection_width))
         check("tokens", tokens, _INT32, (None,))

@@ -66,7 +66,7 @@ def _lstm(bundle: Bundle) -> BiLSTM:
         )
     features, tags = len(weights.forward[0]), len(weights.bias)
     _check_sizes(where, (features, tags), (manifest.features, len(manifest.tags)))
-    return BiLSTM(*weights)
+    return BiLSTM(*weights, bits=manifest.recurrence_bits)
 
 
 def _word_encoder(bundle: Bundle) -> WordEncoder:

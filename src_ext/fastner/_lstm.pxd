@@ -17,7 +17,8 @@ cdef extern from "lstm.hpp" namespace "fastner::recurrent" nogil:
 
     cppclass Model:
         Model(const Cell& forward, const Cell& backward, const float* top, const float* top_bias,
-              int64_t inputs, int64_t hidden, int64_t tags, Isa isa) except +raise_input_error
+              int64_t inputs, int64_t hidden, int64_t tags, int bits,
+              Isa isa) except +raise_input_error
         int64_t projection_width()
 
     cppclass Batch:
