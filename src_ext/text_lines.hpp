@@ -78,7 +78,24 @@ class LineEnds {
             if (i) lines.back().end = i;
             lines.push_back({i, pieces_.size(), 0});
         }
+        for (std::size_t l = 1; l < lines.size(); ++l) {
+            const std::size_t gaps = wide_gaps(lines[l]);
+            if (gaps && gaps == wide_gaps(lines[l - 1]))
+                open_cells(lines[l - 1]), open_cells(lines[l]);
+        }
         for (Line& line : lines) look_at(line);
+    }
+
+    // Columns are parted by wide gaps, as many in each of two lines.
+    std::size_t wide_gaps(const Line& line) const {
+        std::size_t gaps = 0;
+        for (std::size_t i = line.begin + 1; i < line.end; ++i)
+            gaps += (pieces_[i].state & kWideGap) != 0;
+        return gaps;
+    }
+    void open_cells(const Line& line) {
+        for (std::size_t i = line.begin + 1; i < line.end; ++i)
+            if (pieces_[i].state & kWideGap) pieces_[i].state |= kCut | kCell;
     }
 
     // Ends sentences where a line does that is one of its own, or every line.
@@ -191,6 +208,13 @@ class LineEnds {
                is_sentence(line);
     }
 
+    // Whether a given name ends it, the name goes on in the next line, and that in prose: President
+    // Joe⏎Biden met the leaders
+    bool parts_name(const Line& line, const Line& next) const {
+        return line.end - line.begin > 1 && (words_.kind(line.end - 1) & kGivenName) &&
+               (next.looks & kLooksUpper) && !(next.looks & kLooksStarter) && is_sentence(next);
+    }
+
     // Whether lines [begin, end) are hard-wrapped prose rather than lines of their own.
     bool is_wrapped(std::size_t begin, std::size_t end, std::size_t widest) const {
         const std::vector<Line>& lines = memory_.lines;
@@ -212,7 +236,7 @@ class LineEnds {
             } else if (!(line.looks & kLooksEnded)) {
                 if (next.looks & kLooksStarter)
                     score -= 4;
-                else if (one_sentence && stops_at_name(line, next))
+                else if (one_sentence && (stops_at_name(line, next) || parts_name(line, next)))
                     score += 3;
                 else if (!(line.looks & kLooksProse) || widest < 25)
                     score -= stops_at_name(line, next) ? 1 : 3;
@@ -235,6 +259,7 @@ class LineEnds {
         if (line.looks & (kLooksOpen | kLooksComma | kLooksHyphen)) return false;
         if (width(line) + 1 + words_.length(next.word) + 12 > widest) return false;
         if (line.looks & kLooksEnded) return words_.last(line.end - 1) == ':';
+        if (parts_name(line, next)) return false;
         if (line.looks & kLooksTitle) return true;
         if (next.looks & kLooksStarter) return true;
         return opens && !is_sentence(line);
@@ -259,8 +284,18 @@ class LineEnds {
                 (words_.first_flags(word) & kUpper));
     }
 
+    // Whether piece i is a hyphen right behind a word.
+    bool hangs(std::size_t i) const {
+        return i && words_.is_one(i, '-') && !words_.parted(i) && !(pieces_[i - 1].state & kGone) &&
+               (words_.last_flags(i - 1) & kAlpha);
+    }
+    // Over the line end before piece i.
     void join_hyphenated(std::size_t i) {
-        if (!is_hyphenated(i)) return;
+        if (!is_hyphenated(i)) {
+            if (hangs(i - 1) && (words_.kind(i) & kJoiner))
+                words_.glue(i - 1);  // pre-⏎and post-war
+            return;
+        }
         std::size_t word = i - 1;
         if (!words_.soft_hyphen_behind(word)) {
             pieces_[word].state |= kGone;

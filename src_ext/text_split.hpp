@@ -45,6 +45,7 @@ enum State : std::uint32_t {
     kGone = 128,         // now part of a piece before
     kOwnLine = 256,      // the first piece of a heading or of a row of a table
     kBlankBeside = 512,  // a blank line right before it, with no markup between
+    kWideGap = 1024,     // three blanks or more
     kQuoted = 1u << 16,  // times the depth of > at the start of the line
 };
 
