@@ -61,7 +61,6 @@ class LineEnds {
 
     // Whether a list marker begins the line, piece i; glues "1" ".".
     bool marks_item(std::size_t i) {
-        if (i + 1 == pieces_.size()) return false;
         if (words_.length(i) == 1 && (words_.first_flags(i) & kBullet)) return words_.parted(i + 1);
         if (!words_.is_number(i, 3) || words_.parted(i + 1) || !words_.parted(i + 2)) return false;
         if (words_.is_one(i + 1, ')')) return true;
