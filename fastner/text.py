@@ -1,9 +1,10 @@
 r"""Raw text → sentences of tokens with exact offsets, in the habits of CoNLL-2003.
 
-`src_ext/text.hpp` and the files it names do it, in time and memory linear in the text whatever it holds; classes of
-characters, word lists and the pattern of pieces are data, in `text_rules`. These are the rules, in
-the order in which they work. They are a function of the text alone, and what stands behind a blank
-line changes nothing before it (but in HTML). Other clients follow the same text.
+`src_ext/text.hpp` and the files it names do it, in time and memory linear in the text whatever it
+holds; classes of characters, word lists and the pattern of pieces are data, in `text_rules`. These
+are the rules, in the order in which they work. They are a function of the text alone, and what
+stands behind a blank line changes nothing before it (but in HTML). Other clients follow the same
+text.
 
 1. Reading. Format characters (class `format`: zero-width, direction marks, byte-order mark, soft
 hyphens, variation selectors) are not read: they belong to the token of the character before them,
@@ -45,13 +46,14 @@ paragraph, as a blank line does (a line of markup alone is one). A sentence ends
   depth of quotation changes.
 The lines between such places are decided together, with lines="auto": wrapped prose, whose line
 ends are white space, or lines of their own, whose ends end sentences. Each line end scores, and a
-sum above 0 is prose (the function is_wrapped of text_lines.hpp holds the numbers): for prose count a
-hyphenated word, a last word of the list `function`, a next line that opens in lower case, a next
+sum above 0 is prose (the function is_wrapped of text_lines.hpp holds the numbers): for prose count
+a hyphenated word, a last word of the list `function`, a next line that opens in lower case, a next
 word that would not have fit, a capital at either side of the line end within one sentence, or a
-given name before it and a sentence that goes on with the name (President Joe⏎Biden met); against it a next line that opens with a capital, more so with a word of the list `starter` or the same word
-as the line before, signs of code, short lines. In prose a line stands alone still if it is a
-greeting or sign-off, or a heading: shorter than the widest line by the next word and 12 characters,
-not ended, and all capitalised, or before a starter, or first and without starter or verb.
+given name before it and a sentence that goes on with the name (President Joe⏎Biden met); against it
+a next line that opens with a capital, more so with a word of the list `starter` or the same word as
+the line before, signs of code, short lines. In prose a line stands alone still if it is a greeting
+or sign-off, or a heading: shorter than the widest line by the next word and 12 characters, not
+ended, and all capitalised, or before a starter, or first and without starter or verb.
 lines="wrapped" takes all of them for prose, lines="sentences" ends a sentence at each line end.
 
 In prose a word hyphenated at a line end (a letter, a hyphen, the line end and a letter in lower
@@ -61,9 +63,9 @@ part of the token before.
 
 4. Sentences. Else a sentence ends behind `. ! ? …` (a piece whose last character is one of them)
 with the quotes and brackets that close behind it (and references: [4], [citation needed], up to
-three words, or ¹), before white space, unless lower case or a joining mark (`continuer`) comes next,
-or a number behind four dots or more; behind a dot without white space, too, between a word in lower
-case and a capitalised one (He wrote.Then he); and behind the full stops of scripts without
+three words, or ¹), before white space, unless lower case or a joining mark (`continuer`) comes
+next, or a number behind four dots or more; behind a dot without white space, too, between a word in
+lower case and a capitalised one (He wrote.Then he); and behind the full stops of scripts without
 spaces (`full_stop`), white space or not. But:
 - A dot behind a listed abbreviation, an initial, or in German and Polish a number of one or two
   digits before a word, is part of its token (Inc., J., 3.). At a paragraph's end it is not, behind

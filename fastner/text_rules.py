@@ -60,7 +60,7 @@ _LABEL = "[A-Za-z0-9-]{1,63}"
 PIECE = rf"""
     # The common cases first: a run of word characters that nothing joins to what follows, white
     # space, and marks that always stand alone.
-      {_WORD}+(?=[{_SPACE}{_ENDS_WORD}]|,(?![0-9])|\.[{_SPACE}]|\Z)
+      {_WORD}+(?=[{_SPACE}{_ENDS_WORD}]|,(?![0-9])|\.(?:[{_SPACE}]|\Z)|\Z)
     | [{_SPACE}]+
     | [{_ALONE}]
     # Internet: URL, e-mail, host with path (bit.ly/x), handle and tag.
@@ -165,23 +165,24 @@ _SHARED = {
         Holding Association""",
     "marked_name": "Yahoo Yum Jeopardy Guess Joomla Chips Ahoy Jumbo",
     "given_name": """Adam Agnes Alan Albert Alejandro Alex Alexander Alexandra Alice Amy Ana
-        Andrea Andrei Andrew Angela Anita Ann Anna Anne Anthony Antonio Barbara Ben Benjamin Bernard Beth
-        Betty Bill Billy Bob Bobby Boris Brian Carl Carlos Carmen Carol Caroline Catherine Cathy Charles Chris
-        Christian Christina Christine Christopher Cindy Claire Claudia Daniel Dave David Deborah
-        Dennis Diana Diane Dmitry Donald Donna Dorothy Douglas Edward Elena Elizabeth Ellen Emily
-        Emma Eric Erik Eva Fatima Fernando Fiona Francesca Francis Francisco Fred Gary George Gerhard
-        Gerald Giovanni Hannah Hans Harry Heather Heidi Helen Helga Helmut Henry Igor Ingrid Irene Ivan
-        Jack Jacob Jacques James Jane Janet Jason Javier Jean Jeff Jennifer Jenny Jeremy Jessica
-        Jim Jimmy Joan Joe Johan Johannes John Jonathan Jorge Jose Joseph Juan Judith Judy Julia Julie
-        Karen Karl Kate Katherine Kathy Katie Keith Kelly Ken Kenneth Kevin Klaus Larry Laura
-        Lauren Leo Linda Lisa Luca Lucas Lucy Luis Luke Manuel Marco Margaret Maria Marie Mario
-        Marta Martha Martin Mary Matthew Megan Melissa Michael Michel Michelle Miguel Mike Mohamed
-        Mohammed Monica Nancy Natalia Natalie Nicholas Nicolas Nicole Nina Nora Olga Oliver Olivia Omar
-        Oscar Pamela Patricia Patrick Paul Pavel Pedro Peter Philip Pierre Priya Rachel Ralph
-        Raymond Rebecca Ricardo Richard Rita Robert Roberto Roger Roland Ronald Ruth Ryan Sally
-        Samantha Samuel Sandra Sara Sarah Sergei Sharon Simon Sofia Sophie Stefan Stephanie Stephen
-        Steve Steven Stuart Susan Suzanne Svetlana Teresa Theresa Thomas Tim Timothy Tom Tony
-        Ursula Valerie Vera Vladimir Walter Wei Wendy William Yuki Yusuf Zoe""",
+        Andrea Andrei Andrew Angela Anita Ann Anna Anne Anthony Antonio Barbara Ben Benjamin
+        Bernard Beth Betty Bill Billy Bob Bobby Boris Brian Carl Carlos Carmen Carol Caroline
+        Catherine Cathy Charles Chris Christian Christina Christine Christopher Cindy Claire
+        Claudia Daniel Dave David Deborah Dennis Diana Diane Dmitry Donald Donna Dorothy Douglas
+        Edward Elena Elizabeth Ellen Emily Emma Eric Erik Eva Fatima Fernando Fiona Francesca
+        Francis Francisco Fred Gary George Gerhard Gerald Giovanni Hannah Hans Harry Heather Heidi
+        Helen Helga Helmut Henry Igor Ingrid Irene Ivan Jack Jacob Jacques James Jane Janet Jason
+        Javier Jean Jeff Jennifer Jenny Jeremy Jessica Jim Jimmy Joan Joe Johan Johannes John
+        Jonathan Jorge Jose Joseph Juan Judith Judy Julia Julie Karen Karl Kate Katherine Kathy
+        Katie Keith Kelly Ken Kenneth Kevin Klaus Larry Laura Lauren Leo Linda Lisa Luca Lucas Lucy
+        Luis Luke Manuel Marco Margaret Maria Marie Mario Marta Martha Martin Mary Matthew Megan
+        Melissa Michael Michel Michelle Miguel Mike Mohamed Mohammed Monica Nancy Natalia Natalie
+        Nicholas Nicolas Nicole Nina Nora Olga Oliver Olivia Omar Oscar Pamela Patricia Patrick
+        Paul Pavel Pedro Peter Philip Pierre Priya Rachel Ralph Raymond Rebecca Ricardo Richard
+        Rita Robert Roberto Roger Roland Ronald Ruth Ryan Sally Samantha Samuel Sandra Sara Sarah
+        Sergei Sharon Simon Sofia Sophie Stefan Stephanie Stephen Steve Steven Stuart Susan Suzanne
+        Svetlana Teresa Theresa Thomas Tim Timothy Tom Tony Ursula Valerie Vera Vladimir Walter Wei
+        Wendy William Yuki Yusuf Zoe""",
     "mail_header": """From To Cc CC Bcc BCC Subject Date Sent Reply-To Received Attachments Von
         An Betreff Gesendet Datum De Para Asunto Assunto Objet Envoyé À Da A Oggetto Van Aan
         Onderwerp Temat Od Do""",
@@ -212,10 +213,10 @@ _ENGLISH = {
     "starter": """A About According After Although Among An And Another Any As At Because Before
         Both But By Despite During Each Earlier Even Everybody
         Everyone For From He Her His How However I If In It Its
-        Last Later Many Meanwhile More Most My Neither Next No Nobody None Not Nothing Now Of On Once One Only Other Our
-        Perhaps She Since So Some Somebody Someone Soon Still That The Their Then There These They This Those
-        Though Through To Today Two Under Until We What When Where Whether Which While Who Why With
-        Yesterday Yet You Your Additionally
+        Last Later Many Meanwhile More Most My Neither Next No Nobody None Not Nothing Now Of On
+        Once One Only Other Our Perhaps She Since So Some Somebody Someone Soon Still That The
+        Their Then There These They This Those Though Through To Today Two Under Until We What When
+        Where Whether Which While Who Why With Yesterday Yet You Your Additionally
         Afterwards Currently Eventually Finally Following Initially Instead Originally Recently
         Several Therefore Thus Unlike Upon Analysts Critics Dealers Economists Experts Investors
         Officials Shares Traders""",
@@ -248,7 +249,8 @@ _OTHERS: dict[str, dict[str, str]] = {
         "final": "usw usf",
         "abbreviation": """Str str Jh Jhs jährl Mio Mrd Tel evtl ggf inkl exkl geb gest gegr bes
             bspw engl franz lat ital röm griech dt amtl eigtl urspr allg ehem verh Univ Red Hrsg
-            Aufl Jan Feb Febr März Apr Jun Jul Aug Sep Sept Okt Nov Dez Mo Di Mi Do Std Stk Min Sek""",
+            Aufl Jan Feb Febr März Apr Jun Jul Aug Sep Sept Okt Nov Dez Mo Di Mi Do Std Stk Min
+            Sek""",
         "company": "Cie e.V",
         "starter": """Aber Alle Allerdings Als Am An Auch Auf Aus Außerdem Bei Beide Bis Da Dabei
             Dadurch Daher Damit Danach Dann Darauf Das Dass Davon Dazu Der Des Die Dies Diese

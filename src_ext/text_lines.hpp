@@ -61,7 +61,6 @@ class LineEnds {
 
     // Whether a list marker begins the line, piece i; glues "1" ".".
     bool marks_item(std::size_t i) {
-        if (i + 1 == pieces_.size()) return false;
         if (words_.length(i) == 1 && (words_.first_flags(i) & kBullet)) return words_.parted(i + 1);
         if (!words_.is_number(i, 3) || words_.parted(i + 1) || !words_.parted(i + 2)) return false;
         if (words_.is_one(i + 1, ')')) return true;
@@ -74,25 +73,23 @@ class LineEnds {
         std::vector<Line>& lines = memory_.lines;
         lines.clear();
         for (std::size_t i = 0; i < pieces_.size(); ++i) {
-            if (i && !(pieces_[i].state & kLineBefore)) continue;
+            if (i && !(pieces_[i].state & kLineBefore)) {
+                lines.back().wide_gaps += (pieces_[i].state & kWideGap) != 0;
+                continue;
+            }
             if (i) lines.back().end = i;
-            lines.push_back({i, pieces_.size(), 0});
+            lines.push_back({i, pieces_.size()});
         }
         for (std::size_t l = 1; l < lines.size(); ++l) {
-            const std::size_t gaps = wide_gaps(lines[l]);
-            if (gaps && gaps == wide_gaps(lines[l - 1]))
-                open_cells(lines[l - 1]), open_cells(lines[l]);
+            const Line &above = lines[l - 1], &line = lines[l];
+            if (!line.wide_gaps || line.wide_gaps != above.wide_gaps) continue;
+            open_cells(above);
+            open_cells(line);
         }
         for (Line& line : lines) look_at(line);
     }
 
     // Columns are parted by wide gaps, as many in each of two lines.
-    std::size_t wide_gaps(const Line& line) const {
-        std::size_t gaps = 0;
-        for (std::size_t i = line.begin + 1; i < line.end; ++i)
-            gaps += (pieces_[i].state & kWideGap) != 0;
-        return gaps;
-    }
     void open_cells(const Line& line) {
         for (std::size_t i = line.begin + 1; i < line.end; ++i)
             if (pieces_[i].state & kWideGap) pieces_[i].state |= kCut | kCell;

@@ -51,7 +51,7 @@ struct Scanner {
             while (q < limit && (rules.flags(text[q]) & kWord)) ++q;
             if (q == limit || (rules.flags(text[q]) & kEndsWord)) return q;
             if (text[q] == ',' && !digit(q + 1)) return q;
-            if (text[q] == '.' && is(q + 1, kSpace)) return q;
+            if (text[q] == '.' && (q + 1 == limit || is(q + 1, kSpace))) return q;
             return hard_word_end(p, q);
         }
         if (flags & kAlone) return p + 1;

@@ -37,8 +37,7 @@ class Reading {
     // flows: whether in HTML with a tag a line end is white space, unless a blank line is beside it
     // or <pre> around it. Returns how many are.
     std::size_t read(bool flows) {
-        std::size_t joined = 0;
-        flows = flows && html_ && has_tag();
+        flows_ = flows && html_ && has_tag();
         std::vector<Read>& to = memory_.read;
         to.clear();
         memory_.read_text.clear();
@@ -57,16 +56,12 @@ class Reading {
                 std::uint32_t point = 0;
                 if ((end = entity_end(i, point))) put(point, i, end);
             }
-            if (!end && flows && !in_pre_ && (text_.flags(i) & kLineEnd) && is_lone_line_end(i)) {
-                joined += !(c == '\r' && text_.at(i + 1) == '\n');
-                put(' ', i, end = i + 1);
-            }
             if (!end) put(c, i, end = i + 1);
             i = end;
         }
         end_lone(text_.size);
         std::reverse(memory_.planned.begin(), memory_.planned.end());
-        return joined;
+        return joined_lines_;
     }
 
    private:
@@ -83,7 +78,14 @@ class Reading {
                 lone_ = begin;
             return;
         }
-        if (flags & kSpace) end_lone(begin);
+        if (flags & kSpace) {
+            end_lone(begin);
+            const bool is_raw = end == begin + 1;  // no entity
+            if (flows_ && !in_pre_ && (flags & kLineEnd) && is_raw && is_lone_line_end(begin)) {
+                joined_lines_ += !(c == '\r' && text_.at(end) == '\n');
+                c = ' ';
+            }
+        }
         if (flags & kFolded) c -= 0xfee0;
         memory_.read_text.push_back(c);
         to.push_back({narrow(lone_ == kNone ? begin : lone_), narrow(end)});
@@ -220,7 +222,8 @@ class Reading {
     Memory& memory_;
     std::size_t lone_ = kNone;  // where format characters began that have no neighbour yet
     std::uint32_t last_flags_ = 0;
-    bool in_pre_ = false;
+    bool flows_ = false, in_pre_ = false;
+    std::size_t joined_lines_ = 0;
     bool no_comment_ = false, no_script_ = false, no_style_ = false;
 };
 

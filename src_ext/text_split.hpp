@@ -68,8 +68,9 @@ struct Emphasis {
 
 struct Line {
     std::size_t begin, end;  // pieces
-    std::size_t word;        // the first piece that is no quote or bracket
+    std::size_t word = 0;    // the first piece that is no quote or bracket
     std::uint32_t looks = 0;
+    std::size_t wide_gaps = 0;
 };
 
 // What `split` works in, kept for the next text.
