@@ -1,9 +1,10 @@
 r"""Raw text → sentences of tokens with exact offsets, in the habits of CoNLL-2003.
 
-`src_ext/text.hpp` does it, in time and memory linear in the text whatever it holds; classes of
-characters, word lists and the pattern of pieces are data, in `text_rules`. These are the rules, in
-the order in which they work. They are a function of the text alone, and what stands behind a blank
-line changes nothing before it (but in HTML). Other clients follow the same text.
+`src_ext/text.hpp` and the files it names do it, in time and memory linear in the text whatever it
+holds; classes of characters, word lists and the pattern of pieces are data, in `text_rules`. These
+are the rules, in the order in which they work. They are a function of the text alone, and what
+stands behind a blank line changes nothing before it (but in HTML). Other clients follow the same
+text.
 
 1. Reading. Format characters (class `format`: zero-width, direction marks, byte-order mark, soft
 hyphens, variation selectors) are not read: they belong to the token of the character before them,
@@ -11,7 +12,9 @@ or else, behind white space, to that of the one behind them; a run of them betwe
 markup token. A zero-width joiner or emoji selector behind a pictograph is read. Full-width forms
 (`folded`) are read as their ASCII ones. With html=True an entity is read as its character; a
 comment, a tag, and a `script` or `style` element whole are one markup token each, and a tag of the
-list `block_tag` ends a sentence. Below, "character" means one that is read.
+list `block_tag` ends a sentence; a quoted value in a tag may hold `>` but no `<`. Where there is a
+tag, and unless lines="sentences", a line end outside <pre> is white space, but beside a blank line.
+Below, "character" means one that is read.
 
 2. Pieces. What is not white space is cut from left to right by `text_rules.PIECE`; in languages
 with such words, a word of the list `elision` with its apostrophe is a piece (l'), and so is an
@@ -36,28 +39,33 @@ Some marks are markup, which a model steps over. They are looked for where a pie
 paragraph, as a blank line does (a line of markup alone is one). A sentence ends
 - at the end of a paragraph;
 - before a list marker that opens a line (a bullet and white space, `1.` or `1)`; `1.` is a token);
-- before a cell: behind a tab that does not open a line, behind a bar `|` that is markup;
+- before a cell: behind a tab that does not open a line, behind a bar `|` that is markup, and behind
+  three blanks or more in two lines, one below the other, with as many such gaps in each;
 - before and behind a heading, a row of a table, a line of one or two marks (three characters or
   more: a ruler), a header of mail (a word of the list `mail_header` and a colon), and where the
   depth of quotation changes.
 The lines between such places are decided together, with lines="auto": wrapped prose, whose line
 ends are white space, or lines of their own, whose ends end sentences. Each line end scores, and a
-sum above 0 is prose (the function is_wrapped of text.hpp holds the numbers): for prose count a
-hyphenated word, a last word of the list `function`, a next line that opens in lower case, a next
-word that would not have fit, a capital at either side of the line end within one sentence; against
-it a next line that opens with a capital, more so with a word of the list `starter` or the same word
-as the line before, signs of code, short lines. In prose a line stands alone still if it is a
-greeting or sign-off, or a heading: shorter than the widest line by the next word and 12 characters,
-not ended, and all capitalised, or before a starter, or first and without starter or verb.
+sum above 0 is prose (the function is_wrapped of text_lines.hpp holds the numbers): for prose count
+a hyphenated word, a last word of the list `function`, a next line that opens in lower case, a next
+word that would not have fit, a capital at either side of the line end within one sentence, or a
+given name before it and a sentence that goes on with the name (President Joe⏎Biden met); against it
+a next line that opens with a capital, more so with a word of the list `starter` or the same word as
+the line before, signs of code, short lines. In prose a line stands alone still if it is a greeting
+or sign-off, or a heading: shorter than the widest line by the next word and 12 characters, not
+ended, and all capitalised, or before a starter, or first and without starter or verb.
 lines="wrapped" takes all of them for prose, lines="sentences" ends a sentence at each line end.
 
 In prose a word hyphenated at a line end (a letter, a hyphen, the line end and a letter in lower
 case, or one in upper case behind a capitalised word; or a soft hyphen) is one token, which spans
-the line end, unless a word of the list `joiner` comes next (pre-⏎and post-war).
+the line end, unless a word of the list `joiner` comes next (pre-⏎and post-war): then the hyphen is
+part of the token before.
 
 4. Sentences. Else a sentence ends behind `. ! ? …` (a piece whose last character is one of them)
-with the quotes and brackets that close behind it (and references: [4]), before white space, unless
-lower case or a joining mark (`continuer`) comes next; and behind the full stops of scripts without
+with the quotes and brackets that close behind it (and references: [4], [citation needed], up to
+three words, or ¹), before white space, unless lower case or a joining mark (`continuer`) comes
+next, or a number behind four dots or more; behind a dot without white space, too, between a word in
+lower case and a capitalised one (He wrote.Then he); and behind the full stops of scripts without
 spaces (`full_stop`), white space or not. But:
 - A dot behind a listed abbreviation, an initial, or in German and Polish a number of one or two
   digits before a word, is part of its token (Inc., J., 3.). At a paragraph's end it is not, behind

@@ -47,17 +47,20 @@ _ENDS_WORD = r';!?()"“”'  # and white space
 _ALONE = r',;()\[\]{}"“”'
 _MODIFIER = r"\ufe0e\ufe0f\u20e3\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f"
 
+_NOTE = "¹²³⁰⁴-⁹"  # number a note
+
 _CLITIC = rf"['’](?:[sSmMdD]|[lL][lL]|[rR][eE]|[vV][eE])(?!{_WORD})"
 _NOT = rf"[nN]['’][tT](?!{_WORD})"
-_ROUND = rf"\([^{_SPACE}<>\"“”«»()]*\)"  # brackets that a URL opens and closes
-_LINK_TAIL = rf"(?:[^{_SPACE}<>\"“”«»()]|{_ROUND})*(?:[^{_SPACE}<>\"“”«»().,;:!?'’\]}}…]|{_ROUND})"
+_LINK_STOP = rf"{_SPACE}<>\"“”«»()\[\]"
+_BRACKETS = rf"\([^{_LINK_STOP}]*\)|\[[^{_LINK_STOP}]*\]"  # that a URL opens and closes
+_LINK_TAIL = rf"(?:[^{_LINK_STOP}]|{_BRACKETS})*(?:[^{_LINK_STOP}.,;:!?'’}}…]|{_BRACKETS})"
 _LABEL = "[A-Za-z0-9-]{1,63}"
 
 # Every repetition is either one character class or bounded, so that time is linear in any text.
 PIECE = rf"""
     # The common cases first: a run of word characters that nothing joins to what follows, white
     # space, and marks that always stand alone.
-      {_WORD}+(?=[{_SPACE}{_ENDS_WORD}]|,(?![0-9])|\.[{_SPACE}]|\Z)
+      {_WORD}+(?=[{_SPACE}{_ENDS_WORD}]|,(?![0-9])|\.(?:[{_SPACE}]|\Z)|\Z)
     | [{_SPACE}]+
     | [{_ALONE}]
     # Internet: URL, e-mail, host with path (bit.ly/x), handle and tag.
@@ -70,10 +73,10 @@ PIECE = rf"""
     # C++, C#, AA+; US$ as in CoNLL-2003.
     | [A-Za-z]{{1,3}}(?:\+\+?|\#)(?!{_WORD}|[+\#]) | [A-Z]{{1,3}}\$(?=[0-9{_SPACE}]|\Z)
     # Words and numbers with joints, a phone number's or gain's plus, and the last dot of U.S.
-    | (?:(?<!{_WORD})\+(?=[0-9]))? {_WORD}+
+    | (?:(?<![0-9])\+(?=[0-9]))? {_WORD}+
       (?:(?: \.?- | [‐‑&]                              # COMMERCE-BASED, U.S.-led, AT&T
            | (?<=[0-9])[.,:/–](?=[0-9])                # 1,234.56  10:30  1996/97
-           | (?<![a-z0-9])\. | \.(?![A-Z](?!\.))       # U.S  Ph.D  a.org, but not Paris.The
+           | (?<![a-z0-9])\. | \.(?![A-Z](?!\.)|[{_NOTE}])  # U.S  Ph.D  a.org, but not Paris.The
            | (?!{_CLITIC})['’] )                       # O'Brien
        {_WORD}+){{0,64}}
       (?:(?<=\.[A-Za-z])\.(?!\.))?
@@ -111,8 +114,8 @@ CLASSES = {  # the names are those of text.hpp
     "cluster": _CLUSTER,
     "cluster_mark": _CLUSTER_MARK,
     "stacker": _STACKER,
-    "link_stop": _SPACE + '<>"“”«»()',
-    "link_trim": ".,;:!?'’\\]}…",
+    "link_stop": _LINK_STOP,
+    "link_trim": ".,;:!?'’}…",
     "last": _LAST,
     "full_stop": _FULL_STOPS,
     "closer": _CLOSERS,
@@ -124,6 +127,7 @@ CLASSES = {  # the names are those of text.hpp
     "format": _FORMAT,
     "folded": r"\uff02-\uff1e\uff20-\uff5e",  # but not the full stops ！？
     "markup": r"*_~`\[!|#",
+    "note": _NOTE,
 }
 _NO_WORD = (
     "space",
@@ -144,6 +148,10 @@ def _capitals_too(words: str) -> str:
     return f"{words} {words.upper()}"
 
 
+def _as_first_too(words: str) -> str:
+    return " ".join([words, *(word[0].upper() + word[1:] for word in words.split())])
+
+
 # What all languages share.
 _SHARED = {
     "title": _capitals_too("Mr Mrs Ms Dr Prof Gen Col Capt Rev St Ste Mt Ft Mme Mlle")
@@ -157,23 +165,24 @@ _SHARED = {
         Holding Association""",
     "marked_name": "Yahoo Yum Jeopardy Guess Joomla Chips Ahoy Jumbo",
     "given_name": """Adam Agnes Alan Albert Alejandro Alex Alexander Alexandra Alice Amy Ana
-        Andrea Andrei Andrew Angela Anita Ann Anna Anne Anthony Antonio Barbara Ben Benjamin Beth
-        Betty Bob Boris Brian Carl Carlos Carmen Carol Caroline Catherine Cathy Charles Chris
-        Christian Christina Christine Christopher Cindy Claire Claudia Daniel Dave David Deborah
-        Dennis Diana Diane Dmitry Donald Donna Dorothy Douglas Edward Elena Elizabeth Ellen Emily
-        Emma Eric Erik Eva Fatima Fernando Fiona Francesca Francis Francisco Fred Gary George
-        Gerald Giovanni Hannah Hans Harry Heather Heidi Helen Helga Henry Igor Ingrid Irene Ivan
-        Jack Jacob Jacques James Jane Janet Jason Javier Jean Jeff Jennifer Jenny Jeremy Jessica
-        Jim Joan Joe Johan Johannes John Jonathan Jorge Jose Joseph Juan Judith Judy Julia Julie
-        Karen Karl Kate Katherine Kathy Katie Keith Kelly Ken Kenneth Kevin Klaus Larry Laura
-        Lauren Leo Linda Lisa Luca Lucas Lucy Luis Luke Manuel Marco Margaret Maria Marie Mario
-        Marta Martha Martin Mary Matthew Megan Melissa Michael Michel Michelle Miguel Mike Mohamed
-        Mohammed Monica Nancy Natalia Natalie Nicholas Nicolas Nicole Nina Olga Oliver Olivia Omar
-        Oscar Pamela Patricia Patrick Paul Pavel Pedro Peter Philip Pierre Priya Rachel Ralph
-        Raymond Rebecca Ricardo Richard Rita Robert Roberto Roger Roland Ronald Ruth Ryan Sally
-        Samantha Samuel Sandra Sara Sarah Sergei Sharon Simon Sofia Sophie Stefan Stephanie Stephen
-        Steve Steven Stuart Susan Suzanne Svetlana Teresa Theresa Thomas Tim Timothy Tom Tony
-        Ursula Valerie Vera Vladimir Walter Wei Wendy William Yuki Yusuf Zoe""",
+        Andrea Andrei Andrew Angela Anita Ann Anna Anne Anthony Antonio Barbara Ben Benjamin
+        Bernard Beth Betty Bill Billy Bob Bobby Boris Brian Carl Carlos Carmen Carol Caroline
+        Catherine Cathy Charles Chris Christian Christina Christine Christopher Cindy Claire
+        Claudia Daniel Dave David Deborah Dennis Diana Diane Dmitry Donald Donna Dorothy Douglas
+        Edward Elena Elizabeth Ellen Emily Emma Eric Erik Eva Fatima Fernando Fiona Francesca
+        Francis Francisco Fred Gary George Gerhard Gerald Giovanni Hannah Hans Harry Heather Heidi
+        Helen Helga Helmut Henry Igor Ingrid Irene Ivan Jack Jacob Jacques James Jane Janet Jason
+        Javier Jean Jeff Jennifer Jenny Jeremy Jessica Jim Jimmy Joan Joe Johan Johannes John
+        Jonathan Jorge Jose Joseph Juan Judith Judy Julia Julie Karen Karl Kate Katherine Kathy
+        Katie Keith Kelly Ken Kenneth Kevin Klaus Larry Laura Lauren Leo Linda Lisa Luca Lucas Lucy
+        Luis Luke Manuel Marco Margaret Maria Marie Mario Marta Martha Martin Mary Matthew Megan
+        Melissa Michael Michel Michelle Miguel Mike Mohamed Mohammed Monica Nancy Natalia Natalie
+        Nicholas Nicolas Nicole Nina Nora Olga Oliver Olivia Omar Oscar Pamela Patricia Patrick
+        Paul Pavel Pedro Peter Philip Pierre Priya Rachel Ralph Raymond Rebecca Ricardo Richard
+        Rita Robert Roberto Roger Roland Ronald Ruth Ryan Sally Samantha Samuel Sandra Sara Sarah
+        Sergei Sharon Simon Sofia Sophie Stefan Stephanie Stephen Steve Steven Stuart Susan Suzanne
+        Svetlana Teresa Theresa Thomas Tim Timothy Tom Tony Ursula Valerie Vera Vladimir Walter Wei
+        Wendy William Yuki Yusuf Zoe""",
     "mail_header": """From To Cc CC Bcc BCC Subject Date Sent Reply-To Received Attachments Von
         An Betreff Gesendet Datum De Para Asunto Assunto Objet Envoyé À Da A Oggetto Van Aan
         Onderwerp Temat Od Do""",
@@ -198,16 +207,19 @@ _ENGLISH = {
         Okla Ore Pa Penn Tenn Tex Va Vt Wash Wis Wyo Ave Blvd Rd
         al est inc corp ltd jr sr esp incl excl avg min max Esq
         U.S U.K U.N E.U U.A.E U.S.A U.S.S.R D.C N.Y N.J N.C S.C L.A B.C P.R N.H N.M N.D S.D R.I W.Va
-        a.m p.m A.M P.M Ph.D M.D J.D Ed.D D.D.S B.A M.A B.S M.S M.B.A B.Sc M.Sc R.N R.D""",
+        a.m p.m A.M P.M Ph.D M.D J.D Ed.D D.D.S B.A M.A B.S M.S M.B.A B.Sc M.Sc R.N R.D
+        N.B.A N.F.L N.H.L N.C.A.A F.B.I C.I.A""",
     "street": "St ST",
     "starter": """A About According After Although Among An And Another Any As At Because Before
-        Both But By Despite During Each Earlier Even For From He Her His How However I If In It Its
-        Last Later Many Meanwhile More Most My Next No Not Now Of On Once One Only Other Our
-        Perhaps She Since So Some Soon Still Such That The Their Then There These They This Those
-        Though Through To Today Two Under Until We What When Where Whether Which While Who Why With
-        Yesterday Yet You Your Additionally
+        Both But By Despite During Each Earlier Even Everybody
+        Everyone For From He Her His How However I If In It Its
+        Last Later Many Meanwhile More Most My Neither Next No Nobody None Not Nothing Now Of On
+        Once One Only Other Our Perhaps She Since So Some Somebody Someone Soon Still That The
+        Their Then There These They This Those Though Through To Today Two Under Until We What When
+        Where Whether Which While Who Why With Yesterday Yet You Your Additionally
         Afterwards Currently Eventually Finally Following Initially Instead Originally Recently
-        Several Therefore Thus Unlike Upon""",
+        Several Therefore Thus Unlike Upon Analysts Critics Dealers Economists Experts Investors
+        Officials Shares Traders""",
     "verb": """is was were are am be been has have had does do did says say said will would can
         could may might must shall should works work worked lives live left leaves went goes came
         comes made makes took takes got gets gave gives saw sees knew knows thought thinks won wins
@@ -237,7 +249,8 @@ _OTHERS: dict[str, dict[str, str]] = {
         "final": "usw usf",
         "abbreviation": """Str str Jh Jhs jährl Mio Mrd Tel evtl ggf inkl exkl geb gest gegr bes
             bspw engl franz lat ital röm griech dt amtl eigtl urspr allg ehem verh Univ Red Hrsg
-            Aufl Jan Feb Febr März Apr Jun Jul Aug Sep Sept Okt Nov Dez Mo Di Mi Do Std Stk""",
+            Aufl Jan Feb Febr März Apr Jun Jul Aug Sep Sept Okt Nov Dez Mo Di Mi Do Std Stk Min
+            Sek""",
         "company": "Cie e.V",
         "starter": """Aber Alle Allerdings Als Am An Auch Auf Aus Außerdem Bei Beide Bis Da Dabei
             Dadurch Daher Damit Danach Dann Darauf Das Dass Davon Dazu Der Des Die Dies Diese
@@ -274,8 +287,10 @@ _OTHERS: dict[str, dict[str, str]] = {
         "sign_off": "Cordialement Bien Merci Amicalement Amitiés",
     },
     "it": {
-        "title": """Sig Sigg Sig.ra Dott Dr Prof Avv Ing On Sen Gen Mons S SS cfr sig sigg dott prof
-            avv ing on sen gen mons sec""",
+        "title": _as_first_too(
+            "sig sigg sig.ra dott dott.ssa dr prof avv ing on sen gen mons cfr sec"
+        )
+        + " S SS s",
         "numbered": "n nn art pag pagg cap fig vol",
         "final": "ecc",
         "abbreviation": "es gen feb mar apr mag giu lug ago set ott nov dic",
@@ -321,7 +336,7 @@ _OTHERS: dict[str, dict[str, str]] = {
         "sign_off": "Saludos Atentamente Un Gracias Cordialmente",
     },
     "pt": {
-        "title": "Sr Sra Srs Srta Dr Dra Drs Prof Profa Eng Exmo Exma av r séc D Gen Cel",
+        "title": "Sr Sra Srs Srta Dr Dra Drs Prof Profa Eng Exmo Exma av r D Gen Cel séc",
         "numbered": "n nº núm art pág págs cap fig vol",
         "abbreviation": "aprox ex tel Av Jr jan fev mar abr mai jun jul ago set out nov dez",
         "company": "Cia Ltda",
@@ -358,8 +373,9 @@ _OTHERS: dict[str, dict[str, str]] = {
         "sign_off": "Met Groet Groeten Vriendelijke Hartelijke Bedankt",
     },
     "pl": {
-        "title": """p pp dr prof mgr inż hab ks gen płk kpt por św bł np tzw tj m.in ok ul al pl
-            os im Mgr Inż Hab Ks Płk Kpt Św Ul""",
+        "title": _as_first_too(
+            "p pp dr prof mgr inż hab ks gen płk kpt por św bł np tzw tj m.in ok ul al pl os im"
+        ),
         "numbered": "nr s str art ust poz rys tab",
         "final": "itd itp r zł in",
         "abbreviation": "tys mln mld godz tel ang łac niem ros wł ur zm",

@@ -37,7 +37,10 @@ void put_together(const Memory& memory, const Raw& raw, Split& out) {
     for (std::size_t i = 0; i <= words; ++i) {
         const Piece* word = i < words ? &memory.pieces[i] : nullptr;
         if (word && (word->state & kGone)) continue;
-        bool ends = word && any && (word->state & kOpens);
+        bool ends = word && any && (word->state & (kOpens | kBlankBeside)) == kOpens;
+        // what stands before a blank line is none of the next sentence
+        for (std::size_t k = m; ends && k < markup.size() && markup[k].begin < word->begin; ++k)
+            ends = !(markup[k].state & kBlankBeside);
         for (; m < markup.size() && (!word || markup[m].begin < word->begin); ++m) {
             const std::uint32_t next =
                 m + 1 < markup.size() && (!word || markup[m + 1].begin < word->begin)
@@ -88,7 +91,7 @@ void split_characters(const Text<Character>& text, const Options& options, Split
             out);
         return;
     }
-    reading.read();
+    out.joined_lines = reading.read(options.lines != Lines::sentences);
     const std::vector<Read>& read = memory.read;
     cut(Text<std::uint32_t>{text.rules, memory.read_text.data(), read.size()}, options, out);
     put_together(

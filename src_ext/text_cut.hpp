@@ -69,7 +69,7 @@ class Cutter {
         } else if (tab && begin && !line_begins_) {
             state_ |= kCut | kCell;
         }
-        state_ |= kGap;
+        state_ |= p - begin > 2 ? kGap | kWideGap : kGap;
         return p;
     }
 

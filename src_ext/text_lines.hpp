@@ -61,7 +61,6 @@ class LineEnds {
 
     // Whether a list marker begins the line, piece i; glues "1" ".".
     bool marks_item(std::size_t i) {
-        if (i + 1 == pieces_.size()) return false;
         if (words_.length(i) == 1 && (words_.first_flags(i) & kBullet)) return words_.parted(i + 1);
         if (!words_.is_number(i, 3) || words_.parted(i + 1) || !words_.parted(i + 2)) return false;
         if (words_.is_one(i + 1, ')')) return true;
@@ -74,11 +73,26 @@ class LineEnds {
         std::vector<Line>& lines = memory_.lines;
         lines.clear();
         for (std::size_t i = 0; i < pieces_.size(); ++i) {
-            if (i && !(pieces_[i].state & kLineBefore)) continue;
+            if (i && !(pieces_[i].state & kLineBefore)) {
+                lines.back().wide_gaps += (pieces_[i].state & kWideGap) != 0;
+                continue;
+            }
             if (i) lines.back().end = i;
-            lines.push_back({i, pieces_.size(), 0});
+            lines.push_back({i, pieces_.size()});
+        }
+        for (std::size_t l = 1; l < lines.size(); ++l) {
+            const Line &above = lines[l - 1], &line = lines[l];
+            if (!line.wide_gaps || line.wide_gaps != above.wide_gaps) continue;
+            open_cells(above);
+            open_cells(line);
         }
         for (Line& line : lines) look_at(line);
+    }
+
+    // Columns are parted by wide gaps, as many in each of two lines.
+    void open_cells(const Line& line) {
+        for (std::size_t i = line.begin + 1; i < line.end; ++i)
+            if (pieces_[i].state & kWideGap) pieces_[i].state |= kCut | kCell;
     }
 
     // Ends sentences where a line does that is one of its own, or every line.
@@ -191,6 +205,13 @@ class LineEnds {
                is_sentence(line);
     }
 
+    // Whether a given name ends it, the name goes on in the next line, and that in prose: President
+    // Joe⏎Biden met the leaders
+    bool parts_name(const Line& line, const Line& next) const {
+        return line.end - line.begin > 1 && (words_.kind(line.end - 1) & kGivenName) &&
+               (next.looks & kLooksUpper) && !(next.looks & kLooksStarter) && is_sentence(next);
+    }
+
     // Whether lines [begin, end) are hard-wrapped prose rather than lines of their own.
     bool is_wrapped(std::size_t begin, std::size_t end, std::size_t widest) const {
         const std::vector<Line>& lines = memory_.lines;
@@ -212,7 +233,7 @@ class LineEnds {
             } else if (!(line.looks & kLooksEnded)) {
                 if (next.looks & kLooksStarter)
                     score -= 4;
-                else if (one_sentence && stops_at_name(line, next))
+                else if (one_sentence && (stops_at_name(line, next) || parts_name(line, next)))
                     score += 3;
                 else if (!(line.looks & kLooksProse) || widest < 25)
                     score -= stops_at_name(line, next) ? 1 : 3;
@@ -235,6 +256,7 @@ class LineEnds {
         if (line.looks & (kLooksOpen | kLooksComma | kLooksHyphen)) return false;
         if (width(line) + 1 + words_.length(next.word) + 12 > widest) return false;
         if (line.looks & kLooksEnded) return words_.last(line.end - 1) == ':';
+        if (parts_name(line, next)) return false;
         if (line.looks & kLooksTitle) return true;
         if (next.looks & kLooksStarter) return true;
         return opens && !is_sentence(line);
@@ -259,8 +281,18 @@ class LineEnds {
                 (words_.first_flags(word) & kUpper));
     }
 
+    // Whether piece i is a hyphen right behind a word.
+    bool hangs(std::size_t i) const {
+        return i && words_.is_one(i, '-') && !words_.parted(i) && !(pieces_[i - 1].state & kGone) &&
+               (words_.last_flags(i - 1) & kAlpha);
+    }
+    // Over the line end before piece i.
     void join_hyphenated(std::size_t i) {
-        if (!is_hyphenated(i)) return;
+        if (!is_hyphenated(i)) {
+            if (hangs(i - 1) && (words_.kind(i) & kJoiner))
+                words_.glue(i - 1);  // pre-⏎and post-war
+            return;
+        }
         std::size_t word = i - 1;
         if (!words_.soft_hyphen_behind(word)) {
             pieces_[word].state |= kGone;

@@ -51,7 +51,7 @@ struct Scanner {
             while (q < limit && (rules.flags(text[q]) & kWord)) ++q;
             if (q == limit || (rules.flags(text[q]) & kEndsWord)) return q;
             if (text[q] == ',' && !digit(q + 1)) return q;
-            if (text[q] == '.' && is(q + 1, kSpace)) return q;
+            if (text[q] == '.' && (q + 1 == limit || is(q + 1, kSpace))) return q;
             return hard_word_end(p, q);
         }
         if (flags & kAlone) return p + 1;
@@ -75,7 +75,7 @@ struct Scanner {
             case '%': return (end = email_end(p)) ? end : p + 1;
             case '+':
                 if ((end = email_end(p))) return end;
-                if (digit(p + 1) && !(p > 0 && (rules.flags(text[p - 1]) & kWord)))
+                if (digit(p + 1) && !(p > 0 && is_digit(text[p - 1])))
                     return joined_end(run(p + 1, kWord));
                 return p + 1;
             case '-': return (end = host_end(p)) ? end : run_of(p, '-', '-');
@@ -171,10 +171,10 @@ struct Scanner {
                 if (!(flags & kLinkTrim)) end = q;
                 continue;
             }
-            if (text[q] != '(') break;
+            if (text[q] != '(' && text[q] != '[') break;
             std::size_t close = q + 1;
             while (close < limit && !(rules.flags(text[close]) & kLinkStop)) ++close;
-            if (at(close) != ')') break;
+            if (at(close) != (text[q] == '(' ? ')' : ']')) break;
             end = q = close + 1;
         }
         return end;
@@ -282,6 +282,7 @@ struct Scanner {
                 if (!word(q + 1)) return 0;
                 if (is_digit(before) && digit(q + 1)) return q + 1;
                 if (!is_lower(before) && !is_digit(before)) return q + 1;
+                if (is(q + 1, kNote)) return 0;
                 return is_upper(at(q + 1)) && at(q + 2) != '.' ? 0 : q + 1;
             case ',':
             case ':':

@@ -34,7 +34,10 @@ class Reading {
         return false;
     }
 
-    void read() {
+    // flows: whether in HTML with a tag a line end is white space, unless a blank line is beside it
+    // or <pre> around it. Returns how many are.
+    std::size_t read(bool flows) {
+        flows_ = flows && html_ && has_tag();
         std::vector<Read>& to = memory_.read;
         to.clear();
         memory_.read_text.clear();
@@ -45,6 +48,7 @@ class Reading {
             if (html_ && c == '<') {
                 bool block = false;
                 if ((end = tag_end(i, block))) {
+                    if (is_pre(i)) in_pre_ = text_[i + 1] != '/';
                     end_lone(i);
                     put_markup(i, end, block);
                 }
@@ -57,6 +61,7 @@ class Reading {
         }
         end_lone(text_.size);
         std::reverse(memory_.planned.begin(), memory_.planned.end());
+        return joined_lines_;
     }
 
    private:
@@ -73,7 +78,14 @@ class Reading {
                 lone_ = begin;
             return;
         }
-        if (flags & kSpace) end_lone(begin);
+        if (flags & kSpace) {
+            end_lone(begin);
+            const bool is_raw = end == begin + 1;  // no entity
+            if (flows_ && !in_pre_ && (flags & kLineEnd) && is_raw && is_lone_line_end(begin)) {
+                joined_lines_ += !(c == '\r' && text_.at(end) == '\n');
+                c = ' ';
+            }
+        }
         if (flags & kFolded) c -= 0xfee0;
         memory_.read_text.push_back(c);
         to.push_back({narrow(lone_ == kNone ? begin : lone_), narrow(end)});
@@ -114,6 +126,29 @@ class Reading {
         return 0;
     }
 
+    bool has_tag() {
+        bool block;
+        for (std::size_t i = 0; i < text_.size; ++i)
+            if (text_[i] == '<' && tag_end(i, block)) return true;
+        return false;
+    }
+    bool is_pre(std::size_t tag) const {
+        const std::size_t name = tag + (text_.at(tag + 1) == '/' ? 2 : 1);
+        const std::uint32_t next = text_.at(name + 3);
+        return spells(name, "pre") && !is_letter(next) && !is_digit(next);
+    }
+    // Whether the white space around the line end i holds no other.
+    bool is_lone_line_end(std::size_t i) const {
+        for (std::size_t k = i + 1; k < text_.size && (text_.flags(k) & kSpace); ++k)
+            if ((text_.flags(k) & kLineEnd) && !is_second(k)) return false;
+        if (is_second(i)) --i;
+        for (; i && (text_.flags(i - 1) & kSpace); --i)
+            if (text_.flags(i - 1) & kLineEnd) return false;
+        return true;
+    }
+    // The \n of \r\n.
+    bool is_second(std::size_t i) const { return text_[i] == '\n' && i && text_[i - 1] == '\r'; }
+
     std::size_t tag_end(std::size_t i, bool& block) {
         if (spells(i, "<!--")) {
             if (const std::size_t end = behind("-->", i + 4, no_comment_)) return end;
@@ -128,13 +163,22 @@ class Reading {
         for (; letters < 16 && (is_letter(text_.at(q)) || is_digit(text_.at(q))); ++q)
             word[letters++] = lowered(text_.at(q));
         block = letters && (text_.rules.word(word, letters) & kBlockTag);
-        while (q < text_.size && text_[q] != '<' && text_[q] != '>') ++q;
+        for (; q < text_.size && text_[q] != '<' && text_[q] != '>'; ++q)
+            if (text_[q] == '=') q = value_end(q + 1) - 1;
         if (text_.at(q) != '>') return 0;
         ++q;
         if (text_.at(i + 1) == '/' || text_[q - 2] == '/') return q;
         if (letters == 6 && spells(name, "script")) return past("</script", q, no_script_);
         if (letters == 5 && spells(name, "style")) return past("</style", q, no_style_);
         return q;
+    }
+    // Behind the quoted value of an attribute at q, which may hold > but no <; q: there is none.
+    std::size_t value_end(std::size_t q) const {
+        const std::uint32_t quote = text_.at(q);
+        if (quote != '"' && quote != '\'') return q;
+        std::size_t end = q + 1;
+        while (end < text_.size && text_[end] != '<' && text_[end] != quote) ++end;
+        return text_.at(end) == quote ? end + 1 : q;
     }
     // Behind the closing tag, if there is one.
     std::size_t past(const char* closing, std::size_t q, bool& never) {
@@ -178,6 +222,8 @@ class Reading {
     Memory& memory_;
     std::size_t lone_ = kNone;  // where format characters began that have no neighbour yet
     std::uint32_t last_flags_ = 0;
+    bool flows_ = false, in_pre_ = false;
+    std::size_t joined_lines_ = 0;
     bool no_comment_ = false, no_script_ = false, no_style_ = false;
 };
 

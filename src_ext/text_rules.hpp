@@ -45,6 +45,7 @@ enum Flag : std::uint32_t {
     kPageEnd = 1u << 28,       // ends a paragraph, too
     kMarkup = 1u << 29,        // may begin markup
     kSpacedCloser = 1u << 30,  // closes a quotation even behind white space
+    kNote = 1u << 31,          // the number of a note: ¹
 };
 
 // What a word is, in one language.
@@ -102,6 +103,7 @@ inline std::uint32_t flag_named(const std::string& name) {
         {"format", kFormat},       {"folded", kFolded},
         {"line_end", kLineEnd},    {"page_end", kPageEnd},
         {"markup", kMarkup},       {"spaced_closer", kSpacedCloser},
+        {"note", kNote},
     };
     return bit_named(kNames, name);
 }

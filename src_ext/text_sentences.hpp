@@ -44,12 +44,18 @@ class SentenceEnds {
                     text_.rules.word(text_.characters + pieces_[i].begin, words_.length(i) - 1) &
                     kAbbreviations;
         }
-        if (!words_.parted(after) || (kind & (kTitle | kNumbered)) || after == size) return;
+        if (kind & (kTitle | kNumbered) || after == size) return;
+        if (!words_.parted(after)) {
+            if (!kind && after == i + 1 && runs_together(i)) open(after);
+            return;
+        }
         if (!word_follows) {
             if (!kind || (kind & kFinal)) open(after);
         } else if (kind && !(kind & kFinal)) {
             if (ends_after(kind, i, next)) open(after);
         } else {
+            if (words_.length(i) > 3 && words_.first(i) == '.' && is_digit(words_.first(next)))
+                return;  // Contents ..... 1
             const std::uint32_t flags = words_.first_flags(next);
             if ((flags & kContinuer) || ((flags & kAlpha) && words_.is_lower_case(next))) return;
             if (!is_in_name(i, next)) open(after);
@@ -68,19 +74,34 @@ class SentenceEnds {
                 }
                 return after;
             }
-            if (words_.closes(after) ||
+            if (words_.closes(after) || is_note(after) ||
                 (words_.opens(after) && words_.parted(after + 1) && !words_.is_one(after, '(') &&
                  !words_.is_one(after, '['))) {
                 ++after;
-            } else if (words_.is_one(after, '[') && after + 2 < pieces_.size() &&
-                       !words_.parted(after + 1) && !words_.parted(after + 2) &&
-                       words_.is_one(after + 2, ']') &&
-                       (words_.is_number(after + 1, 3) || words_.length(after + 1) == 1)) {
-                after += 3;
+            } else if (const std::size_t behind = reference_end(after)) {
+                after = behind;
             } else {
                 return after;
             }
         }
+    }
+
+    // Behind one to three words in square brackets, [4] or [citation needed]; 0: none.
+    std::size_t reference_end(std::size_t i) const {
+        if (!words_.is_one(i, '[') || words_.parted(i + 1)) return 0;
+        std::size_t end = i + 1;
+        while (end < pieces_.size() && end < i + 4 && (words_.first_flags(end) & kWord)) ++end;
+        if (end == i + 1) {  // or one mark: [*]
+            if (words_.length(end) != 1) return 0;
+            ++end;
+        }
+        return end < pieces_.size() && !words_.parted(end) && words_.is_one(end, ']') ? end + 1 : 0;
+    }
+    // The number of a note, ¹.
+    bool is_note(std::size_t i) const {
+        for (std::size_t p = pieces_[i].begin; p < pieces_[i].end; ++p)
+            if (!(text_.flags(p) & kNote)) return false;
+        return true;
     }
 
     // What the full stop i shortens; 0: nothing.
@@ -119,6 +140,16 @@ class SentenceEnds {
         if (word & kGivenName) return (kind & ~std::uint32_t{kAcronym}) != 0;  // but J. Mary Roe
         return (kind & kCompany) && verb && !(word & kRole) && !words_.is_upper_case(next);
     }
+    // Whether the full stop i stands between sentences that no white space parts: He wrote.Then
+    bool runs_together(std::size_t i) const {
+        if (!words_.is_one(i, '.') || !i || words_.parted(i)) return false;
+        const std::size_t next = i + 1;
+        for (std::size_t p = pieces_[i - 1].begin; p < pieces_[i - 1].end; ++p)
+            if (!(text_.flags(p) & kLower)) return false;
+        if (!(words_.first_flags(next) & kUpper) || !words_.parted(next + 1)) return false;
+        return words_.length(next) > 1 || (words_.kind(next) & kStarter);
+    }
+
     // Whether piece i is the mark of a name: Yahoo! Inc.
     bool is_in_name(std::size_t i, std::size_t next) const {
         if (!i || words_.length(i) != 1 || (words_.first(i) != '!' && words_.first(i) != '?') ||

@@ -45,6 +45,7 @@ enum State : std::uint32_t {
     kGone = 128,         // now part of a piece before
     kOwnLine = 256,      // the first piece of a heading or of a row of a table
     kBlankBeside = 512,  // a blank line right before it, with no markup between
+    kWideGap = 1024,     // three blanks or more
     kQuoted = 1u << 16,  // times the depth of > at the start of the line
 };
 
@@ -67,8 +68,9 @@ struct Emphasis {
 
 struct Line {
     std::size_t begin, end;  // pieces
-    std::size_t word;        // the first piece that is no quote or bracket
+    std::size_t word = 0;    // the first piece that is no quote or bracket
     std::uint32_t looks = 0;
+    std::size_t wide_gaps = 0;
 };
 
 // What `split` works in, kept for the next text.

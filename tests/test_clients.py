@@ -395,6 +395,8 @@ def test_javascript_tokenises_hostile_text_as_python_does(tmp_path):
         "aB1.,'!?-|*_`<>&;#()[]/@:\"’»« \n\n\t\r\f\u200b\xad\u2010\u2028éÉ東かไำ😀！Ａ𝐀\ud800"
     )
     alphabet += "Mr U.S. Inc http://x.y/z &amp; &nbsp; <b> <p> n't ... l' 't ## Hi, From:".split()
+    alphabet += "<pre> </pre> =' pre- and Joe met [4] [a ¹ .... .Then is".split()
+    alphabet += ['<i a="x>" b>', "\r\n", "   "]
     words = [w for kind in text_rules.words("en").values() for w in kind]
     lines = GOLDEN_TOKENS.read_text("ascii").splitlines()
     texts = [json.loads(line)["text"] for line in lines]

@@ -4,8 +4,11 @@ import os
 import re
 import subprocess
 import sys
+from ast import literal_eval
 from importlib.util import find_spec
 from pathlib import Path
+from runpy import run_path
+from types import ModuleType
 
 import pytest
 
@@ -64,6 +67,29 @@ def test_the_hook_is_where_the_entry_point_says():
     assert used and all(f'"{module}"' in hook.read_text(encoding="utf-8") for module in used)
 
 
+def test_the_hook_collects_the_data_that_a_wheel_has(monkeypatch):
+    """But what tools for types read, which a frozen program does without."""
+    collected = {}
+
+    def collect_data_files(package, includes):
+        collected[package] = includes
+        return [(package, includes)]
+
+    hooks = ModuleType("PyInstaller.utils.hooks")
+    hooks.collect_data_files = collect_data_files
+    monkeypatch.setitem(sys.modules, hooks.__name__, hooks)
+    (folder,) = get_hook_dirs()
+    said = run_path(str(Path(folder) / "hook-fastner.py"))
+    shipped = PROJECT.partition("[tool.setuptools.package-data]\n")[2].partition("\n\n")[0]
+    rows = dict(re.findall(r'^"?([\w.]+)"? = (\[.*\])$', shipped, re.MULTILINE))
+    assert literal_eval(rows.pop("fastner")) == ["py.typed", "*.pyi"]
+    assert collected == {package: literal_eval(files) for package, files in rows.items()}
+    assert said["datas"] == list(collected.items())
+    for package, files in collected.items():
+        place = ROOT.joinpath(*package.split("."))
+        assert all(any(place.glob(pattern)) for pattern in files) or package == "fastner.models"
+
+
 @pytest.mark.skipif(os.environ.get("FASTNER_FREEZE") != "1", reason="a minute: FASTNER_FREEZE=1")
 def test_a_frozen_program_has_its_model(tmp_path):
     if find_spec("PyInstaller") is None:
@@ -73,6 +99,8 @@ def test_a_frozen_program_has_its_model(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(
         "import fastner\n"
+        "from fastner.deploy.tokens import GOLDEN_TOKENS\n"
+        "assert GOLDEN_TOKENS.is_file()\n"
         "print([e.text for e in fastner.load()('Angela Merkel met me.').entities])\n",
         encoding="utf-8",
     )

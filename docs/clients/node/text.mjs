@@ -9,7 +9,7 @@ const LINES = ["auto", "sentences", "wrapped"];
 const K = bits(
   `word space ends_word alone invisible pictograph modifier han hiragana katakana cluster
   cluster_mark stacker link_stop link_trim last full_stop closer opener continuer bullet mark format
-  folded line_end page_end markup upper lower alpha`,
+  folded line_end page_end markup note upper lower alpha`,
 );
 const UNICODE = { upper: /\p{Uppercase}/u, lower: /\p{Lowercase}/u, alpha: /\p{L}/u };
 const CASED = 0x20000; // no letter beyond has a case
@@ -35,6 +35,7 @@ const OPENS = 64; // a sentence begins with it
 const GONE = 128; // now part of a piece before
 const OWN_LINE = 256; // the first piece of a heading or of a row of a table
 const BLANK_BESIDE = 512; // a blank line right before it, with no markup between
+const WIDE_GAP = 1024; // three blanks or more
 const quoted = (depth) => depth << 16;
 const depthOf = (state) => state >>> 16;
 
@@ -69,7 +70,7 @@ export class Tokenizer {
     const rules = this.#rules(language);
     const units = unitOffsets(text);
     const raw = Array.from(text, (character) => character.codePointAt(0));
-    const read = new Reading(rules, raw, html).run();
+    const read = new Reading(rules, raw, html).run(lines !== "sentences");
     const split = new Splitter(rules, read, lines).run();
     return putTogether(split).map((tokens) =>
       tokens.map(({ begin, end, markup }) => {
@@ -174,14 +175,19 @@ class Reading {
     this.never = new Set(); // what does not come any more
   }
 
-  run() {
+  // flows: whether in HTML with a tag a line end is white space, unless a blank line is beside it or
+  // <pre> around it.
+  run(flows) {
     const { raw } = this;
+    flows &&= this.html && raw.some((c, i) => c === code("<") && this.tag(i));
+    let inPre = false;
     for (let i = 0; i < raw.length; ) {
       let end = 0;
       if (this.html && raw[i] === code("<")) {
         const tag = this.tag(i);
         if (tag) {
           end = tag.end;
+          if (this.isPre(i)) inPre = raw[i + 1] !== code("/");
           this.endLone(i);
           this.putMarkup(i, end, tag.block);
         }
@@ -194,7 +200,8 @@ class Reading {
       }
       if (!end) {
         end = i + 1;
-        this.put(raw[i], i, end);
+        const joins = flows && !inPre && this.flagsAt(i) & K.line_end && this.isLoneLineEnd(i);
+        this.put(joins ? code(" ") : raw[i], i, end);
       }
       i = end;
     }
@@ -258,6 +265,32 @@ class Reading {
     return 0;
   }
 
+  flagsAt(i) {
+    return i >= 0 && i < this.raw.length ? this.rules.flags[this.raw[i]] : 0;
+  }
+
+  isPre(tag) {
+    const name = tag + (this.raw[tag + 1] === code("/") ? 2 : 1);
+    const next = this.raw[name + 3];
+    return this.spells(name, "pre") && !isLetter(next) && !isDigit(next);
+  }
+
+  // Whether the white space around the line end i holds no other.
+  isLoneLineEnd(i) {
+    for (let k = i + 1; this.flagsAt(k) & K.space; ++k) {
+      if (this.flagsAt(k) & K.line_end && !this.isSecond(k)) return false;
+    }
+    for (let k = (this.isSecond(i) ? i - 1 : i) - 1; this.flagsAt(k) & K.space; --k) {
+      if (this.flagsAt(k) & K.line_end) return false;
+    }
+    return true;
+  }
+
+  // The \n of \r\n.
+  isSecond(i) {
+    return this.raw[i] === NEW_LINE && this.raw[i - 1] === RETURN;
+  }
+
   // The tag or comment that begins at i, and whether it ends a sentence.
   tag(i) {
     const { raw, rules } = this;
@@ -274,7 +307,9 @@ class Reading {
       word += String.fromCodePoint(lowered(raw[q]));
     }
     const block = ((rules.words.get(word) ?? 0) & W.block_tag) !== 0;
-    while (q < raw.length && raw[q] !== code("<") && raw[q] !== code(">")) ++q;
+    while (q < raw.length && raw[q] !== code("<") && raw[q] !== code(">")) {
+      q = raw[q] === code("=") ? this.valueEnd(q + 1) : q + 1;
+    }
     if (raw[q] !== code(">")) return null;
     ++q;
     let end = q;
@@ -282,6 +317,16 @@ class Reading {
       if (word === "script" || word === "style") end = this.past(`</${word}`, q);
     }
     return { end, block };
+  }
+
+  // Behind the quoted value of an attribute at q, which may hold > but no <; q: there is none.
+  valueEnd(q) {
+    const { raw } = this;
+    const quote = raw[q];
+    if (quote !== code('"') && quote !== code("'")) return q;
+    let end = q + 1;
+    while (end < raw.length && raw[end] !== code("<") && raw[end] !== quote) ++end;
+    return raw[end] === quote ? end + 1 : q;
   }
 
   // Behind the closing tag, if there is one.
@@ -386,7 +431,7 @@ class Splitter {
         } else if (tab && begin && !lineBegins) {
           state |= CUT | CELL;
         }
-        state |= GAP;
+        state |= p - begin > 2 ? GAP | WIDE_GAP : GAP;
         continue;
       }
       let end = 0;
@@ -621,6 +666,7 @@ class Splitter {
           if (!word(i + 1)) return 0;
           if (isDigit(before) && digit(i + 1)) return i + 1;
           if (!isLower(before) && !isDigit(before)) return i + 1;
+          if (this.is(i + 1, K.note)) return 0;
           return isUpper(at(i + 1)) && at(i + 2) !== STOP ? 0 : i + 1;
         case code(","):
         case code(":"):
@@ -772,6 +818,12 @@ class Splitter {
       if (i) lines.at(-1).end = i;
       lines.push({ begin: i, end: pieces.length, word: i, looks: 0 });
     });
+    for (let l = 1; l < lines.length; ++l) {
+      const gaps = this.wideGaps(lines[l]);
+      if (!gaps || gaps !== this.wideGaps(lines[l - 1])) continue;
+      this.openCells(lines[l - 1]);
+      this.openCells(lines[l]);
+    }
     for (const line of lines) this.lookAt(line);
     const each = this.options === "sentences";
     for (let l = 1; l < lines.length; ++l) {
@@ -793,6 +845,19 @@ class Splitter {
         if (!wrapped || alone) pieces[block[l].begin].state |= CUT;
         else this.joinHyphenated(block[l].begin);
       }
+    }
+  }
+
+  // Columns are parted by wide gaps, as many in each of two lines.
+  wideGaps({ begin, end }) {
+    let gaps = 0;
+    for (let i = begin + 1; i < end; ++i) if (this.pieces[i].state & WIDE_GAP) ++gaps;
+    return gaps;
+  }
+
+  openCells({ begin, end }) {
+    for (let i = begin + 1; i < end; ++i) {
+      if (this.pieces[i].state & WIDE_GAP) this.pieces[i].state |= CUT | CELL;
     }
   }
 
@@ -858,6 +923,13 @@ class Splitter {
     return (next.looks & L.upper) !== 0 && named && this.isSentence(line);
   }
 
+  // Whether a given name ends it, the name goes on in the next line, and that in prose: President
+  // Joe⏎Biden met the leaders
+  partsName(line, next) {
+    if (line.end - line.begin < 2 || !(this.kind(line.end - 1) & W.given_name)) return false;
+    return (next.looks & L.upper) !== 0 && !(next.looks & L.starter) && this.isSentence(next);
+  }
+
   // Whether the lines are hard-wrapped prose rather than lines of their own.
   isWrapped(block, widest) {
     // whether one sentence runs over all lines
@@ -877,7 +949,9 @@ class Splitter {
         score += widest >= 40 ? 5 : widest >= 25 && line.looks & L.prose ? 1 : -1;
       } else if (!(line.looks & L.ended)) {
         if (next.looks & L.starter) score -= 4;
-        else if (oneSentence && this.stopsAtName(line, next)) score += 3;
+        else if (oneSentence && (this.stopsAtName(line, next) || this.partsName(line, next))) {
+          score += 3;
+        }
         else if (!(line.looks & L.prose) || widest < 25) {
           score -= this.stopsAtName(line, next) ? 1 : 3;
         } else {
@@ -901,6 +975,7 @@ class Splitter {
     if (line.looks & (L.open | L.comma | L.hyphen)) return false;
     if (this.width(line) + 1 + this.length(next.word) + 12 > widest) return false;
     if (line.looks & L.ended) return this.last(line.end - 1) === code(":");
+    if (this.partsName(line, next)) return false;
     if (line.looks & L.title) return true;
     if (next.looks & L.starter) return true;
     return l === 0 && !this.isSentence(line);
@@ -929,9 +1004,19 @@ class Splitter {
     return this.soft.has(this.pieces[i].end - 1);
   }
 
+  // Whether piece i is a hyphen right behind a word.
+  hangs(i) {
+    if (!i || !this.isOne(i, "-") || this.parted(i)) return false;
+    return !(this.pieces[i - 1].state & GONE) && (this.lastFlags(i - 1) & K.alpha) !== 0;
+  }
+
+  // Over the line end before piece i.
   joinHyphenated(i) {
-    if (!this.isHyphenated(i)) return;
     const { pieces } = this;
+    if (!this.isHyphenated(i)) {
+      if (this.hangs(i - 1) && this.kind(i) & W.joiner) this.glue(i - 1); // pre-⏎and post-war
+      return;
+    }
     let word = i - 1;
     if (!this.softHyphenBehind(word)) {
       pieces[word].state |= GONE;
@@ -973,9 +1058,15 @@ class Splitter {
     } else if (!(this.firstFlags(i) & K.last)) {
       kind = ACRONYM | (this.kind(i, 1) & ABBREVIATIONS); // U.S.
     }
-    if (!this.parted(after) || kind & (W.title | W.numbered) || after === size) return NaN;
+    if (kind & (W.title | W.numbered) || after === size) return NaN;
+    if (!this.parted(after)) {
+      return !kind && after === i + 1 && this.runsTogether(i) ? after : NaN;
+    }
     if (!wordFollows) return kind && !(kind & W.final) ? NaN : after;
     if (kind && !(kind & W.final)) return this.endsAfter(kind, i, next) ? after : NaN;
+    if (this.length(i) > 3 && this.first(i) === STOP && isDigit(this.first(next))) {
+      return NaN; // Contents ..... 1
+    }
     if (this.firstFlags(next) & K.continuer) return NaN;
     if (this.firstFlags(next) & K.alpha && this.isLowerCase(next)) return NaN;
     return this.isInName(i, next) ? NaN : after;
@@ -995,25 +1086,41 @@ class Splitter {
         ++after;
         continue;
       }
-      const bracket = this.isOne(after, "[");
+      const opens = this.opens(after) && this.parted(after + 1);
       if (
         this.closes(after) ||
-        (this.opens(after) && this.parted(after + 1) && !this.isOne(after, "(") && !bracket)
+        this.isNote(after) ||
+        (opens && !this.isOne(after, "(") && !this.isOne(after, "["))
       ) {
         ++after;
-      } else if (
-        bracket &&
-        after + 2 < pieces.length &&
-        !this.parted(after + 1) &&
-        !this.parted(after + 2) &&
-        this.isOne(after + 2, "]") &&
-        (this.isNumber(after + 1, 3) || this.length(after + 1) === 1)
-      ) {
-        after += 3;
-      } else {
-        return after;
+        continue;
       }
+      const behind = this.referenceEnd(after);
+      if (!behind) return after;
+      after = behind;
     }
+  }
+
+  // Behind one to three words in square brackets, [4] or [citation needed]; 0: none.
+  referenceEnd(i) {
+    const size = this.pieces.length;
+    if (!this.isOne(i, "[") || this.parted(i + 1)) return 0;
+    let end = i + 1;
+    while (end < size && end < i + 4 && this.firstFlags(end) & K.word) ++end;
+    if (end === i + 1) {
+      // or one mark: [*]
+      if (this.length(end) !== 1) return 0;
+      ++end;
+    }
+    return end < size && !this.parted(end) && this.isOne(end, "]") ? end + 1 : 0;
+  }
+
+  // The number of a note, ¹.
+  isNote(i) {
+    for (let p = this.pieces[i].begin; p < this.pieces[i].end; ++p) {
+      if (!this.is(p, K.note)) return false;
+    }
+    return true;
   }
 
   // What the full stop i shortens; 0: nothing.
@@ -1053,6 +1160,17 @@ class Splitter {
     return (kind & W.company) !== 0 && verb && !(word & W.role) && !this.isUpperCase(next);
   }
 
+  // Whether the full stop i stands between sentences that no white space parts: He wrote.Then
+  runsTogether(i) {
+    if (!this.isOne(i, ".") || !i || this.parted(i)) return false;
+    const next = i + 1;
+    for (let p = this.pieces[i - 1].begin; p < this.pieces[i - 1].end; ++p) {
+      if (!this.is(p, K.lower)) return false;
+    }
+    if (!(this.firstFlags(next) & K.upper) || !this.parted(next + 1)) return false;
+    return this.length(next) > 1 || (this.kind(next) & W.starter) !== 0;
+  }
+
   // Whether piece i is the mark of a name: Yahoo! Inc.
   isInName(i, next) {
     if (!i || this.parted(i) || !(this.isOne(i, "!") || this.isOne(i, "?"))) return false;
@@ -1075,8 +1193,10 @@ function putTogether({ pieces, markup }) {
   let any = false; // word yet
   for (const word of [...pieces, null]) {
     if (word && word.state & GONE) continue;
-    let ends = word !== null && any && (word.state & OPENS) !== 0;
     const before = (mark) => mark !== undefined && (!word || mark.begin < word.begin);
+    let ends = word !== null && any && (word.state & (OPENS | BLANK_BESIDE)) === OPENS;
+    // what stands before a blank line is none of the next sentence
+    for (let k = m; ends && before(markup[k]); ++k) ends = !(markup[k].state & BLANK_BESIDE);
     for (; before(markup[m]); ++m) {
       const next = before(markup[m + 1]) ? markup[m + 1].state : (word?.state ?? LINE_BEFORE);
       const { state } = markup[m];
