@@ -60,7 +60,7 @@ def _rows(frame: Any) -> list[dict[str, Any]]:
 
 
 def _long(row: dict[str, Any]) -> tuple[str | None, str, str] | None:
-    """The columns of sentence (None: there is none), word and tag, where each row holds one word."""
+    """The columns of sentence (None: none), word and tag, where each row holds one word."""
     names = {str(key).lower(): key for key in row}
     word = next((names[n] for n in _WORDS if isinstance(row.get(names.get(n, "")), str)), None)
     tag = next((names[n] for n in _TAGS if isinstance(row.get(names.get(n, "")), str)), None)
