@@ -84,30 +84,24 @@ def hushed() -> Iterator[Callable[[], None]]:
             shown, "w", 1, encoding=stream.encoding, errors=stream.errors, closefd=False
         )
     os.dup2(kept.fileno(), 2)
-    ended = False
 
     def end() -> None:
-        nonlocal ended
-        if ended:
-            return
-        ended = True
-        if ours:
-            sys.stderr.flush()
-            sys.stderr = stream
         os.dup2(shown, 2)
-        os.close(shown)
 
     try:
         yield end
     except (FastnerError, OSError, KeyboardInterrupt):
         raise
     except BaseException:
-        end()
         kept.seek(0)
-        os.write(2, kept.read())
+        os.write(shown, kept.read())
         raise
     finally:
         end()
+        if ours:  # not before: rich holds it while its bar is shown
+            sys.stderr.flush()
+            sys.stderr = stream
+        os.close(shown)
         kept.close()
 
 
