@@ -308,8 +308,10 @@ class TestRefusedBeforeTheFirstEpoch:
         ):
             with pytest.raises(InputError, match=message):
                 fastner.train([(["Ada"], [f"B-{label}"])] * 5, **SMALL)
-        with pytest.raises(InputError, match="expected entities to learn"):
-            fastner.train([(["Ada"], ["O"])] * 5, **SMALL)
+        untagged = Corpus([["Ada"]] * 5, [], None, [0], "c")
+        for nothing in ([(["Ada"], ["O"])] * 5, untagged):
+            with pytest.raises(InputError, match="expected entities to learn"):
+                fastner.train(nothing, **SMALL)
         many = [(["Ada"], [f"B-{number}"]) for number in range(1100)]
         with pytest.raises(InputError, match="at most 4096 tags in BIOES, got 4401"):
             check_labels(read(many), TagScheme.BIOES)

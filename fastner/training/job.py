@@ -126,11 +126,11 @@ def train(
     options = Options(word_column, tag_column, tag_key, tag_names, misaligned, overlapping)
     learnt = _corpus(train, format, options, say)
     learnt.require_sentences()
+    check_labels(learnt, recipe.scheme)
     if dev is None:
         learnt, measured = hold_out(learnt, seed)
     else:
         measured = _corpus(dev, format, options, say)
-    check_labels(learnt, recipe.scheme)
     if texts:
         known = train_vectors(texts, learnt, width=recipe.vector_width, seed=seed)
     elif vectors is not None:
