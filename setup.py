@@ -33,7 +33,7 @@ extensions = [
         depends=[
             str(path)
             for kind in ("hpp", "pxd")
-            for path in sorted(Path("src_ext").glob(f"*.{kind}"))
+            for path in sorted(Path("src_ext").glob(f"**/*.{kind}"))
         ],
         extra_compile_args=compile_args,
         extra_link_args=link_args,

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from bench import text
 from bench.harness import Timing, print_table
 from bench.latency import ONE_LENGTH
 
@@ -15,7 +16,7 @@ Record = dict[str, Any]
 _REACHED = {"≥": operator.ge, "≤": operator.le}
 BOTH = ("onnxruntime", "native")
 # what a run must have answered to tell about all goals
-QUESTIONS = "throughput latency floor micro memory threads growth rivals".split()
+QUESTIONS = "throughput latency floor micro memory threads text raw_text growth rivals".split()
 
 
 class Goal(NamedTuple):
@@ -125,6 +126,15 @@ GOALS = (
     Goal("tag of sentences of one length, p99 over p50", "≤", (2, 2), _spread),
     Goal("two threads, × one", "≥", (1.8, 1.8),
          lambda run, engine: run.one("threads", r"load\(threads=2\)", engine)["speedup"]),
+    Goal("pipe of raw text, × tag_batch of its words", "≥", (0.85, 0.85),
+         lambda run, engine: run.one("text", re.escape(text.PIPE), engine)["ratio"]),
+    Goal("tagger(text) of one sentence, p50 over tag's", "≤", (1.15, 1.15),
+         lambda run, engine: run.one("text", re.escape(text.CALL_ONE), engine)["ratio"]),
+    Goal("pipe of raw text, two threads, × one", "≥", (1.9, 1.9),
+         lambda run, engine: run.one("text", re.escape(text.TWO_THREADS), engine)["speedup"]),
+    Goal("F1 from raw text less that of the corpus's words", "≥", (-0.3,),
+         lambda run, engine: min(
+             record["gain"] for record in run.all("raw_text", "conll2003 valid, [^,]*: entities"))),
     Goal("indexing, × dict loop", "≥", (15,),
          lambda run, engine: run.one("micro", "index: dict loop.*, 256 sentences")["ratio"]),
     Goal("Viterbi, × tensorflow-addons eager", "≥", (100,), _viterbi("tensorflow-addons, eager")),

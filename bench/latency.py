@@ -20,7 +20,6 @@ SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 def run(session: Session) -> None:
     words = session.words.first(SENTENCES)
     seeds = count(1)
-    texts = [" ".join(sentence) for sentence in words.sentences]
 
     def one_new() -> list[list[str]]:
         seed = next(seeds)
@@ -41,11 +40,10 @@ def run(session: Session) -> None:
             ("tag(words), words seen before", tagger.tag, lambda: words.sentences),
             (f"{ONE_LENGTH}, {usual} words each", tagger.tag, lambda: of_one_length),
             ("tag(words), one word never seen", tagger.tag, one_new),
-            ("tagger(text), words seen before", tagger, lambda: texts),
         ):
             name = f"{case} [{engine}]"
             spread[name] = {share: [] for share in SHARES}
-            cases[name] = _one_by_one(function, inputs, spread[name])
+            cases[name] = one_by_one(function, inputs, spread[name])
     timings = alternate(cases, session.repeats)
     rows = []
     for name, timing in timings.items():
@@ -63,7 +61,7 @@ def run(session: Session) -> None:
     )
 
 
-def _one_by_one(
+def one_by_one(
     function: Callable[[object], object],
     inputs: Callable[[], list],
     quantiles: dict[str, list[float]],

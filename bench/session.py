@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +35,17 @@ class Session:
         tagger = self.tagger(engine)
         tags = subject.check(tagger, self.words.sentences, sizes)
         return tagger, self.words.f1(tags)
+
+    @contextmanager
+    def all_cores(self) -> Iterator[None]:
+        """Lets go of the one core, for a question that needs several."""
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, self.cores)
+        try:
+            yield
+        finally:
+            if self.core is not None:
+                os.sched_setaffinity(0, {self.core})
 
     def rival_options(self, engine: str = "auto") -> dict[str, Any]:
         """What a rival's process is started with."""

@@ -1,4 +1,4 @@
-"""Where does the time go: tokenise, look-up, character GRU, LSTM, Viterbi, spans, and the rest?"""
+"""Where does the time go: words, tokens, look-up, character GRU, LSTM, Viterbi, spans, the rest?"""
 
 from __future__ import annotations
 

@@ -6,9 +6,10 @@ takes engines as a dimension; stages are the tagger's own, with clocks around it
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 from unittest import mock
@@ -18,10 +19,15 @@ import numpy as np
 import fastner
 from bench.words import Sentences
 from fastner import tagger as internals
+from fastner._tagging import Batch, Pipeline
 from fastner.bundle import read_bundle
+from fastner.text import rules, tokenize
+from fastner.text_rules import PIECE
 from fastner.vocab import Vocabulary
 
-STAGES = ("look-up", "character GRU", "LSTM", "Viterbi", "tags")
+PIECES = re.compile(PIECE, re.VERBOSE | re.DOTALL)
+STAGES = ("words", "look-up", "character GRU", "LSTM", "Viterbi", "tags")
+BATCH_TOKENS = 8192  # as `pipe` has it
 
 
 ENGINES = get_args(internals.EngineName)[1:]  # without "auto"
@@ -87,79 +93,124 @@ def tag_in_batches(tagger: Any, sentences: Sentences, size: int) -> Sentences:
     return tags
 
 
-class _Clocked:
-    """Stands before a part of the tagger: passes calls on, and adds their seconds to stages."""
+class _Watched:
+    """An engine in Python's hands: the pipeline calls it for each group, and `take` sees the batch.
 
-    def __init__(self, part: Any, stages: dict[str, str], seconds: dict[str, float]) -> None:
-        """stages: method of the part, "__call__" for a function, and the stage it belongs to."""
-        self._part, self._stages, self._seconds = part, stages, seconds
+    seconds: of its methods, by stage.
+    """
 
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._part, name)
-        stage = self._stages.get(name)
-        if stage is None:
-            return value
-        called = self._timed(value, stage)
-        setattr(self, name, called)  # looked up once
-        return called
+    networks = None  # else compiled code would run them itself
 
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
-        return self._timed(self._part, self._stages["__call__"])(*arguments, **options)
+    def __init__(self, engine: Any, take: Callable[[Any], None] = lambda batch: None) -> None:
+        self._engine, self._take = engine, take
+        self.seconds = {"character GRU": 0.0, "LSTM": 0.0}
 
-    def _timed(self, function: Any, stage: str) -> Any:
-        seconds, clock = self._seconds, time.perf_counter
+    def encode(self, words: Any, rows: Any) -> None:
+        began = time.perf_counter()
+        self._engine.encode(words, rows)
+        self.seconds["character GRU"] += time.perf_counter() - began
 
-        def timed(*arguments: Any, **options: Any) -> Any:
-            began = clock()
-            result = function(*arguments, **options)
-            seconds[stage] += clock() - began
-            return result
-
-        return timed
+    def emissions(self, batch: Any) -> np.ndarray:
+        self._take(batch)
+        began = time.perf_counter()
+        emissions = self._engine.emissions(batch)
+        self.seconds["LSTM"] += time.perf_counter() - began
+        return emissions
 
 
-@contextmanager
-def _clocked(parts: list[tuple[Any, str, dict[str, str]]]) -> Iterator[dict[str, float]]:
-    """Seconds by stage of what runs inside; parts: owner, attribute and what `_Clocked` takes."""
-    seconds = {stage: 0.0 for *_, stages in parts for stage in stages.values()}
-    with ExitStack() as stack:
-        for owner, name, stages in parts:
-            part = _Clocked(getattr(owner, name), stages, seconds)
-            stack.enter_context(mock.patch.object(owner, name, part))
-        yield seconds
+def _pipeline(tagger: Any, engine: Any) -> Any:
+    """The tagger's pipeline over another engine."""
+    rows, lattice = tagger._cache.rows, tagger._crf.lattice
+    return Pipeline(rows, lattice, engine, len(tagger.manifest.tags))
 
 
 def staged(tagger: Any, sentences: Sentences) -> tuple[dict[str, float], Sentences]:
-    """Seconds of each of STAGES over one call, and the tags.
+    """Seconds of each of STAGES over what `tag_batch` does, and the tags.
 
-    It is `tag_batch` itself, with a clock around each of its parts. With the engine "native",
-    "character GRU" also holds the projection of new words, which onnxruntime does in its LSTM.
+    The call is one of compiled code; here the networks are run from Python, group by group, and
+    each group is decoded a second time to know what that takes. "look-up" is the rest of the
+    pipeline: gathering words, finding their rows, putting tags in their places. With the engine
+    "native", "character GRU" also holds the projection of new words, which onnxruntime does in its
+    LSTM.
     """
-    parts = [
-        (tagger, "_cache", {"look_up": "look-up", "insert": "look-up"}),
-        (tagger, "_engine", {"encode": "character GRU", "emissions": "LSTM"}),
-        (tagger, "_crf", {"decode": "Viterbi"}),
-        (internals, "tags_of", {"__call__": "tags"}),
-    ]
-    with _clocked(parts) as seconds:
-        tags = tagger.tag_batch(sentences)
-    return {stage: seconds[stage] for stage in STAGES}, tags
+    clock = time.perf_counter
+    engine = _Watched(tagger._engine)
+    viterbi = 0.0
+
+    def decode(emissions: Any, lengths: Any, order: Any) -> None:
+        nonlocal viterbi
+        began = clock()
+        tagger._crf.decode(emissions, lengths)
+        viterbi += clock() - began
+
+    pipeline = _pipeline(tagger, engine)
+    marks = [clock()]
+    batch = Batch.of_words(sentences)
+    marks.append(clock())
+    pipeline.run(batch, 0, batch.groups, decode)
+    marks.append(clock())
+    tags = batch.tags(tagger._tag_names)
+    marks.append(clock())
+    words, run, names = (after - before for before, after in pairwise(marks))
+    seconds = {
+        "words": words,
+        "look-up": run - sum(engine.seconds.values()) - 2 * viterbi,
+        **engine.seconds,
+        "Viterbi": viterbi,
+        "tags": names,
+    }
+    return seconds, tags
 
 
-TEXT_STAGES = ("tokenise", "tag", "spans", "documents")
+def words_of(text: str) -> Sentences:
+    """The words of raw text by sentence, as the tagger reads it."""
+    sentences = (
+        [token.text for token in sentence if not token.markup] for sentence in tokenize(text)
+    )
+    return [words for words in sentences if words]
+
+
+def sentences_of(text: str) -> list[str]:
+    """The sentences of raw text, each as it stands in it."""
+    return [text[sentence[0].start : sentence[-1].end] for sentence in tokenize(text)]
+
+
+def cut(texts: list[str]) -> object:
+    """Texts as tokens and sentences where `pipe` keeps them, before they are tagged."""
+    return Batch.of_texts(texts, rules("en"), "auto", False)
+
+
+def tags_of(document: Any) -> Iterator[str]:
+    """The tags of the words that `words_of` gives for a document's text."""
+    for sentence, tags in zip(document.sentences, document.tags, strict=True):
+        for token, tag in zip(sentence, tags, strict=True):
+            if not token.markup:
+                yield tag
+
+
+TEXT_STAGES = ("tokenise", "tag", "spans")
 
 
 def staged_texts(tagger: Any, texts: list[str]) -> tuple[dict[str, float], list[Any]]:
-    """Seconds of each of TEXT_STAGES of `Tagger.pipe` over all texts, and the documents."""
-    parts = [
-        (tagger, "_tokenizer", {"__call__": "tokenise"}),
-        (tagger, "_tag", {"__call__": "tag"}),
-        (internals, "spans_of", {"__call__": "spans"}),
-        (internals, "build_doc", {"__call__": "documents"}),
-    ]
-    with _clocked(parts) as seconds:
-        documents = list(tagger.pipe(texts))
-    return {stage: seconds[stage] for stage in TEXT_STAGES}, documents
+    """Seconds of each of TEXT_STAGES of `Tagger.pipe` over all texts, and the documents.
+
+    The steps are those of `pipe` itself. What a document holds is made when it is read, and is in
+    no stage.
+    """
+    clock = time.perf_counter
+    seconds = dict.fromkeys(TEXT_STAGES, 0.0)
+    documents: list[Any] = []
+    for some in internals._batches(texts, BATCH_TOKENS):
+        marks = [clock()]
+        batch = tagger._batch(some, "auto", False)
+        marks.append(clock())
+        tagger._run(batch, 1)
+        marks.append(clock())
+        documents += batch.documents(tagger._entities, fastner.Doc.unpack)
+        marks.append(clock())
+        for stage, (before, after) in zip(TEXT_STAGES, pairwise(marks), strict=True):
+            seconds[stage] += after - before
+    return seconds, documents
 
 
 class Floor:
@@ -175,7 +226,8 @@ class Floor:
         self._session = tagger._engine._sentences
         self._inputs: list[tuple[np.ndarray, np.ndarray]] = []
         self.cells = 0  # tokens that the LSTM computes, padding included
-        with mock.patch.object(tagger, "_engine", _Listener(tagger._engine, self._take)):
+        pipeline = _pipeline(tagger, _Watched(tagger._engine, self._take))
+        with mock.patch.object(tagger, "_pipeline", pipeline):
             tag_in_batches(tagger, sentences, size)
         self._hot = np.empty(max(features.size for features, _ in self._inputs), np.float32)
 
@@ -195,15 +247,3 @@ class Floor:
             run(outputs, feeds)
             seconds += clock() - began
         return seconds
-
-
-class _Listener:
-    """An engine that shows each batch to `take` before it runs."""
-
-    def __init__(self, engine: Any, take: Callable[[Any], None]) -> None:
-        self._engine, self._take = engine, take
-        self.encode = engine.encode
-
-    def emissions(self, batch: Any) -> np.ndarray:
-        self._take(batch)
-        return self._engine.emissions(batch)

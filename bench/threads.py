@@ -1,8 +1,7 @@
-"""What does a second thread bring, inside the tagger or outside it?"""
+"""What does a second thread bring, inside the tagger or outside it? `text` asks it of raw text."""
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 from bench.harness import Repeat, alternate, print_table, rate, timed
@@ -11,40 +10,27 @@ from bench.session import EVERYTHING, Session
 
 def run(session: Session) -> None:
     words = session.words
-    sentences, texts = words.sentences, words.texts()
+    sentences = words.sentences
     halves = [sentences[::2], sentences[1::2]]
     cases: dict[str, Repeat] = {}
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, session.cores)
-    try:
-        with ThreadPoolExecutor(2) as pool:
-            for engine in session.engines:
-                one, _ = session.checked(engine, (EVERYTHING,))
-                two = session.tagger(engine, threads=2)
-                if two.tag_batch(sentences) != one.tag_batch(sentences):
-                    raise SystemExit("bench: two threads gave other tags than one")
-                cases |= {
-                    f"{engine}: one thread": timed(lambda one=one: one.tag_batch(sentences)),
-                    f"{engine}: load(threads=2)": timed(lambda two=two: two.tag_batch(sentences)),
-                    f"{engine}: two Python threads, half each": timed(
-                        lambda one=one: list(pool.map(one.tag_batch, halves))
-                    ),
-                    f"{engine}: pipe(n_threads=1)": timed(
-                        lambda one=one: list(one.pipe(texts, n_threads=1))
-                    ),
-                    f"{engine}: pipe(n_threads=2)": timed(
-                        lambda one=one: list(one.pipe(texts, n_threads=2))
-                    ),
-                }
-            timings = alternate(cases, session.repeats)
-    finally:
-        if session.core is not None:
-            os.sched_setaffinity(0, {session.core})
+    with session.all_cores(), ThreadPoolExecutor(2) as pool:
+        for engine in session.engines:
+            one, _ = session.checked(engine, (EVERYTHING,))
+            two = session.tagger(engine, threads=2)
+            if two.tag_batch(sentences) != one.tag_batch(sentences):
+                raise SystemExit("bench: two threads gave other tags than one")
+            cases |= {
+                f"{engine}: one thread": timed(lambda one=one: one.tag_batch(sentences)),
+                f"{engine}: load(threads=2)": timed(lambda two=two: two.tag_batch(sentences)),
+                f"{engine}: two Python threads, half each": timed(
+                    lambda one=one: list(pool.map(one.tag_batch, halves))
+                ),
+            }
+        timings = alternate(cases, session.repeats)
     rows = []
     for name, timing in timings.items():
         engine = name.partition(":")[0]
-        alone = "pipe(n_threads=1)" if "pipe" in name else "one thread"
-        speedup = timings[f"{engine}: {alone}"].over(timing)
+        speedup = timings[f"{engine}: one thread"].over(timing)
         session.recorder.add(
             "threads", name.partition(": ")[2], timing,
             engine=engine, tokens=words.tokens, speedup=speedup, usable_cores=len(session.cores),

@@ -1,4 +1,4 @@
-"""How many tokens a second does fastner tag, by size of batch, state of its cache and input?"""
+"""How many tokens a second does fastner tag, by size of batch and state of its cache?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NEW_WORDS = 0.05
 
 def run(session: Session) -> None:
     words = session.words
-    sentences, texts = words.sentences, words.texts()
+    sentences = words.sentences
     seeds = count(1)
     cases: dict[str, Repeat] = {}
     meaning: dict[str, tuple[str, str, float | None]] = {}
@@ -37,10 +37,6 @@ def run(session: Session) -> None:
         of_engine[f"tag_batch, all, {NEW_WORDS:.0%} words never seen"] = timed(
             stream.tag_batch, lambda: mutated(sentences, NEW_WORDS, seed=next(seeds))
         )
-        of_engine["tagger(text), raw text"] = timed(
-            lambda tagger=tagger: [tagger(text) for text in texts]
-        )
-        of_engine["pipe(texts), raw text"] = timed(lambda tagger=tagger: list(tagger.pipe(texts)))
         for case, repeat in of_engine.items():
             cases[f"{case} [{engine}]"] = repeat
             meaning[f"{case} [{engine}]"] = case, engine, f1

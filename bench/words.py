@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate, count
 from pathlib import Path
 
+from bench.detokenise import RawText, raw_text
 from bench.harness import ROOT
 
 CORPUS = ROOT.parent / "shared" / "data" / "conll2003"
@@ -36,13 +37,16 @@ class Words:
         gold = None if self.gold is None else self.gold[part]
         return Words(self.sentences[part], gold, self.source)
 
-    def texts(self) -> list[str]:
-        """The sentences as raw text, words joined by blanks, some sentences to a text."""
-        lines = [" ".join(sentence) for sentence in self.sentences]
+    def raw_texts(self) -> list[RawText]:
+        """The sentences as raw text in paragraphs, some sentences to a text."""
         return [
-            "\n\n".join(lines[at : at + TEXT_SENTENCES])
-            for at in range(0, len(lines), TEXT_SENTENCES)
+            raw_text(self.sentences[at : at + TEXT_SENTENCES], "flowing")
+            for at in range(0, len(self.sentences), TEXT_SENTENCES)
         ]
+
+    def texts(self) -> list[str]:
+        """The texts of `raw_texts`."""
+        return [raw.text for raw in self.raw_texts()]
 
     def tagged(self) -> Sentences:
         """Tags to learn in IOB2: the gold ones, or without these a name for each title-case word.

@@ -1,10 +1,12 @@
 """Types of the compiled indexer; fastner.vocab checks arrays before they come here."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fastner.reading import LookUp
 
 _Int32 = NDArray[np.int32]
 
@@ -18,6 +20,7 @@ class Index:
         characters: NDArray[np.uint32],  # ascending
         max_characters: int,
         categories: NDArray[np.uint16] | None,  # [W, L]
+        reader: Callable[[str, LookUp], str] | None,  # None: words are read as they stand
     ) -> Index: ...
     @property
     def word_count(self) -> int: ...
@@ -25,6 +28,8 @@ class Index:
         self, words: Sequence[str]
     ) -> tuple[_Int32, _Int32, _Int32, _Int32, _Int32]: ...  # as EncodedWords
     def form_ids(self, words: Sequence[str]) -> _Int32: ...  # [U, 3]
+    def readings(self, words: Sequence[str]) -> list[str]: ...
+    def look_up(self, word: str) -> tuple[int, bool]: ...  # of a reading: its row, whether known
     def encode(
         self, sentences: Sequence[Sequence[str]]
     ) -> tuple[_Int32, _Int32, _Int32, _Int32, _Int32, _Int32, _Int32]: ...  # tokens, lengths last
@@ -37,6 +42,7 @@ class RowCache:
         self, sentences: Sequence[Sequence[str]], order: _Int32 | None
     ) -> tuple[NDArray[np.float32], _Int32, _Int32, list[str]]: ...  # as RowBatch
     def insert(self, words: Sequence[str], rows: NDArray[np.float32]) -> None: ...
+    def after_fork(self) -> None: ...
     def clear(self) -> None: ...
     def __len__(self) -> int: ...
 

@@ -1,24 +1,30 @@
-"""Types of the compiled half of the tokenizer."""
+"""Types of the compiled tokenizer."""
 
-import re
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from fastner.text import Token
 
-# flags of `kinds`, what a code point is
-WORD_CHARACTER: int
-SPACE: int
-ENDS_WORD: int  # a run of word characters before it is a piece
-ALONE: int  # is a piece, whatever follows
-ENDS_SENTENCE: int  # perhaps, where a piece ends so
-
-def cut(
-    text: str,
-    kinds: bytes,  # [0x10000]
-    match: Callable[[str, int], re.Match[str] | None],  # asked where the flags do not tell
-) -> tuple[list[str], list[int]]: ...  # pieces; indices of those that may end a sentence
-def join(
-    pieces: list[str],
-    cuts: list[int],  # ascending, ends with len(pieces)
-    token: type[Token],
-) -> list[list[Token]]: ...
+class Rules:
+    def __init__(
+        self,
+        classes: Mapping[str, Sequence[tuple[int, int]]],  # ranges with their last code points
+        words: Mapping[str, Sequence[str]],  # by kind
+        entities: Mapping[str, int],  # HTML's names: code points
+        *,
+        ordinals: bool,
+    ) -> None: ...
+    def tokenize(
+        self,
+        text: str,
+        token: type[Token],
+        lines: Literal["auto", "sentences", "wrapped"] = "auto",
+        html: bool = False,
+    ) -> list[list[Token]]: ...
+    def joins_lines(self, text: str, html: bool = False) -> bool: ...
+    def split_utf8(
+        self,
+        data: bytes,
+        lines: Literal["auto", "sentences", "wrapped"] = "auto",
+        html: bool = False,
+    ) -> list[list[tuple[int, int, int, int]]]: ...  # start, end, first byte, byte behind

@@ -87,6 +87,11 @@ class CRF:
         self._lattice = Lattice(self._start, self._transitions, self._end)
 
     @property
+    def lattice(self) -> Lattice:
+        """The parameters, for compiled code."""
+        return self._lattice
+
+    @property
     def start(self) -> NDArray[np.float32]:
         """Scores of the first tag, float32 [K], read-only."""
         return self._start

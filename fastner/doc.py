@@ -3,10 +3,10 @@
 import html
 import io
 import json
+import struct
 import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 from fastner.corpus import json_safe, write_conll
@@ -17,7 +17,8 @@ from fastner.text import Token, printable
 class Entity(NamedTuple):
     """One entity. `doc.text[e.start:e.end] == e.text`.
 
-    start, end: half-open range of characters, from the first token's start to the last one's end.
+    start, end: half-open range of characters, from the first token's start to the last one's end,
+    without format characters (a byte-order mark, say) at either edge.
     start_token, end_token: half-open range of indices into `doc.tokens`.
     score: confidence in [0, 1], or None where none was asked for.
     """
@@ -43,18 +44,59 @@ class Entity(NamedTuple):
         return row
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Doc:
-    """A tagged text. Made by `build_doc` (raw text) or `Doc.from_tokens` (words).
+class _Parts(NamedTuple):
+    """What a document holds besides its text, made."""
 
-    sentences: tokens by sentence; tags: one IOB2 tag per token, by sentence; entities: in order of
-    the text, without overlap.
-    """
-
-    text: str
     sentences: tuple[tuple[Token, ...], ...]
     tags: tuple[tuple[str, ...], ...]
     entities: tuple[Entity, ...]
+
+
+class Doc:
+    """A tagged text, immutable. Made by the tagger, `build_doc` or `Doc.from_tokens` (words).
+
+    text: as it was given. sentences: tokens by sentence; tags: one IOB2 tag per token, by
+    sentence; entities: in order of the text, without overlap.
+
+    What the tagger makes holds its text and a few bytes a token, and nothing of the batch that it
+    was tagged in. `sentences`, `tags` and `tokens` are made of these at each access: keep what is
+    used more than once. `entities` are made at the first access and kept.
+    """
+
+    # _packed: numbers of 16 bits, of 32 where the text has more than 65,535 characters, in the
+    # machine's order: how many sentences S, tokens N, of these markup M, and entities E there are;
+    # the first token behind each sentence [S]; the first character of each token [N], and the one
+    # behind it [N]; which tokens are markup [M]; of each entity the first token, the one behind,
+    # the label, the first character and the one behind [5 E]. Then, where there are scores, [E] of
+    # 64 bits. Or _Parts, of documents that were made of those.
+    __slots__ = ("_entities", "_labels", "_packed", "_text")
+
+    _text: str
+    _packed: bytes | _Parts
+    _labels: tuple[str, ...]
+    _entities: tuple[Entity, ...] | None
+
+    def __init__(
+        self,
+        text: str,
+        sentences: Iterable[Iterable[Token]],
+        tags: Iterable[Iterable[str]],
+        entities: Iterable[Entity],
+    ) -> None:
+        self._text = text
+        self._entities = tuple(entities)
+        self._packed = _Parts(tuple(map(tuple, sentences)), tuple(map(tuple, tags)), self._entities)
+        self._labels = ()
+
+    @staticmethod
+    def unpack(text: str, packed: bytes, labels: tuple[str, ...]) -> "Doc":
+        """A document as compiled code hands it over; the layout is in the source of this class."""
+        doc = _new(Doc)
+        doc._text = text
+        doc._packed = packed
+        doc._labels = labels
+        doc._entities = None
+        return doc
 
     @classmethod
     def from_tokens(
@@ -94,9 +136,117 @@ class Doc:
         )
 
     @property
+    def text(self) -> str:
+        """The text, as it was given."""
+        return self._text
+
+    @property
+    def sentences(self) -> tuple[tuple[Token, ...], ...]:
+        """The tokens of each sentence; made at each access."""
+        if isinstance(self._packed, _Parts):
+            return self._packed.sentences
+        tokens = self.tokens
+        return tuple(tokens[begin:end] for begin, end in self._bounds())
+
+    @property
     def tokens(self) -> tuple[Token, ...]:
-        """All tokens of the text in order; built at each access."""
-        return tuple(chain.from_iterable(self.sentences))
+        """All tokens of the text in order; made at each access."""
+        if isinstance(self._packed, _Parts):
+            return tuple(chain.from_iterable(self._packed.sentences))
+        numbers = self._numbers()
+        sentences, count, marks, _ = numbers[:4]
+        at = 4 + sentences
+        begins, ends = numbers[at : at + count], numbers[at + count : at + 2 * count]
+        markup = bytearray(count)
+        for i in numbers[at + 2 * count : at + 2 * count + marks]:
+            markup[i] = 1
+        text = self._text
+        return tuple(
+            Token(text[begin:end], begin, end, mark == 1)
+            for begin, end, mark in zip(begins, ends, markup, strict=True)
+        )
+
+    @property
+    def tags(self) -> tuple[tuple[str, ...], ...]:
+        """The IOB2 tag of each token, by sentence; made at each access."""
+        if isinstance(self._packed, _Parts):
+            return self._packed.tags
+        tags = ["O"] * self._numbers()[1]
+        for _, label, _, _, start, end, _ in self.entities:
+            tags[start:end] = [f"B-{label}", *[f"I-{label}"] * (end - start - 1)]
+        return tuple(tuple(tags[begin:end]) for begin, end in self._bounds())
+
+    @property
+    def entities(self) -> tuple[Entity, ...]:
+        """The entities in order; made at the first access."""
+        if self._entities is None:
+            self._entities = self._unpacked()
+        return self._entities
+
+    def byte_offsets(self) -> list[tuple[int, int]]:
+        """Where each entity lies in the text as UTF-8: the half-open range of its bytes.
+
+        A lone surrogate counts as three bytes, as with the error handler "surrogatepass".
+        """
+        text, at, byte = self._text, 0, 0
+        if text.isascii():
+            return [(entity.start, entity.end) for entity in self.entities]
+        offsets = []
+        for entity in self.entities:
+            start = byte + _utf8_size(text[at : entity.start])
+            at, byte = entity.end, start + _utf8_size(text[entity.start : entity.end])
+            offsets.append((start, byte))
+        return offsets
+
+    def _numbers(self) -> "memoryview[int]":
+        """The whole numbers of a packed document, any 64-bit scores left out of account."""
+        packed = self._packed
+        assert isinstance(packed, bytes)
+        view = memoryview(packed)
+        if len(self._text) > 0xFFFF:
+            return view[: len(packed) // 4 * 4].cast("I")
+        return view[: len(packed) // 2 * 2].cast("H")
+
+    def _bounds(self) -> Iterator[tuple[int, int]]:
+        """First token and the one behind of each sentence."""
+        numbers = self._numbers()
+        return pairwise(chain((0,), numbers[4 : 4 + numbers[0]]))
+
+    def _unpacked(self) -> tuple[Entity, ...]:
+        numbers, packed = self._numbers(), self._packed
+        assert isinstance(packed, bytes)
+        sentences, tokens, marks, count = numbers[:4]
+        at = 4 + sentences + 2 * tokens + marks
+        size = (at + 5 * count) * numbers.itemsize
+        scores: Iterable[float | None] = (None,) * count
+        if len(packed) > size:
+            scores = struct.unpack_from(f"={count}d", packed, size)
+        text, labels = self._text, self._labels
+        entities = []
+        for n, score in enumerate(scores):
+            first, end, label, start, stop = numbers[at + 5 * n : at + 5 * n + 5]
+            entities.append(Entity(text[start:stop], labels[label], start, stop, first, end, score))
+        return tuple(entities)
+
+    def _made(self) -> tuple[Any, ...]:
+        return self.text, self.sentences, self.tags, self.entities
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Doc):
+            return NotImplemented
+        if isinstance(self._packed, bytes) and isinstance(other._packed, bytes):
+            mine = (self._text, self._packed, self._labels)
+            if mine == (other._text, other._packed, other._labels):
+                return True
+        return self._text == other._text and self._made() == other._made()
+
+    def __hash__(self) -> int:
+        return hash((self._text, self.entities))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if isinstance(self._packed, bytes):
+            return Doc.unpack, (self._text, self._packed, self._labels)
+        return Doc, self._made()
 
     def to_dict(self) -> dict[str, Any]:
         """Return {"text": …, "entities": [{"text", "label", "start", "end"(, "score")}, …]}."""
@@ -142,8 +292,7 @@ class Doc:
 
     def __repr__(self) -> str:
         head = self.text if len(self.text) <= 40 else self.text[:39] + "…"
-        tokens = sum(map(len, self.sentences))
-        return f"<Doc {head!r}: {tokens} tokens, {len(self.entities)} entities>"
+        return f"<Doc {head!r}: {len(self.tokens)} tokens, {len(self.entities)} entities>"
 
     def _repr_html_(self) -> str:
         """Return the text with its entities highlighted, for Jupyter; all text is escaped."""
@@ -225,7 +374,14 @@ def build_doc(
                 )
             )
         first_token += len(tokens)
-    return Doc(text, tuple(map(tuple, sentences)), tuple(map(tuple, tags)), tuple(entities))
+    return Doc(text, sentences, tags, entities)
+
+
+_new = Doc.__new__
+
+
+def _utf8_size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def _columns(text: str) -> int:

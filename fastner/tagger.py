@@ -10,31 +10,30 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastner._tagging import Batch, Entities, Pipeline
 from fastner.arrays import whole_number
 from fastner.bundle import Bundle, Manifest, read_bundle
-from fastner.doc import Doc, build_doc
+from fastner.doc import Doc
 from fastner.engine import Engine, EngineName, open_engine
 from fastner.errors import FastnerError, InputError
+from fastner.lists.edges import lists_of
 from fastner.posterior import Posterior
-from fastner.tags import spans_of
-from fastner.text import Token, tokenize
-from fastner.vocab import WordCache, lengths_of, tags_of
+from fastner.text import Lines, Token, rules, tokenize
+from fastner.vocab import WordCache
 
 EMBEDDED = Path(__file__).parent / "models" / "conll2003"
 CACHED_WORDS = 32_768  # most rows kept, and ...
 CACHED_FLOATS = 12_500_000  # ... most numbers in them: 50 MB, or 16,276 rows where H = 96
-GROUP_TOKENS = 1_024  # cells of one call of the LSTM, padding included; both engines slow beyond
+CHARACTERS_A_TOKEN = 4  # at least, with the space behind it: to fill batches of about that size
 
 Result = TypeVar("Result")
 Tokenizer = Callable[[str], Sequence[Sequence[Token]]]
-Tokenized = tuple[str, Sequence[Sequence[Token]]]
 # called with emissions [B, T, K], lengths [B], and which sentences they are, [B]
 Use = Callable[[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]], None]
 
@@ -58,7 +57,9 @@ def load(
     device: "cpu", or "cuda" with onnxruntime-gpu, in full float32 precision. threads: how many
     groups of sentences may be tagged side by side within one call; default: the processors this
     process may use. sha256: pins the model, see `read_bundle`. tokenizer: splits a text into
-    sentences of tokens that must lie in it in order.
+    sentences of tokens, slices of the text in order, which may be tuples (text, start, end); by
+    default `tokenize`'s rules for the model's language. One of your own runs in the thread that
+    calls, and goes without the options `lines` and `html`.
 
     A forked child may go on tagging on the CPU: `os.fork` waits for calls of onnxruntime that are
     under way, at most a minute; a fork that Python knows nothing of does not. On "cuda" the child
@@ -106,7 +107,9 @@ class Tagger:
         self._threads = whole_number("threads", default)
         if not callable(tokenizer):
             raise InputError(f"expected a tokenizer that can be called, got {tokenizer!r}")
-        self._tokenizer = tokenizer
+        self._tokenizer = None if tokenizer is tokenize else tokenizer  # None: compiled rules
+        language = manifest.language
+        self._rules = rules(language)
         self._engine: Engine | None = open_engine(bundle, engine, device)  # None: closed
         self._engine_name = self._engine.name
         self._crf = bundle.crf()
@@ -115,8 +118,12 @@ class Tagger:
             {"S": "B", "E": "I"}.get(tag[0], tag[0]) + tag[1:] for tag in manifest.tags
         )
         self._posterior = Posterior(self._crf, self._tag_names, manifest.temperature)
+        self._entities = Entities(self._tag_names, lists_of(language))
         width = self._engine.width
         self._cache = WordCache(min(CACHED_WORDS, max(1, CACHED_FLOATS // width)), width)
+        self._pipeline: Pipeline | None = Pipeline(
+            self._cache.rows, self._crf.lattice, self._engine, len(manifest.tags)
+        )
         self._closed = False
         # the threads of calls that are tagging now: the last one frees a closed model
         self._under_way: list[int] = []
@@ -138,12 +145,20 @@ class Tagger:
         """The IOB2 tags that words may have: what the columns of `marginals` stand for."""
         return list(self._posterior.tags)
 
-    def __call__(self, text: str, *, scores: bool = False) -> Doc:
+    def __call__(
+        self, text: str, *, scores: bool = False, lines: Lines = "auto", html: bool = False
+    ) -> Doc:
         """The entities of a text, which is split into sentences and tokens first.
 
-        Offsets are characters of `text`, half-open. scores: give each entity its probability.
+        Offsets are characters of `text`, half-open. scores: give each entity its probability, as
+        `entity_scores` says, of the words that the model found, before its edges were mended.
+        lines: what line ends are, and html: whether the text is HTML, see `tokenize`.
+
+        The edges of entities are mended where the model learnt from text that was cut otherwise:
+        marks, quotes and brackets, a greeting or title before a person's name, and a degree behind
+        a comma are cut off; the 's of a name like Macy's is taken in.
         """
-        return self._documents([self._tokenized(text)], scores, self._threads)[0]
+        return self._documents(self._batch([text], lines, html), scores, self._threads)[0]
 
     def tag(self, words: Sequence[str]) -> list[str]:
         """The IOB2 tag of every word of one sentence: ["B-PER", "I-PER", "O"]."""
@@ -160,30 +175,41 @@ class Tagger:
         batch_tokens: int = 8192,
         n_threads: int | None = None,
         scores: bool = False,
+        lines: Lines = "auto",
+        html: bool = False,
     ) -> Iterator[Doc]:
-        """The documents of any stream of texts, in order.
+        """The documents of any stream of texts, in order; each is what calling the tagger gives.
 
-        Texts are tagged in batches of about `batch_tokens`, n_threads batches side by side, and it
-        reads no further ahead than these and one more. n_threads: default: `load`'s threads.
+        Texts are tagged in batches of about `batch_tokens`, a token taken as four characters,
+        n_threads batches side by side, and it reads no further ahead than these and one more.
+        n_threads: default: `load`'s threads.
         """
         if isinstance(texts, str):
             raise InputError("expected texts, got one str; pass [text], or call tagger(text)")
         tokens = whole_number("batch_tokens", batch_tokens)
         threads = self._threads if n_threads is None else whole_number("n_threads", n_threads)
-        with self._in_use():  # refuses a closed tagger now, not at the first document
-            return self._piped(self._batches(texts, tokens), threads, scores)
+        self._batch([], lines, html)  # refuses these options now, not at the first document
+        with self._in_use():  # and a closed tagger
+            return self._piped(_batches(texts, tokens), threads, scores, lines, html)
 
     def _piped(
-        self, batches: Iterator[list[Tokenized]], threads: int, scores: bool
+        self, batches: Iterator[list[str]], threads: int, scores: bool, lines: Lines, html: bool
     ) -> Iterator[Doc]:
+        def tagged(texts: list[str]) -> list[Doc]:
+            return self._documents(self._batch(texts, lines, html), scores, 1)
+
         if threads == 1:
-            for batch in batches:
-                yield from self._documents(batch, scores, threads)
+            for texts in batches:
+                yield from tagged(texts)
             return
         with ThreadPoolExecutor(threads) as pool:
             under_way: deque[Future[list[Doc]]] = deque()
-            for batch in batches:
-                under_way.append(pool.submit(self._documents, batch, scores, threads=1))
+            for texts in batches:
+                if self._tokenizer is None:
+                    under_way.append(pool.submit(tagged, texts))
+                else:  # which may not be made for threads
+                    batch = self._batch(texts, lines, html)
+                    under_way.append(pool.submit(self._documents, batch, scores, 1))
                 if len(under_way) > threads:
                     yield from under_way.popleft().result()
             while under_way:
@@ -232,21 +258,22 @@ class Tagger:
         me = threading.get_ident()
         self._lock = threading.RLock()
         self._under_way = [thread for thread in self._under_way if thread == me]
+        self._cache.after_fork()
 
     def _free(self) -> None:
-        self._engine = None
+        self._engine = self._pipeline = None
         self._cache.clear()
 
     @contextmanager
-    def _in_use(self) -> Iterator[Engine]:
-        """The engine, which is kept from being freed."""
+    def _in_use(self) -> Iterator[Pipeline]:
+        """The model, which is kept from being freed."""
         with self._lock:
-            if self._closed or self._engine is None:
+            if self._closed or self._pipeline is None:
                 raise FastnerError("the tagger is closed; load the model again")
             self._under_way.append(threading.get_ident())
-            engine = self._engine
+            pipeline = self._pipeline
         try:
-            yield engine
+            yield pipeline
         finally:
             with self._lock:
                 self._under_way.remove(threading.get_ident())
@@ -262,59 +289,28 @@ class Tagger:
     def __repr__(self) -> str:
         return f"Tagger({', '.join(self.labels)})"
 
-    def _tokenized(self, text: str) -> Tokenized:
-        if not isinstance(text, str):
-            raise InputError(f"expected a text of type str, got {type(text).__name__}")
-        return text, self._tokenizer(text)
-
-    def _batches(self, texts: Iterable[str], batch_tokens: int) -> Iterator[list[Tokenized]]:
-        batch: list[Tokenized] = []
-        tokens = 0
-        for text in texts:
-            batch.append(self._tokenized(text))
-            tokens += sum(map(len, batch[-1][1])) + 1
-            if tokens >= batch_tokens:
-                yield batch
-                batch, tokens = [], 0
-        if batch:
-            yield batch
-
-    def _documents(self, texts: list[Tokenized], scores: bool, threads: int) -> list[Doc]:
-        sentences = [list(map(_text_of, tokens)) for _, split in texts for tokens in split]
-        probabilities: list[list[float]] | None = None
-        if scores:
-            pairs = self._per_sentence(sentences, self._posterior.tagged, threads)
-            tags, probabilities = [tags for tags, _ in pairs], [chances for _, chances in pairs]
-        else:
-            tags = self._tag(sentences, threads)
-        documents = []
-        at = 0
-        for text, split in texts:
-            part = slice(at, at + len(split))
-            at = part.stop
-            documents.append(
-                build_doc(
-                    text,
-                    split,
-                    tags[part],
-                    list(map(spans_of, tags[part])),
-                    scores=None if probabilities is None else probabilities[part],
-                )
+    def _batch(self, texts: list[str], lines: Lines, html: bool) -> Batch:
+        if self._tokenizer is None:
+            return Batch.of_texts(texts, self._rules, lines, bool(html))
+        if lines != "auto" or html:
+            raise InputError(
+                "expected neither lines nor html with a tokenizer of your own, got "
+                f"lines={lines!r}, html={html!r}; let the tokenizer see to them"
             )
-        return documents
+        return Batch.of_tokens(texts, self._tokenizer)
+
+    def _documents(self, batch: Batch, scores: bool, threads: int) -> list[Doc]:
+        if not scores:
+            self._run(batch, threads)
+            return batch.documents(self._entities, Doc.unpack)
+        pairs = self._each(batch, self._posterior.tagged, threads)
+        flat = np.array([chance for _, chances in pairs for chance in chances], np.float64)
+        return batch.documents(self._entities, Doc.unpack, flat)
 
     def _tag(self, sentences: Sequence[Sequence[str]], threads: int) -> list[list[str]]:
-        lengths = lengths_of(sentences)
-        results: list[list[str]] = [[] for _ in lengths]
-
-        def use(
-            emissions: NDArray[np.float32], lengths: NDArray[np.int32], order: NDArray[np.int32]
-        ) -> None:
-            tag_ids = self._crf.decode(emissions, lengths)
-            tags_of(tag_ids, lengths, order, self._tag_names, results)
-
-        self._by_group(sentences, lengths, threads, use)
-        return results
+        batch = Batch.of_words(sentences)
+        self._run(batch, threads)
+        return batch.tags(self._tag_names)
 
     def _per_sentence(
         self,
@@ -323,10 +319,18 @@ class Tagger:
         threads: int,
     ) -> list[Result]:
         """What `rows` gives for the emissions and lengths of every sentence, in order."""
-        lengths = lengths_of(sentences)
+        return self._each(Batch.of_words(sentences), rows, threads)
+
+    def _each(
+        self,
+        batch: Batch,
+        rows: Callable[[NDArray[np.float32], NDArray[np.int32]], list[Result]],
+        threads: int,
+    ) -> list[Result]:
         # as if all were empty; those that are not are replaced
-        nothing = np.empty((len(lengths), 0, len(self._tag_names)), np.float32)
-        results = rows(nothing, np.zeros(len(lengths), np.int32))
+        count = batch.sentences
+        nothing = np.empty((count, 0, len(self._tag_names)), np.float32)
+        results = rows(nothing, np.zeros(count, np.int32))
 
         def use(
             emissions: NDArray[np.float32], lengths: NDArray[np.int32], order: NDArray[np.int32]
@@ -334,47 +338,40 @@ class Tagger:
             for i, row in zip(order, rows(emissions, lengths), strict=True):
                 results[i] = row
 
-        self._by_group(sentences, lengths, threads, use)
+        self._run(batch, threads, use)
         return results
 
-    def _by_group(
-        self,
-        sentences: Sequence[Sequence[str]],
-        lengths: NDArray[np.int32],
-        threads: int,
-        use: Use,
-    ) -> None:
-        """Calls `use` for groups of sentences of like length, `threads` groups side by side.
+    def _run(self, batch: Batch, threads: int, use: Use | None = None) -> None:
+        """Tags a batch, `threads` of its groups side by side; see `Pipeline.run`."""
+        with self._in_use() as pipeline:
+            groups = batch.groups
+            if threads == 1 or groups < 2:
+                pipeline.run(batch, 0, groups, use)
+                return
 
-        Empty sentences are in no group.
-        """
-        groups = _groups(lengths)
-        with self._in_use() as engine:
+            def run(group: int) -> None:
+                pipeline.run(batch, group, group + 1, use)
 
-            def run(group: NDArray[np.int32]) -> None:
-                use(*self._lattice(engine, sentences, group), group)
-
-            if threads == 1 or len(groups) < 2:
-                for group in groups:
-                    run(group)
-            else:
-                _side_by_side(run, groups[::-1], min(threads, len(groups)))
-
-    def _lattice(
-        self, engine: Engine, sentences: Sequence[Sequence[str]], order: NDArray[np.int32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        """Emissions [B, T, K] and lengths [B] of sentences[order], T the longest length."""
-        batch = self._cache.look_up(sentences, order)
-        if batch.missing:
-            rows = batch.rows[-len(batch.missing) :]
-            engine.encode(batch.missing, rows)
-            self._cache.insert(batch.missing, rows)
-        return engine.emissions(batch), batch.lengths
+            _side_by_side(run, range(groups)[::-1], min(threads, groups))
 
 
-def _side_by_side(
-    run: Callable[[NDArray[np.int32]], None], groups: Sequence[NDArray[np.int32]], threads: int
-) -> None:
+def _batches(texts: Iterable[str], batch_tokens: int) -> Iterator[list[str]]:
+    """Texts, in lists of about so many tokens."""
+    batch: list[str] = []
+    tokens = 0
+    for text in texts:
+        if not isinstance(text, str):
+            raise InputError(f"expected a text of type str, got {type(text).__name__}")
+        batch.append(text)
+        tokens += len(text) // CHARACTERS_A_TOKEN + 1
+        if tokens >= batch_tokens:
+            yield batch
+            batch, tokens = [], 0
+    if batch:
+        yield batch
+
+
+def _side_by_side(run: Callable[[int], None], groups: Sequence[int], threads: int) -> None:
     with ThreadPoolExecutor(threads) as pool:
         try:
             futures = []
@@ -400,21 +397,3 @@ def _in_child() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_in_child)
-
-_text_of = attrgetter("text")
-_FIRST = np.zeros(1, np.int32)
-
-
-def _groups(lengths: NDArray[np.int32]) -> list[NDArray[np.int32]]:
-    """Sentences that are not empty, from short to long, in groups of about GROUP_TOKENS cells."""
-    if len(lengths) == 1:
-        return [_FIRST] if lengths[0] else []
-    order = np.argsort(lengths, kind="stable").astype(np.int32)
-    order = order[np.searchsorted(lengths[order], 1) :]
-    groups = []
-    end = len(order)
-    while end > 0:
-        size = max(1, GROUP_TOKENS // int(lengths[order[end - 1]]))
-        groups.append(order[max(0, end - size) : end])
-        end -= size
-    return groups[::-1]

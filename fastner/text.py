@@ -1,69 +1,150 @@
-"""Raw text → sentences of tokens with exact offsets, in the habits of CoNLL-2003.
+r"""Raw text → sentences of tokens with exact offsets, in the habits of CoNLL-2003.
 
-How it works: one compiled pattern cuts the whole text into pieces, tokens and white space alike,
-so the pieces joined are the text and nothing can be lost. Python then looks only at the pieces
-that may end a sentence (full stops, line ends), glues abbreviations to their dots and notes where
-to cut. Offsets are the running sum of the pieces' lengths. The pattern alone says what a piece is;
-but for nine pieces in ten that is plain from their characters' classes, and then compiled code
-finds their end many times as fast.
+`src_ext/text.hpp` does it, in time and memory linear in the text whatever it holds; classes of
+characters, word lists and the pattern of pieces are data, in `text_rules`. These are the rules, in
+the order in which they work. They are a function of the text alone, and what stands behind a blank
+line changes nothing before it (but in HTML). Other clients follow the same text.
 
-Every repetition in the pattern is either one character class or bounded, so that time and memory
-are linear in the text whatever it holds.
+1. Reading. Format characters (class `format`: zero-width, direction marks, byte-order mark, soft
+hyphens, variation selectors) are not read: they belong to the token of the character before them,
+or else, behind white space, to that of the one behind them; a run of them between white space is a
+markup token. A zero-width joiner or emoji selector behind a pictograph is read. Full-width forms
+(`folded`) are read as their ASCII ones. With html=True an entity is read as its character; a
+comment, a tag, and a `script` or `style` element whole are one markup token each, and a tag of the
+list `block_tag` ends a sentence. Below, "character" means one that is read.
+
+2. Pieces. What is not white space is cut from left to right by `text_rules.PIECE`; in languages
+with such words, a word of the list `elision` with its apostrophe is a piece (l'), and so is an
+apostrophe with a word of the list `apostrophe` and what is joined to it ('t, 's-Gravenhage).
+Scripts without spaces: each Han character is a piece, so are runs of hiragana and of katakana, and
+a letter of Thai, Lao, Khmer or Burmese with its marks. No dictionary is asked where their words
+end; for words, give `load` a tokenizer of your own.
+
+Some marks are markup, which a model steps over. They are looked for where a piece begins:
+- at the start of a line, each `>` (a quotation), and one to six `#` with white space behind them (a
+  heading);
+- `|` in a line that begins with it, or with white space or nothing on both sides;
+- all of a line that holds only `- = : | +`, at least one of `- =` and one of `| +`;
+- `[` or `![` of a link `[text](target "title")` on one line, and its other marks, target and title;
+- emphasis: one to three `*`, `_` or backquotes, or two `~`, not behind a word character and before
+  no white space, if the same number of them follows in the paragraph, behind no white space, before
+  no word character, and with one character between at least. The pieces before such marks, and
+  before the other marks of a link, are cut as if the text ended there. Emphasis of a kind does not
+  open inside one of the same kind.
+
+3. Lines. A line end is \n, \r\n, \r, \v, U+0085 or U+2028; \f, U+001C to U+001E and U+2029 end a
+paragraph, as a blank line does (a line of markup alone is one). A sentence ends
+- at the end of a paragraph;
+- before a list marker that opens a line (a bullet and white space, `1.` or `1)`; `1.` is a token);
+- before a cell: behind a tab that does not open a line, behind a bar `|` that is markup;
+- before and behind a heading, a row of a table, a line of one or two marks (three characters or
+  more: a ruler), a header of mail (a word of the list `mail_header` and a colon), and where the
+  depth of quotation changes.
+The lines between such places are decided together, with lines="auto": wrapped prose, whose line
+ends are white space, or lines of their own, whose ends end sentences. Each line end scores, and a
+sum above 0 is prose (the function is_wrapped of text.hpp holds the numbers): for prose count a
+hyphenated word, a last word of the list `function`, a next line that opens in lower case, a next
+word that would not have fit, a capital at either side of the line end within one sentence; against
+it a next line that opens with a capital, more so with a word of the list `starter` or the same word
+as the line before, signs of code, short lines. In prose a line stands alone still if it is a
+greeting or sign-off, or a heading: shorter than the widest line by the next word and 12 characters,
+not ended, and all capitalised, or before a starter, or first and without starter or verb.
+lines="wrapped" takes all of them for prose, lines="sentences" ends a sentence at each line end.
+
+In prose a word hyphenated at a line end (a letter, a hyphen, the line end and a letter in lower
+case, or one in upper case behind a capitalised word; or a soft hyphen) is one token, which spans
+the line end, unless a word of the list `joiner` comes next (pre-⏎and post-war).
+
+4. Sentences. Else a sentence ends behind `. ! ? …` (a piece whose last character is one of them)
+with the quotes and brackets that close behind it (and references: [4]), before white space, unless
+lower case or a joining mark (`continuer`) comes next; and behind the full stops of scripts without
+spaces (`full_stop`), white space or not. But:
+- A dot behind a listed abbreviation, an initial, or in German and Polish a number of one or two
+  digits before a word, is part of its token (Inc., J., 3.). At a paragraph's end it is not, behind
+  an initial or a number. Behind those of the list `numbered` it is, only before a number.
+- Titles (`title`: Mr.) and those of `numbered` end no sentence; those of `final` (etc.) do, like
+  any other word.
+- Any other abbreviation, initial, acronym (U.S.) or ordinal ends one before a starter (The, He)
+  and, if it is listed, before a given name. A company's (`company`: Inc.) does so too before a
+  capitalised word that a verb follows (Inc. Shares rose), if that is no role (Chairman) and not all
+  capitals; a verb is a word of the list or in -ed. `St.` does so before a given name and a verb,
+  behind a capitalised word (Elm St. Mary left).
+- `!` or `?` behind a capitalised word ends none before a company's suffix (Yahoo! Inc.), nor behind
+  a name that is written so (`marked_name`), unless a starter follows.
 """
 
-import re
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import cache
+from typing import Literal, NamedTuple, TypeAlias
 
-from fastner._text import (
-    ALONE,
-    ENDS_SENTENCE,
-    ENDS_WORD,
-    SPACE,
-    WORD_CHARACTER,
-    cut,
-    join,
-)
+from fastner import text_rules
+from fastner._text import Rules
 from fastner.errors import InputError
+
+Lines: TypeAlias = Literal["auto", "sentences", "wrapped"]
 
 
 class Token(NamedTuple):
-    """One token: its text and its half-open range of character offsets."""
+    """One token: its text and its half-open range of character offsets.
+
+    markup: whether a model steps over it.
+    """
 
     text: str
     start: int
     end: int
+    markup: bool = False
 
 
-def tokenize(text: str) -> list[list[Token]]:
+def tokenize(
+    text: str, *, language: str = "en", lines: Lines = "auto", html: bool = False
+) -> list[list[Token]]:
     """Return the sentences of `text`, each a non-empty list of tokens.
 
     Any `str` is accepted. `text[t.start:t.end] == t.text` for each token; tokens are in order and
-    do not overlap; each character that is not white space (`str.isspace`) lies in exactly one.
+    do not overlap; each character that is not white space (`str.isspace`) lies in exactly one. A
+    token holds white space only where a word is hyphenated at a line end, or if it is markup. In
+    HTML, entities that are white space (&nbsp;) lie in none.
 
     Tokens: punctuation, brackets, quotes and clitics stand apart (do n't, it 's, `%`, `$ 5`);
     kept whole are abbreviations (U.S., Mr.), numbers and scores (1,234.56, 10:30, 2-1), hyphenated
     words, URLs, e-mail addresses, @handles, #tags, AT&T, O'Brien, C++, emoji sequences and runs of
     dashes or dots. An abbreviation that ends a sentence keeps its dot and no second one is added.
-    Scripts without spaces (Chinese, Japanese, Thai) come as runs between punctuation marks.
-    A word with more than 64 joints (hyphens, dots, …) is cut there.
+    A word with more than 64 joints (hyphens, dots, …) is cut there. All rules are in the docstring
+    of this module.
 
-    Sentences end
-    - at a blank line;
-    - before a line that opens with a list marker (`1.`, `-`, `*`, `•`); other line ends are white
-      space like any other, because running text is often hard-wrapped;
-    - after . ! ? … and closing quotes or brackets, if white space and then no lower-case letter or
-      joining punctuation follows. English titles (Mr.) never end one, other abbreviations
-      (Inc., U.S., initials) only before a word that commonly starts one (The, He, In, …);
-    - after the full stops of scripts that write none of these (。！？।؟۔), space or not.
+    language: whose abbreviations, starters and elisions hold, one of `text_rules.LANGUAGES`: en,
+    de, fr, it, ca, es, pt, nl, pl, ru, or xx for any other.
+    lines: whether line ends end sentences: "auto" decides for each block of lines, "sentences" says
+    that each does, "wrapped" that none does but at blank lines, list markers, tables and headings.
+    html: read entities and tags, with offsets in `text` as it is.
 
     Raises:
-        InputError: `text` is not a `str`.
+        InputError: `text` is not a `str`, or an option is not known.
     """
     if not isinstance(text, str):
         raise InputError(f"tokenize expects a str, got {type(text).__name__}; decode bytes first")
-    pieces, ends = cut(text, _KINDS, _PIECE.match)
-    return join(pieces, _cut_sentences(pieces, ends), Token)
+    return rules(language).tokenize(text, Token, lines, html)
+
+
+@cache
+def rules(language: str) -> Rules:
+    """The compiled rules of a language; raises InputError for one that is not known."""
+    if language not in text_rules.LANGUAGES:
+        known = ", ".join(text_rules.LANGUAGES)
+        raise InputError(
+            f"expected a language among {known}, got {language!r}; take xx for any other"
+        )
+    return Rules(**text_rules.rules(language))
+
+
+def is_wrapped(text: str, *, language: str = "en", html: bool = False) -> bool:
+    """Whether some line of the text runs on in the next, as `tokenize` decides of itself.
+
+    So a program that reads lines can tell which to keep together. A block (lines without a blank
+    one between) is decided by itself.
+    """
+    return rules(language).joins_lines(text, html)
 
 
 def _escaped(char: str) -> str:
@@ -80,199 +161,3 @@ def printable(text: str, *, keep: str = "", escape: Callable[[str], str] = _esca
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() or char in keep else escape(char) for char in text)
-
-
-# --- The pattern -----------------------------------------------------------------------------
-# All that str.isspace accepts, written out: a class without \s compiles to one table look-up.
-_SPACE = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-_INVISIBLE = (  # controls, byte-order mark, zero-width space, direction marks
-    r"\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"
-)
-_PICTOGRAPH = r"\u2190-\u2bff\U0001f000-\U0001faff"
-_MARK = (  # punctuation and symbols
-    r"!-/:-@\[-\^`{-~\xa1-\xa9\xab\xac\xae-\xb1\xb4\xb6\xb8\xbb\xbf\xd7\xf7"
-    r"\u060c\u061b\u061f\u06d4\u0964\u0965\u2010-\u2027\u2030-\u205e\u20a0-\u20cf\u2120\u2122"
-    r"\u3001-\u3004\u3008-\u3020\u3030\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
-)
-# A word character is any other: letters, digits and _, and also combining marks, joiners
-# (U+200C, U+200D), unassigned code points and lone surrogates, none of which should part a word.
-_WORD = rf"[^{_SPACE}{_INVISIBLE}{_MARK}{_PICTOGRAPH}]"
-
-_ENDS_WORD = r';!?()"“”'  # and white space
-_ALONE = r',;()\[\]{}"“”'
-
-_CLITIC = rf"['’](?:[sSmMdD]|[lL][lL]|[rR][eE]|[vV][eE])(?!{_WORD})"
-_NOT = rf"[nN]['’][tT](?!{_WORD})"
-_LINK_TAIL = rf"[^{_SPACE}<>\"“”«»]*[^{_SPACE}<>\"“”«».,;:!?'’)\]}}…]"
-_LABEL = "[A-Za-z0-9-]{1,63}"
-_MODIFIER = r"[\ufe0e\ufe0f\u20e3\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]*"
-
-_PIECE = re.compile(
-    rf"""
-    # The common cases first, which text.hpp knows as well: a run of word characters that nothing
-    # joins to what follows, white space, and marks that always stand alone.
-      {_WORD}+(?=[{_SPACE}{_ENDS_WORD}]|,(?![0-9])|\.[{_SPACE}]|\Z)
-    | [^\S\n]+ | \n
-    | [{_ALONE}]
-    # Internet: URL, e-mail, host with path (bit.ly/x), handle and tag.
-    | (?:[hH][tT][tT][pP][sS]?|[fF][tT][pP])://{_LINK_TAIL} | [wW][wW][wW]\.{_LINK_TAIL}
-    | [A-Za-z0-9_%+][A-Za-z0-9._%+-]{{0,63}}@{_LABEL}(?:\.{_LABEL}){{1,5}}
-    | {_LABEL}(?:\.{_LABEL}){{0,4}}\.[a-z]{{2,24}}/(?:{_LINK_TAIL})?
-    | @\w+ | \#(?=\d*[^\W\d])\w+
-    # Clitics: do|n't, it|'s.
-    | {_NOT} | [A-Za-z]+(?={_NOT}) | {_CLITIC}
-    # C++, C#, AA+; US$ as in CoNLL-2003.
-    | [A-Za-z]{{1,3}}(?:\+\+?|\#)(?!{_WORD}|[+\#]) | [A-Z]{{1,3}}\$(?=[0-9{_SPACE}]|\Z)
-    # Words and numbers with joints, a phone number's or gain's plus, and the last dot of U.S.
-    | (?:(?<!{_WORD})\+(?=[0-9]))? {_WORD}+
-      (?:(?: \.?- | [‐‑&]                              # COMMERCE-BASED, U.S.-led, AT&T
-           | (?<=[0-9])[.,:/–](?=[0-9])                # 1,234.56  10:30  1996/97
-           | (?<![a-z0-9])\. | \.(?![A-Z](?!\.))       # U.S  Ph.D  a.org, but not Paris.The
-           | (?!{_CLITIC})['’] )                       # O'Brien
-       {_WORD}+){{0,64}}
-      (?:(?<=\.[A-Za-z])\.(?!\.))?
-    | \.[0-9]+(?!{_WORD})
-    # Marks that stand together.
-    | \.+ | [!?]+ | -+ | \*+ | =+ | ~+ | '' | ``
-    | [\U0001f1e6-\U0001f1ff]{{2}}
-    | [{_PICTOGRAPH}]{_MODIFIER}(?:\u200d[{_PICTOGRAPH}]{_MODIFIER}){{0,15}}
-    | [{_INVISIBLE}]+
-    | .
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-
-
-# --- Sentences -------------------------------------------------------------------------------
-_FULL_STOPS = frozenset("。！？｡।॥؟۔")  # end a sentence without white space
-_LAST = frozenset(".!?…\n") | _FULL_STOPS  # last characters of the pieces that may end one
-_CLOSERS = frozenset("\"'”’»)]}」』）】》") | {"''"}
-_OPENERS = frozenset("\"'“‘«([{„‚¿¡`「『（【《") | {"``"}
-_CONTINUERS = frozenset(",;:.!?…)]}%&/*+=|-–—")
-_BULLETS = frozenset("-*•‣◦·–—")
-
-_NEVER, _MAYBE, _NUMBERED = 1, 2, 3
-_TITLES = """Mr Mrs Ms Messrs Dr Prof Gen Lt Col Maj Sgt Capt Cpl Cmdr Adm Rep Reps Sen Sens Gov
-    Pres Rev Hon Fr Ste Mt Ft Supt Det Insp Mme Mlle"""
-_COMPANIES = "Inc Corp Ltd Co Cos Bros Jr Sr St Plc Pty Cia Intl Assn Dept Univ"
-_OTHERS = """Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec Mon Tue Tues Wed Thu Thurs Fri
-    Ala Ariz Ark Calif Colo Conn Del Fla Ga Ill Ind Kan Ky La Mass Md Mich Minn Mo Mont Neb Nev
-    Okla Ore Pa Penn Tenn Tex Va Vt Wash Wis Wyo Ave Blvd Rd
-    etc al approx est inc corp ltd jr sr esp incl excl avg min max"""
-_ABBREVIATIONS: dict[str, int] = (
-    dict.fromkeys(_OTHERS.split(), _MAYBE)
-    | dict.fromkeys((_COMPANIES + " " + _COMPANIES.upper()).split(), _MAYBE)
-    | dict.fromkeys((_TITLES + " " + _TITLES.upper()).split(), _NEVER)
-    | dict.fromkeys("vs Vs VS v cf Cf eg ie ca viz".split(), _NEVER)
-    # Words of their own ("No. He left."), abbreviations only before a number.
-    | dict.fromkeys("No Nos NO no nos Fig Figs fig Art Sec Vol vol Ch p pp Nr".split(), _NUMBERED)
-)
-_STARTERS = frozenset(
-    """A About According After Although Among An And Another Any As At Because Before Both But By
-    Despite During Each Earlier Even For From He Her His How However I If In It Its Last Later Many
-    Meanwhile More Most My Next No Not Now Of On Once One Only Other Our Perhaps Since So Some Soon
-    Still Such That The Their Then There These They This Those Though Through To Today Two Under
-    Until We What When Where Whether Which While Who Why With Yesterday Yet You Your""".split()
-)
-
-
-def _character_kinds() -> bytes:
-    """What text.hpp asks of each code point below 0x10000: a byte of flags."""
-    points = "".join(map(chr, range(0x10000)))
-    kinds = 0
-    for flag, characters in (
-        (WORD_CHARACTER, _WORD),
-        (SPACE, f"[{_SPACE}]"),
-        (ENDS_WORD, f"[{_SPACE}{_ENDS_WORD}]"),
-        (ALONE, f"[{_ALONE}]"),
-        (ENDS_SENTENCE, f"[{''.join(_LAST)}]"),
-    ):
-        flags = bytearray(len(points))
-        for run in re.finditer(f"{characters}+", points):
-            flags[slice(*run.span())] = bytes([flag]) * len(run[0])
-        kinds |= int.from_bytes(flags, "big")
-    return kinds.to_bytes(len(points), "big")
-
-
-_KINDS = _character_kinds()
-
-
-def _cut_sentences(pieces: list[str], ends: list[int]) -> list[int]:
-    """Return the ascending piece indices at which sentences end (exclusive), the last included.
-
-    ends: the indices of pieces whose last character is one of _LAST. Glues abbreviations to their
-    dots in place: "Inc", "." becomes "Inc.", "", which keeps the sum of the lengths.
-    """
-    cuts: list[int] = []
-    size = len(pieces)
-    # A blank line closes the text, so that looking ahead needs no bounds checks.
-    pieces += "\n", "\n"
-    _open_line(pieces, 0)
-    for i in ends:
-        piece = pieces[i]
-        if piece == "\n":
-            after = i + 2 if pieces[i + 1] != "\n" and pieces[i + 1].isspace() else i + 1
-            if pieces[after] == "\n" or _open_line(pieces, after):
-                cuts.append(after)
-            continue
-        if not piece:  # the dot of a list marker, glued by _open_line
-            continue
-        after = i + 1
-        while pieces[after] in _CLOSERS:
-            after += 1
-        if piece in _FULL_STOPS:
-            cuts.append(after)
-            continue
-        following, paragraph_ends = _skip_space(pieces, after, size)
-        while pieces[following] in _OPENERS:
-            following += 1
-        word = pieces[following]
-        kind = 0
-        if piece == ".":
-            previous = pieces[i - 1] if i else ""
-            if len(previous) == 1 and previous.isupper():  # an initial
-                kind = 0 if paragraph_ends else _MAYBE
-            else:
-                kind = _ABBREVIATIONS.get(previous, 0)
-                if kind == _NUMBERED and (paragraph_ends or not word[0].isdigit()):
-                    kind = 0
-            if kind:
-                pieces[i - 1] += "."
-                pieces[i] = ""
-        elif piece[0] not in _LAST:  # U.S.
-            kind = _MAYBE
-        if not pieces[after].isspace() or kind in (_NEVER, _NUMBERED):
-            continue
-        if kind == _MAYBE:
-            closes = word in _STARTERS and pieces[following + 1] != "."  # not the A. of "J. A. Roe"
-        else:
-            closes = word[0] not in _CONTINUERS and not (word.islower() and word[0].isalpha())
-        if closes:
-            cuts.append(after)
-    del pieces[size:]
-    cuts.append(size)
-    return cuts
-
-
-def _open_line(pieces: list[str], i: int) -> bool:
-    """Return whether a list marker stands at the start of the line, piece i; glues "1" "."."""
-    piece = pieces[i]
-    if piece in _BULLETS:
-        return pieces[i + 1].isspace()
-    if len(piece) <= 3 and piece.isdecimal() and pieces[i + 1] == "." and pieces[i + 2].isspace():
-        pieces[i] += "."
-        pieces[i + 1] = ""
-        return True
-    return False
-
-
-def _skip_space(pieces: list[str], i: int, size: int) -> tuple[int, bool]:
-    """Return the first piece from i on that is not white space, and whether a blank line lay there.
-
-    The end of the text counts as a blank line.
-    """
-    lines = 0
-    while i < size and pieces[i].isspace():
-        lines += pieces[i] == "\n"
-        i += 1
-    return i, i == size or lines > 1

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+import re
+import unicodedata
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,8 @@ from fastner.errors import BundleError
 from fastner.files import Directory, Kind, read_file
 from fastner.strict import Json, parse_json, refuse, show
 
-FORMAT = {"name": "fastner-onnx", "version": 1}
+FORMAT = {"name": "fastner-onnx", "version": 2}
+_OLD_FORMAT = {**FORMAT, "version": 1}  # had no key "reading": its models take words as they stand
 CONFIG, MODEL, VOCABULARY, GOLDEN = "config.json", "model.onnx", "vocab.txt", "golden.jsonl"
 # of what verify reads, the most bytes of each that it takes
 LIMITS = {CONFIG: 16 << 20, MODEL: (2 << 30) - 1, VOCABULARY: 1 << 30, GOLDEN: 256 << 20}
@@ -35,6 +38,8 @@ BATCH = 32  # sentences of a batch
 PROBLEMS = 20  # differences that a report spells out
 _MOST_TAGS, _MOST_CHARACTERS, _MOST_TOKENS, _MOST_WORDS = 1 << 16, 0x10FFFF, 1 << 20, 2**31 - 1
 _LONGEST_WORD = 1 << 16  # bytes, in golden cases
+_RULE = 1  # of reading
+_MOST_TABLE = 4096  # entries of a table of reading
 _KEYS = {"tags", "characters", "max_characters", "batch_invariant", "tolerance", "sha256"}
 
 
@@ -76,15 +81,16 @@ class ExportedModel:
         with Directory(os.fsdecode(directory), EXPORT) as opened:
             parsed = parse_json(_read(opened, CONFIG), f"{self.path / CONFIG}")
             config = parsed.value
-            if not isinstance(config, dict) or config.get("format") != FORMAT:
+            if not isinstance(config, dict) or config.get("format") not in (FORMAT, _OLD_FORMAT):
                 found = config.get("format") if isinstance(config, dict) else type(config).__name__
                 raise BundleError(
                     f"{self.path / CONFIG}: expected format {FORMAT}, got {show(found)}; "
                     "export the model again, or install the fastner that exported it"
                 )
-            if missing := _KEYS - config.keys():
+            keys = _KEYS if config["format"] == _OLD_FORMAT else {*_KEYS, "reading"}
+            if missing := keys - config.keys():
                 raise BundleError(
-                    f"{self.path / CONFIG}: expected the keys {', '.join(sorted(_KEYS))}, got none "
+                    f"{self.path / CONFIG}: expected the keys {', '.join(sorted(keys))}, got none "
                     f"of the name {min(missing)}; export the model again"
                 )
             self.config = _checked(parsed)
@@ -101,6 +107,8 @@ class ExportedModel:
         self._word_ids = {word: number for number, word in enumerate(words, 1)}
         self._character_ids = {chr(c): i for i, c in enumerate(config["characters"], 2)}
         self._most = config["max_characters"]
+        tables = self.config.get("reading")
+        self._reading = tables and _Reading(tables, self._word_ids, self._character_ids)
         self.session = open_session(files[MODEL], str(self.path / MODEL), None)
         shapes = {name: shape for name, (_, shape) in self.session.outputs.items()}
         known = (shapes.get("emissions") or [None])[-1]
@@ -129,14 +137,16 @@ class ExportedModel:
         values = self.session.run(outputs, self.encode(sentences))
         return dict(zip(outputs, values, strict=True))
 
+    def read(self, word: str) -> str:
+        """What the word reads as; itself in a model that takes words as they stand."""
+        return self._reading.read(word) if self._reading else word
+
     def word_ids(self, word: str) -> list[int]:
-        """The line in vocab.txt, from 1, of the word's three forms; 0 for one it lacks."""
-        lower = word.lower()
-        digits = "".join("0" if c.isdecimal() else c for c in lower)
-        return [self._word_ids.get(form, 0) for form in (word, lower, digits)]
+        """The line in vocab.txt, from 1, of a reading's three forms; 0 for one it lacks."""
+        return _word_ids(word, self._word_ids)
 
     def characters(self, word: str) -> list[int]:
-        """Ids of its characters; of a long word its first and last halves."""
+        """Ids of a reading's characters; of a long one its first and last halves."""
         if len(word) > self._most:
             tail = self._most // 2
             word = word[: self._most - tail] + word[-tail:]
@@ -144,6 +154,7 @@ class ExportedModel:
 
     def encode(self, sentences: Sequence[Sequence[str]]) -> dict[str, NDArray[np.int32]]:
         """The inputs of the graph for B >= 1 sentences, of at least one token between them."""
+        sentences = [list(map(self.read, sentence)) for sentence in sentences]
         size = len(sentences), max(map(len, sentences))
         spellings = [[self.characters(word) for word in sentence] for sentence in sentences]
         longest = max(len(ids) for row in spellings for ids in row)
@@ -183,8 +194,99 @@ class ExportedModel:
         return [{"S": "B", "E": "I"}.get(name[0], name[0]) + name[1:] for name in names]
 
 
+class _Reading:
+    """How words are read: the rule of docs/onnx.md, by the tables of config.json."""
+
+    def __init__(
+        self,
+        tables: Mapping[str, Any],
+        word_ids: Mapping[str, int],
+        character_ids: Container[str],
+    ) -> None:
+        self._tables = tables
+        self._word_ids, self._known = word_ids, character_ids
+        self._spaces, self._line_ends, self._dropped, self._compatible, self._marks = (
+            frozenset(chr(point) for low, high in tables[name] for point in range(low, high + 1))
+            for name in ("spaces", "line_ends", "dropped", "compatible", "marks")
+        )
+
+    def read(self, word: str) -> str:
+        if all("!" <= c <= "~" for c in word) and ";" not in word.partition("&")[2]:
+            return word
+        word = re.sub("&(?:#([0-9]{1,7})|#[xX]([0-9a-fA-F]{1,6})|([A-Za-z0-9]+));", self._of, word)
+        hyphenated, joined = self._at_line_ends(word)
+        reading = self._normal(hyphenated)
+        if joined != hyphenated and any(_word_ids(self._normal(joined), self._word_ids)):
+            reading = self._normal(joined)
+        plain = self._plain(reading)
+        row, plain_row = self._row(reading), self._row(plain)
+        unknown, plain_unknown = (
+            sum(c not in self._known for c in form) for form in (reading, plain)
+        )
+        if row and plain_row:
+            kind = "familiar" if plain_unknown < unknown else "common"
+            times, of = self._tables[kind]
+            return plain if of * row > times * plain_row else reading
+        if row or plain_row:
+            return reading if row else plain
+        return plain if plain_unknown < unknown else reading
+
+    def _of(self, entity: re.Match[str]) -> str:
+        decimal, hexadecimal, name = entity.groups()
+        if name:
+            return str(self._tables["entities"].get(name, entity[0]))
+        point = int(decimal) if decimal else int(hexadecimal, 16)
+        valid = 0 < point < 0xD800 or 0xE000 <= point <= 0x10FFFF
+        return chr(point) if valid else entity[0]
+
+    def _at_line_ends(self, word: str) -> tuple[str, str]:
+        """The word with its hyphens at line ends, and without them."""
+        hyphenated, joined, at = [], [], 0
+        while at < len(word):
+            end = at + 1
+            if word[at] in "-\u2010\u00ad" and at and word[at - 1] not in self._spaces:
+                while end < len(word) and word[end] in self._spaces:
+                    end += 1
+            if end < len(word) and self._line_ends.intersection(word[at + 1 : end]):
+                hyphenated.append("" if word[at] == "\u00ad" else "-")
+            else:
+                hyphenated.append(word[at:end])
+                joined.append(word[at:end])
+            at = end
+        return "".join(hyphenated), "".join(joined)
+
+    def _normal(self, word: str) -> str:
+        word = "".join(c for c in word if c not in self._dropped) or word
+        word = word.strip("".join(self._spaces)) or word
+        word = "".join(
+            unicodedata.normalize("NFKC", c) if c in self._compatible else c for c in word
+        )
+        return unicodedata.normalize("NFC", word) if len(word) <= self._tables["longest"] else word
+
+    def _plain(self, word: str) -> str:
+        if word.isascii() or len(word) > self._tables["longest"]:
+            return word
+        bare = [c for c in unicodedata.normalize("NFD", word) if c not in self._marks]
+        plain = [self._tables["plain"].get(c, "") for c in bare]
+        letters = [
+            (p.upper() if word.isupper() else p) or c for p, c in zip(plain, bare, strict=True)
+        ]
+        return unicodedata.normalize("NFC", "".join(letters)) or word
+
+    def _row(self, word: str) -> int:
+        """The first form's id that owns a vector, or 0."""
+        ids = _word_ids(word, self._word_ids)
+        return next((i for i in ids if 0 < i <= self._tables["vector_rows"]), 0)
+
+
+def _word_ids(word: str, known: Mapping[str, int]) -> list[int]:
+    lower = word.lower()
+    digits = "".join("0" if c.isdecimal() else c for c in lower)
+    return [known.get(form, 0) for form in (word, lower, digits)]
+
+
 def case_id(word: str) -> int:
-    """The case class of a word, 0 to 7, see docs/onnx.md."""
+    """The case class of a reading, 0 to 7, see docs/onnx.md."""
     digits = sum(map(str.isdecimal, word))
     if digits == len(word):
         return 1
@@ -241,10 +343,11 @@ class _Check:
 
     def ids(self, number: int, case: dict[str, Any]) -> None:
         tokens = case["tokens"]
+        readings = [self.model.read(token) for token in tokens]
         for name, found in (
-            ("word_ids", map(self.model.word_ids, tokens)),
-            ("case_ids", map(case_id, tokens)),
-            ("characters", map(self.model.characters, tokens)),
+            ("word_ids", map(self.model.word_ids, readings)),
+            ("case_ids", map(case_id, readings)),
+            ("characters", map(self.model.characters, readings)),
         ):
             for token, wanted, got in zip(tokens, case[name], found, strict=True):
                 if wanted != got:
@@ -302,7 +405,36 @@ def _checked(config: Json) -> dict[str, Any]:
     values["sha256"].object()
     if type(values["batch_invariant"].value) is not bool:
         values["batch_invariant"].refuse("true or false")
+    if "reading" in values and values["reading"].value is not None:
+        _check_reading(values["reading"])
     return config.object()
+
+
+def _check_reading(reading: Json) -> None:
+    """Refuses another rule than the one known here, and tables that are not of its types."""
+    tables = reading.fields(
+        "rule vector_rows longest common familiar entities line_ends spaces dropped compatible "
+        "marks plain"
+    )
+    tables["rule"].integer(_RULE, _RULE)
+    tables["vector_rows"].integer(0, _MOST_WORDS)
+    tables["longest"].integer(1, _MOST_TABLE)
+    for name in ("common", "familiar"):
+        if len(ratio := tables[name].elements(2)) != 2:
+            tables[name].refuse("two numbers")
+        for number in ratio:
+            number.integer(1, _MOST_TABLE)
+    for name in ("line_ends", "spaces", "dropped", "compatible", "marks"):
+        for pair in tables[name].elements(_MOST_TABLE):
+            if len(ends := pair.elements(2)) != 2:
+                pair.refuse("the first and the last of a range")
+            for end in ends:
+                end.integer(0, _MOST_CHARACTERS)
+    for name in ("entities", "plain"):
+        if len(entries := tables[name].members()) > _MOST_TABLE:
+            tables[name].refuse(f"at most {_MOST_TABLE} entries")
+        for entry in entries.values():
+            entry.string()
 
 
 def _case(case: Json, tags: int) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """Words as numbers: the only indexer, for training and inference, and the cache of words' rows.
 
+Where the vocabulary has `reading`, a word first becomes what it reads as (`fastner.reading`), and
+all its numbers are those of its reading; without, each word is its own.
+
 A word's look-up forms, in this order: the word itself, `word.lower()`, and that with every decimal
 digit (Unicode's Nd, `str.isdecimal`) replaced by "0". Its vector is that of the first form which
 has one; its category in a lexicon is the first which is not 0.
@@ -15,6 +18,7 @@ from 0.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +29,7 @@ from fastner._index import lengths_of as _lengths_of
 from fastner._index import tags_of as _tags_of
 from fastner.arrays import check
 from fastner.errors import InputError
+from fastner.reading import read
 
 # Index = case class; the first of 1, 2, 3, 4, (5, 6), 7, 0 that holds for a word, in the words of
 # str.isdecimal, str.islower and str.isupper.
@@ -44,7 +49,7 @@ _FLOAT32, _INT32, _UINT16 = map(np.dtype, (np.float32, np.int32, np.uint16))
 
 
 class EncodedWords(NamedTuple):
-    """U words as numbers, all int32.
+    """U words as numbers, all int32; of their readings, where the vocabulary reads them.
 
     vector_rows: [U], -1 where no form of the word has a vector.
     characters: [U, C], C the longest of `character_lengths` and at least 1; 0 = padding,
@@ -106,6 +111,8 @@ class Vocabulary:
     characters: code points, ascending; the id of characters[i] is i + 2.
     max_characters: of a longer word only both ends are spelled, see EncodedWords.
     categories: uint16 [W, L], 0 = absent; kept, must not change.
+    reading: whether words are read (`fastner.reading`) or taken as they stand. Vectors must then
+        lie in order of frequency.
 
     Raises InputError, naming the line (from 1), for an empty or repeated word and for what is not
     UTF-8, and for arguments of another type or shape.
@@ -116,6 +123,7 @@ class Vocabulary:
         "_characters",
         "_index",
         "_max_characters",
+        "_reading",
         "_vector_rows",
         "_words",
     )
@@ -128,6 +136,7 @@ class Vocabulary:
         characters: Sequence[int],
         max_characters: int,
         categories: NDArray[np.uint16] | None = None,
+        reading: bool = False,
     ) -> None:
         if not isinstance(words, bytes):
             raise InputError(
@@ -136,6 +145,8 @@ class Vocabulary:
             )
         _check_integer("vector_rows", vector_rows, 0)
         _check_integer("max_characters", max_characters, 1)
+        if not isinstance(reading, bool):
+            raise InputError(f"expected reading as a bool, got {reading!r}")
         if categories is not None:
             check("categories", categories, _UINT16, (None, None))
         self._words = words
@@ -143,12 +154,15 @@ class Vocabulary:
         self._characters = _code_points(characters)
         self._max_characters = int(max_characters)
         self._categories = categories
+        self._reading = reading
+        known = frozenset(map(chr, self._characters))
         self._index = Index(
             words,
             self._vector_rows,
             np.array(self._characters, np.uint32),
             self._max_characters,
             categories,
+            partial(read, characters=known) if reading else None,
         )
 
     @classmethod
@@ -160,6 +174,7 @@ class Vocabulary:
         characters: Sequence[int],
         max_characters: int,
         categories: NDArray[np.uint16] | None = None,
+        reading: bool = False,
     ) -> Vocabulary:
         """A vocabulary from a list; the words must not hold line feeds or lone surrogates."""
         for i, word in enumerate(words):
@@ -180,7 +195,13 @@ class Vocabulary:
             characters=characters,
             max_characters=max_characters,
             categories=categories,
+            reading=reading,
         )
+
+    @property
+    def index(self) -> Index:
+        """The index, for compiled code."""
+        return self._index
 
     @property
     def words(self) -> bytes:
@@ -207,6 +228,11 @@ class Vocabulary:
         """uint16 [W, L], or None without lexicons."""
         return self._categories
 
+    @property
+    def reading(self) -> bool:
+        """Whether words are read before they are looked up."""
+        return self._reading
+
     def __len__(self) -> int:
         """W."""
         return self._index.word_count
@@ -229,10 +255,14 @@ class Vocabulary:
         *words, tokens, lengths = self._index.encode(sentences)
         return EncodedBatch(EncodedWords(*words), tokens, lengths)
 
+    def readings(self, words: Sequence[str]) -> list[str]:
+        """What each word reads as: itself, without `reading`. Raises InputError."""
+        return self._index.readings(words)
+
     def form_ids(self, words: Sequence[str]) -> NDArray[np.int32]:
         """Where the look-up forms of each word stand in the vocabulary, int32 [U, 3].
 
-        In the order of the forms: 1 + the index of the word itself, of its lower case, and of that
+        In the order of the forms: 1 + the index of its reading, of its lower case, and of that
         with every decimal digit replaced by "0"; 0 where the vocabulary lacks that form. `encode`
         finds its rows and categories by the same look-up. Raises InputError.
         """
@@ -255,6 +285,11 @@ class WordCache:
         self._capacity = int(capacity)
         self._width = int(width)
         self._cache = RowCache(self._capacity, self._width)
+
+    @property
+    def rows(self) -> RowCache:
+        """The rows, for compiled code."""
+        return self._cache
 
     @property
     def capacity(self) -> int:
@@ -289,6 +324,10 @@ class WordCache:
         """
         check("rows", rows, _FLOAT32, (None, self._width))
         self._cache.insert(words, rows)
+
+    def after_fork(self) -> None:
+        """To be called in a forked child: a thread that it lacks may have been in here."""
+        self._cache.after_fork()
 
     def clear(self) -> None:
         """Forgets all words and frees their memory."""

@@ -8,52 +8,6 @@ from _errors cimport raise_input_error
 from _isa cimport Isa, isa_named, supported_isas
 
 
-cdef extern from "crf.hpp" namespace "fastner::crf" nogil:
-    const Isa kWidest
-
-    cppclass Model:
-        Model(const float* start, const float* transitions, const float* end, int tags,
-              Isa isa) except +raise_input_error
-
-    cppclass Batch:
-        const char* emissions
-        ptrdiff_t sentence_stride
-        ptrdiff_t token_stride
-        const char* lengths
-        ptrdiff_t length_stride
-        int64_t sentences
-        int64_t tokens
-
-    cppclass TagRows:
-        const char* data
-        ptrdiff_t stride
-
-    cppclass Spans:
-        int64_t count
-        const int32_t* sentences
-        const int32_t* starts
-        const int32_t* ends
-        const uint8_t* before
-        const uint8_t* after
-
-    void c_decode "fastner::crf::decode"(
-        const Model& model, const Batch& batch, char* paths, ptrdiff_t path_stride,
-        double* scores) except +raise_input_error
-    void c_nbest "fastner::crf::nbest"(
-        const Model& model, const Batch& batch, int n, int32_t* paths,
-        double* scores) except +raise_input_error
-    void c_log_normalizer "fastner::crf::log_normalizer"(
-        const Model& model, const Batch& batch, double* out) except +raise_input_error
-    void c_marginals "fastner::crf::marginals"(
-        const Model& model, const Batch& batch, float* out) except +raise_input_error
-    void c_sequence_score "fastner::crf::sequence_score"(
-        const Model& model, const Batch& batch, TagRows tags,
-        double* out) except +raise_input_error
-    void c_path_marginals "fastner::crf::path_marginals"(
-        const Model& model, const Batch& batch, TagRows tags, const Spans& spans,
-        double* out) except +raise_input_error
-
-
 ISAS = supported_isas(kWidest)
 
 
@@ -78,8 +32,6 @@ cdef inline TagRows _tag_rows(const int32_t[:, :] tags) noexcept:
 
 
 cdef class Lattice:
-    cdef unique_ptr[Model] model
-
     def __cinit__(self, const float[::1] start, const float[:, ::1] transitions,
                   const float[::1] end, isa=None):
         self.model.reset(new Model(&start[0], &transitions[0, 0], &end[0],
@@ -95,6 +47,12 @@ cdef class Lattice:
             score = <double*>scores._data
         with nogil:
             c_decode(self.model.get()[0], batch, to, stride, score)
+
+    cdef int best(self, const Batch& batch, int32_t* paths) except -1 nogil:
+        """Best tags [B, T] of every sentence, one row after the other."""
+        c_decode(self.model.get()[0], batch, <char*>paths,
+                 <ptrdiff_t>(batch.tokens * <int64_t>sizeof(int32_t)), NULL)
+        return 0
 
     def nbest(self, const float[:, :, :] emissions, const int32_t[:] lengths, int n,
               int32_t[:, :, ::1] paths, double[:, ::1] scores):

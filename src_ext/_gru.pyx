@@ -7,29 +7,6 @@ from _errors cimport raise_input_error
 from _isa cimport Isa, isa_named, supported_isas
 
 
-cdef extern from "gru.hpp" namespace "fastner::recurrent" nogil:
-    const Isa kWidest
-
-    cppclass GruCell:
-        const float* kernel
-        const float* recurrent
-        const float* bias
-
-    cppclass CGru "fastner::recurrent::Gru":
-        CGru(const GruCell& forward, const GruCell& backward, const float* embedding,
-             int64_t characters, int64_t width, int64_t hidden, Isa isa) except +raise_input_error
-
-    cppclass WordBatch:
-        const int32_t* characters
-        const int32_t* lengths
-        float* states
-        int64_t words
-        int64_t width
-
-    void c_last_states "fastner::recurrent::last_states"(
-        const CGru& gru, WordBatch batch) except +raise_input_error
-
-
 ISAS = supported_isas(kWidest)
 
 
@@ -43,8 +20,6 @@ cdef inline GruCell _cell(const float[:, ::1] kernel, const float[:, ::1] recurr
 
 
 cdef class Gru:
-    cdef unique_ptr[CGru] gru
-
     def __cinit__(self, const float[:, ::1] embedding, forward, backward, isa=None):
         cdef GruCell cells[2]
         cells[0] = _cell(forward[0], forward[1], forward[2])
@@ -62,4 +37,8 @@ cdef class Gru:
         batch.words = lengths.shape[0]
         batch.width = characters.shape[1]
         with nogil:
-            c_last_states(self.gru.get()[0], batch)
+            self.states(batch)
+
+    cdef int states(self, WordBatch batch) except -1 nogil:
+        c_last_states(self.gru.get()[0], batch)
+        return 0

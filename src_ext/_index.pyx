@@ -7,9 +7,8 @@ What is wrong raises InputError.
 Pointers into str objects are borrowed. That is safe while nothing can run Python code or free
 those objects: between taking pointers and the last use, or until a reference is held, no object is
 made that the garbage collector tracks. Without a GIL other threads may change a list at any time,
-so there sentences are copied to tuples first. With a GIL the cache's mutex is only ever held
-together with it; so fork() never copies a locked mutex. Without one, CPython (from 3.13) stops all
-threads before a fork, and a thread that holds the mutex only once it has let go of it.
+so there sentences are copied to tuples first. The cache's mutex may be held by a thread without the
+GIL when another forks: the child then starts with an empty cache (`after_fork`).
 """
 
 from cpython.list cimport PyList_New, PyList_SET_ITEM, PyList_SetItem
@@ -46,6 +45,10 @@ cdef extern from *:
     int _ready "FASTNER_READY"(PyObject* text) except -1
 
 
+cdef extern from "Python.h":
+    str PyUnicode_FromKindAndData(int kind, const void* text, Py_ssize_t length)
+
+
 cdef extern from "Python.h" nogil:  # declared here to take borrowed pointers
     bint PyUnicode_Check(PyObject* value)
     Py_ssize_t PyUnicode_GET_LENGTH(PyObject* text)
@@ -67,69 +70,7 @@ cdef extern from "once.hpp" namespace "fastner" nogil:
     int32_t read_once(const int32_t& number)
 
 
-cdef extern from "words.hpp" namespace "fastner" nogil:
-    uint64_t hash_seed
-
-    cppclass Word:
-        const void* owner
-
-    Word make_word(const void* text, size_t length, int kind, const void* owner)
-
-    cppclass Distinct:
-        vector[Word] words
-        void reserve(size_t count) except +raise_input_error
-        int32_t add(const Word& word) except +raise_input_error
-
-
-cdef extern from "index.hpp" namespace "fastner" nogil:
-    ctypedef unsigned (*Classify)(uint32_t) noexcept
-    const unsigned kDecimal
-    const unsigned kLower
-    const unsigned kUpper
-    const unsigned kTitle
-
-    cppclass Form:
-        cbool lower_ascii(const Word& word, Word& lowered) except +raise_input_error
-
-    cppclass Encoded:
-        int32_t* vector_rows
-        int32_t* characters
-        int64_t width
-        int32_t* character_lengths
-        int32_t* cases
-        int32_t* categories
-
-    cppclass CVocabulary "fastner::Vocabulary":
-        CVocabulary(const char* lines, size_t size, const uint32_t* characters,
-                    size_t character_count, int64_t max_characters, const uint16_t* categories,
-                    int64_t lexicons, Classify classify) except +raise_input_error
-        int64_t words()
-        void set_vector_rows(int64_t rows)
-        int64_t width(const vector[Word]& words)
-        void prefetch(const Word& word)
-        cbool encode(const Word& word, size_t u, const Encoded& out)
-        void encode_folded(const Word& lowered, size_t u, const Encoded& out,
-                           Form& form) except +raise_input_error
-        void form_ids(const Word& word, const Word& lowered, int32_t* ids,
-                      Form& form) except +raise_input_error
-
-
-cdef extern from "row_cache.hpp" namespace "fastner" nogil:
-    cppclass CRowCache "fastner::RowCache":
-        CRowCache(int64_t capacity, int64_t width) except +raise_input_error
-        vector[int32_t] look_up(const vector[Word]& words, float* rows,
-                                int32_t* numbers) except +raise_input_error
-        void insert(const vector[Word]& words, const float* rows) except +raise_input_error
-        void clear() except +raise_input_error
-        int64_t size() except +raise_input_error
-
-    void c_pad "fastner::pad"(
-        const float* rows, int64_t row_count, const int32_t* tokens, int64_t count,
-        const int32_t* lengths, int64_t sentences, int64_t longest, int64_t width,
-        float* out) except +raise_input_error
-
-
-hash_seed = <uint64_t><Py_ssize_t>hash("fastner")  # differs between processes as str hashes do
+hash_seed = seed_of_process()
 cdef object _lower = str.lower
 
 
@@ -279,17 +220,15 @@ cdef object _int32(const vector[int32_t]& values):
 
 
 cdef class Index:
-    cdef unique_ptr[CVocabulary] vocabulary
-    cdef bytes lines  # what the vocabulary points into
-    cdef const uint16_t[:, ::1] categories
-
     def __cinit__(self, bytes words not None, Py_ssize_t vector_rows,
                   const uint32_t[::1] characters, int64_t max_characters,
-                  const uint16_t[:, ::1] categories):
+                  const uint16_t[:, ::1] categories, reader):
         cdef int64_t count, lexicons = 0
         cdef const uint16_t* rows = NULL
         self.lines = words
         self.categories = categories
+        self.reader = reader
+        self.vector_rows = vector_rows
         if categories is not None:
             rows = <const uint16_t*>categories._data
             lexicons = categories.shape[1]
@@ -307,6 +246,7 @@ cdef class Index:
                 f"expected categories of {count} rows (the words), got {categories.shape[0]}"
             )
         self.vocabulary.get().set_vector_rows(vector_rows)
+        self.vocabulary.get().set_reading(reader is not None)
 
     @property
     def word_count(self):
@@ -318,6 +258,7 @@ cdef class Index:
         words = _sequence(words, "", "words")
         _collect(<PyObject*>words, -1, views)
         _hold(views, owners)
+        self._read(views, owners)
         return self._encode(views)
 
     def encode(self, sentences):
@@ -326,24 +267,86 @@ cdef class Index:
         cdef Distinct distinct
         cdef list owners = []
         _collect_distinct(sentences, NULL, distinct, tokens, lengths, owners)
+        self._read(distinct.words, owners)
         return *self._encode(distinct.words), _int32(tokens), _int32(lengths)
 
     def form_ids(self, words):
         """1 + the places of three forms of each word in the vocabulary [U, 3]; 0 = not there."""
         cdef vector[Word] views
         cdef list owners = []
-        cdef Form form
-        cdef Word lowered
         cdef size_t u
         words = _sequence(words, "", "words")
         _collect(<PyObject*>words, -1, views)
         _hold(views, owners)
+        self._read(views, owners)
         ids = np.empty((views.size(), 3), np.int32)
         cdef int32_t[:, ::1] out = ids
         for u in range(views.size()):
-            held = _lower_case(views[u], form, &lowered)
-            self.vocabulary.get().form_ids(views[u], lowered, <int32_t*>out._data + 3 * u, form)
+            self._form_ids(views[u], <int32_t*>out._data + 3 * u)
         return ids
+
+    def readings(self, words):
+        """What each word reads as, a list of str."""
+        cdef vector[Word] views
+        cdef list owners = []
+        cdef size_t u
+        words = _sequence(words, "", "words")
+        _collect(<PyObject*>words, -1, views)
+        _hold(views, owners)
+        self._read(views, owners)
+        return [<object><PyObject*>views[u].owner for u in range(views.size())]
+
+    def look_up(self, str word not None):
+        """The vector row of a reading, -1 if it has none, and whether the vocabulary knows it."""
+        cdef Word view
+        cdef int32_t[3] ids
+        cdef int i
+        _view(<PyObject*>word, &view)
+        self._form_ids(view, ids)
+        for i in range(3):
+            if 0 < ids[i] <= self.vector_rows:
+                return ids[i] - 1, True
+        return -1, ids[0] > 0 or ids[1] > 0 or ids[2] > 0
+
+    cdef int _read(self, vector[Word]& words, list owners) except -1:
+        """Puts in the place of each of these words, which are held, what it reads as; holds it."""
+        cdef size_t u
+        for u in range(words.size()):
+            if self.vocabulary.get().as_it_stands(words[u]):
+                continue
+            reading = self.reader(<object><PyObject*>words[u].owner, self.look_up)
+            owners.append(reading)
+            _view(<PyObject*>reading, &words[u])
+        return 0
+
+    cdef int _form_ids(self, const Word& word, int32_t* ids) except -1:
+        cdef Form form
+        cdef Word lowered
+        held = _lower_case(word, form, &lowered)
+        self.vocabulary.get().form_ids(word, lowered, ids, form)
+        return 0
+
+    cdef int views(self, words, vector[Word]& views, list owners) except -1:
+        """Views of the words of a sequence, which `owners` keeps."""
+        words = _sequence(words, "", "words")
+        _collect(<PyObject*>words, -1, views)
+        return _hold(views, owners)
+
+    cdef int forms(self, Word* word, Word* lowered, list owners) except -1:
+        """What a word is looked up by; any word may ask. `owners` keeps it.
+
+        word: a view of any memory; becomes the word as the vocabulary reads it.
+        """
+        cdef vector[Word] one
+        text = PyUnicode_FromKindAndData(word.kind, word.text, <Py_ssize_t>word.length)
+        owners.append(text)
+        one.resize(1)
+        _view(<PyObject*>text, &one[0])
+        self._read(one, owners)
+        word[0] = one[0]
+        lower = _lower(<object><PyObject*>word.owner)
+        owners.append(lower)
+        return _view(<PyObject*>lower, lowered)
 
     cdef tuple _encode(self, const vector[Word]& words):
         cdef CVocabulary* vocabulary = self.vocabulary.get()
@@ -384,12 +387,9 @@ cdef class Index:
 
 
 cdef class RowCache:
-    cdef unique_ptr[CRowCache] cache
-    cdef int64_t width
-
     def __cinit__(self, int64_t capacity, int64_t width):
         self.cache.reset(new CRowCache(capacity, width))
-        self.width = width
+        self.capacity, self.width = capacity, width
 
     def look_up(self, sentences, const int32_t[::1] order):
         """rows [U, D], tokens [N], lengths [B], and the words whose rows, the last, are missing."""
@@ -421,6 +421,12 @@ cdef class RowCache:
                 f"expected one row for each of {views.size()} words, got {rows.shape[0]}"
             )
         self.cache.get().insert(views, <const float*>rows._data)
+
+    def after_fork(self):
+        """Starts anew where the child's copy was locked by a thread that the child lacks."""
+        if not self.cache.get().is_free():
+            self.cache.release()  # never freed: it may be half changed
+            self.cache.reset(new CRowCache(self.capacity, self.width))
 
     def clear(self):
         self.cache.get().clear()

@@ -7,36 +7,6 @@ from _errors cimport raise_input_error
 from _isa cimport Isa, isa_named, supported_isas
 
 
-cdef extern from "lstm.hpp" namespace "fastner::recurrent" nogil:
-    const Isa kWidest
-
-    cppclass Cell:
-        const float* kernel
-        const float* recurrent
-        const float* bias
-
-    cppclass Model:
-        Model(const Cell& forward, const Cell& backward, const float* top, const float* top_bias,
-              int64_t inputs, int64_t hidden, int64_t tags, Isa isa) except +raise_input_error
-        int64_t projection_width()
-
-    cppclass Batch:
-        const float* projections
-        const int32_t* tokens
-        const int32_t* lengths
-        float* emissions
-        int64_t words
-        int64_t count
-        int64_t sentences
-        int64_t longest
-
-    void c_project "fastner::recurrent::project"(
-        const Model& model, const float* features, int64_t count,
-        float* rows) except +raise_input_error
-    void c_emissions "fastner::recurrent::emissions"(
-        const Model& model, Batch batch) except +raise_input_error
-
-
 ISAS = supported_isas(kWidest)
 
 
@@ -50,8 +20,6 @@ cdef inline Cell _cell(const float[:, ::1] kernel, const float[:, ::1] recurrent
 
 
 cdef class Layer:
-    cdef unique_ptr[Model] model
-
     def __cinit__(self, forward, backward, const float[:, ::1] kernel, const float[::1] bias,
                   isa=None):
         cdef Cell cells[2]
@@ -68,8 +36,7 @@ cdef class Layer:
     def project(self, const float[:, ::1] features, float[:, ::1] rows):
         cdef int64_t count = features.shape[0]
         with nogil:
-            c_project(self.model.get()[0], <const float*>features._data, count,
-                      <float*>rows._data)
+            self.project_rows(<const float*>features._data, count, <float*>rows._data)
 
     def emissions(self, const float[:, ::1] projections, const int32_t[::1] tokens,
                   const int32_t[::1] lengths, float[:, :, ::1] out):
@@ -83,4 +50,13 @@ cdef class Layer:
         batch.sentences = lengths.shape[0]
         batch.longest = out.shape[1]
         with nogil:
-            c_emissions(self.model.get()[0], batch)
+            self.run(batch)
+
+    cdef int project_rows(self, const float* features, int64_t count,
+                          float* rows) except -1 nogil:
+        c_project(self.model.get()[0], features, count, rows)
+        return 0
+
+    cdef int run(self, Batch batch) except -1 nogil:
+        c_emissions(self.model.get()[0], batch)
+        return 0

@@ -1,8 +1,13 @@
-"""Cuts texts into pieces, by text.hpp or else by a pattern, and makes tokens of pieces."""
+"""The tokenizer of text.hpp: rules made of lists, and texts cut by them."""
 
 from cpython.ref cimport Py_INCREF
 from libc.stddef cimport size_t
 from libc.stdint cimport uint32_t
+from libcpp.string cimport string
+
+from _errors cimport raise_input_error
+
+from fastner.errors import InputError
 
 
 cdef extern from *:
@@ -12,91 +17,151 @@ cdef extern from *:
     #else
     #define FASTNER_READY(text) 0
     #endif
-    /* An empty triple of a subclass of tuple: what tuple.__new__ begins with. */
-    #define FASTNER_TRIPLE(type) (((PyTypeObject*)(type))->tp_alloc((PyTypeObject*)(type), 3))
+    /* An empty tuple of four of a subclass of tuple: what tuple.__new__ begins with. */
+    #define FASTNER_FOUR(type) (((PyTypeObject*)(type))->tp_alloc((PyTypeObject*)(type), 4))
     """
     int _ready "FASTNER_READY"(object text) except -1
-    object _triple "FASTNER_TRIPLE"(object type)
+    object _four "FASTNER_FOUR"(object type)
 
 
 cdef extern from "Python.h":
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
     const void* PyUnicode_DATA(object text)
     int PyUnicode_KIND(object text)
-    uint32_t PyUnicode_READ_CHAR(object text, Py_ssize_t i)
     str PyUnicode_Substring(object text, Py_ssize_t begin, Py_ssize_t end)
-    bint Py_UNICODE_ISSPACE(uint32_t point)
+    bint Py_UNICODE_ISUPPER(uint32_t point)
+    bint Py_UNICODE_ISLOWER(uint32_t point)
+    bint Py_UNICODE_ISALPHA(uint32_t point)
     void PyTuple_SET_ITEM(object tuple_, Py_ssize_t i, object value)
 
 
-cdef extern from "text.hpp" namespace "fastner":
-    const unsigned kWordCharacter
-    const unsigned kSpace
-    const unsigned kEndsWord
-    const unsigned kAlone
-    const unsigned kEndsSentence
-    const size_t kUnclear
-    size_t piece_end(const void* characters, int width, size_t size, const unsigned char* kinds,
-                     size_t begin)
+cdef extern from "text.hpp" namespace "fastner::text" nogil:
+    const uint32_t kUpper
+    const uint32_t kLower
+    const uint32_t kAlpha
+    uint32_t flag_named(const string& name) except +raise_input_error
+    uint32_t word_kind_named(const string& name) except +raise_input_error
 
 
-WORD_CHARACTER = kWordCharacter
-SPACE = kSpace
-ENDS_WORD = kEndsWord
-ALONE = kAlone
-ENDS_SENTENCE = kEndsSentence
+cdef Lines lines_named(lines) except *:
+    """The choice of this name; raises InputError for none."""
+    if lines == "auto":
+        return Lines.automatic
+    if lines == "sentences":
+        return Lines.sentences
+    if lines == "wrapped":
+        return Lines.wrapped
+    raise InputError(f'expected lines="auto", "sentences" or "wrapped", got {lines!r}')
 
 
-cdef inline void _put(object triple, Py_ssize_t i, object value) noexcept:
+cdef inline void _put(object four, Py_ssize_t i, object value) noexcept:
     Py_INCREF(value)
-    PyTuple_SET_ITEM(triple, i, value)  # takes that reference
+    PyTuple_SET_ITEM(four, i, value)  # takes that reference
 
 
-def cut(text, const unsigned char[::1] kinds, match):
-    """The pieces of a text, and the indices of those that may end a sentence.
+cdef class Rules:
+    """The rules of a language.
 
-    text: a str or of a subclass. kinds: [0x10000], flags. match(text, begin): the pattern's match,
-    asked where text.hpp does not know.
+    classes: ranges of code points, with their last ones, by the names of text.hpp. words: lists by
+    kind, likewise. entities: code points by their names in HTML. ordinals: whether a number with
+    its dot is one.
     """
-    cdef list pieces = [], ends = []
-    cdef Py_ssize_t begin = 0, end, size
-    cdef const void* characters
-    cdef uint32_t last
-    cdef int width
-    _ready(text)
-    characters, width, size = PyUnicode_DATA(text), PyUnicode_KIND(text), PyUnicode_GET_LENGTH(text)
-    while begin < size:
-        end = piece_end(characters, width, size, &kinds[0], begin)
-        if end == kUnclear:
-            end = match(text, begin).end()
-        last = PyUnicode_READ_CHAR(text, end - 1)
-        if last < 0x10000 and kinds[last] & kEndsSentence:
-            ends.append(len(pieces))
-        pieces.append(PyUnicode_Substring(text, begin, end))
-        begin = end
-    return pieces, ends
 
+    def __init__(self, classes, words, entities, *, bint ordinals):
+        cdef uint32_t flag, first, last, point, case
+        cdef u32string spelt
+        for name, ranges in classes.items():
+            flag = flag_named(name.encode())
+            for first, last in ranges:
+                self.rules.add(flag, first, last)
+        for point in range(0x20000):  # no letter beyond has a case
+            case = kUpper if Py_UNICODE_ISUPPER(point) else 0
+            if Py_UNICODE_ISLOWER(point):
+                case |= kLower
+            if Py_UNICODE_ISALPHA(point):
+                case |= kAlpha
+            if case:
+                self.rules.add(case, point, point)
+        for name, those in words.items():
+            flag = word_kind_named(name.encode())
+            for word in those:
+                spelt = u32string()
+                for char in word:
+                    spelt.push_back(ord(char))
+                self.rules.add_word(flag, spelt)
+        for name, point in entities.items():
+            self.rules.add_entity(name.encode(), point)
+        self.rules.ordinals = ordinals
+        self.rules.elisions = bool(words.get("elision") or words.get("apostrophe"))
+        self.rules.freeze()
 
-def join(list pieces not None, list cuts not None, token):
-    """Tokens of all pieces but white space and empty ones, as a list per sentence, none empty.
+    def tokenize(self, text, token, lines="auto", bint html=False):
+        """The sentences of a str or of one of a subclass, as lists of `token`.
 
-    cuts: the ascending indices at which sentences end. token: a named tuple of text, start, end.
-    """
-    cdef list sentences = [], sentence
-    cdef Py_ssize_t i = 0, start = 0, end, cut
-    for cut in cuts:
-        sentence = []
-        for i in range(i, cut):
-            piece = pieces[i]
-            end = start + PyUnicode_GET_LENGTH(piece)
-            if end > start and not Py_UNICODE_ISSPACE(PyUnicode_READ_CHAR(piece, 0)):
-                made = _triple(token)
-                _put(made, 0, piece)
-                _put(made, 1, start)
-                _put(made, 2, end)
+        token: a named tuple of text, start, end, markup.
+        """
+        cdef Options options
+        cdef Split out
+        cdef const void* characters
+        cdef size_t size
+        cdef int width
+        options.lines, options.html = lines_named(lines), html
+        _ready(text)
+        characters, width, size = PyUnicode_DATA(text), PyUnicode_KIND(text), PyUnicode_GET_LENGTH(text)
+        with nogil:
+            split(self.rules, characters, width, size, options, out)
+        cdef list sentences = [], sentence
+        cdef size_t i = 0, s
+        cdef Token found
+        for s in range(out.ends.size()):
+            sentence = []
+            for i in range(i, out.ends[s]):
+                found = out.tokens[i]
+                made = _four(token)
+                _put(made, 0, PyUnicode_Substring(text, found.begin, found.end))
+                _put(made, 1, found.begin)
+                _put(made, 2, found.end)
+                _put(made, 3, True if found.markup else False)
                 sentence.append(made)
-            start = end
-        i = cut
-        if sentence:
+            i = out.ends[s]
             sentences.append(sentence)
-    return sentences
+        return sentences
+
+    def joins_lines(self, str text not None, bint html=False):
+        """Whether a line end of the text is white space, rather than the end of a sentence."""
+        cdef Options options
+        cdef Split out
+        cdef const void* characters
+        cdef size_t size
+        cdef int width
+        options.lines, options.html = Lines.automatic, html
+        _ready(text)
+        characters, width, size = PyUnicode_DATA(text), PyUnicode_KIND(text), PyUnicode_GET_LENGTH(text)
+        with nogil:
+            split(self.rules, characters, width, size, options, out)
+        return out.joined_lines > 0
+
+    def split_utf8(self, const unsigned char[::1] data, lines="auto", bint html=False):
+        """The sentences of a text in UTF-8, as lists of (start, end, first byte, byte behind)."""
+        cdef Options options
+        cdef Split out
+        cdef Utf8 text
+        options.lines, options.html = lines_named(lines), html
+        with nogil:
+            text.decode(<const char*>&data[0] if data.shape[0] else NULL, data.shape[0])
+            split(self.rules, text.characters(), text.width, text.size, options, out)
+        cdef ByteOffsets* offsets = new ByteOffsets(text.characters(), text.width)
+        cdef list sentences = []
+        cdef size_t i = 0, s, begin, end
+        try:
+            for s in range(out.ends.size()):
+                sentence = []
+                for i in range(i, out.ends[s]):
+                    begin = offsets.at(out.tokens[i].begin)
+                    end = offsets.at(out.tokens[i].end)
+                    sentence.append((out.tokens[i].begin, out.tokens[i].end, begin, end))
+                i = out.ends[s]
+                sentences.append(sentence)
+        finally:
+            del offsets
+        return sentences

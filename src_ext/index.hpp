@@ -79,6 +79,16 @@ class Form {
     std::vector<char> bytes_;
 };
 
+// Whether all characters of a word are visible ASCII and no ';' stands behind an '&': fastner/
+// reading.py reads such a word as it stands.
+inline bool reads_as_it_stands(const Word& word) {
+    if (word.kind != 1) return false;
+    const auto* text = static_cast<const unsigned char*>(word.text);
+    const auto* end = text + word.length;
+    if (!std::all_of(text, end, [](unsigned char c) { return c > 0x20 && c < 0x7f; })) return false;
+    return std::find(std::find(text, end, '&'), end, ';') == end;
+}
+
 // C-contiguous rows of U words, to be written
 struct Encoded {
     std::int32_t* vector_rows;        // [U]
@@ -90,6 +100,9 @@ struct Encoded {
 };
 
 // Immutable once built; the lines and categories that it was built from must outlive it.
+//
+// It encodes readings: where its words are read, the caller first puts in the place of a word that
+// is not `as_it_stands` what that reads as.
 class Vocabulary {
    public:
     // lines: UTF-8, '\n' after each word. Throws std::invalid_argument naming the line, from 1.
@@ -116,6 +129,10 @@ class Vocabulary {
 
     std::int64_t words() const { return static_cast<std::int64_t>(keys_.size()); }
     void set_vector_rows(std::int64_t rows) { vector_rows_ = rows; }
+    void set_reading(bool reading) { reading_ = reading; }
+
+    // Whether this word is its own reading, as far as that is plain to see.
+    bool as_it_stands(const Word& word) const { return !reading_ || reads_as_it_stands(word); }
 
     // Columns that these words need, at least 1.
     std::int64_t width(const std::vector<Word>& words) const {
@@ -304,6 +321,7 @@ class Vocabulary {
     Classify classify_;
     std::array<std::uint8_t, 0x80> ascii_classes_;
     std::int64_t vector_rows_ = 0;
+    bool reading_ = false;
     std::vector<Key> keys_;  // [W]
     std::vector<std::unique_ptr<char[]>> decoded_;
     Table table_;

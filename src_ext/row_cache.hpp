@@ -73,6 +73,12 @@ class RowCache {
         hand_ = 0;
     }
 
+    // Whether no thread is in here.
+    bool is_free() const {
+        const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+        return lock.owns_lock();
+    }
+
     std::int64_t size() const {
         const std::lock_guard<std::mutex> lock(mutex_);
         return static_cast<std::int64_t>(entries_.size());

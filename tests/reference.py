@@ -1,6 +1,7 @@
 """Slow, obvious oracles that the tests compare fastner with; imports nothing of fastner."""
 
 import itertools
+import re
 
 import numpy as np
 
@@ -355,3 +356,162 @@ class SecondChance:
             self.hand = (self.hand + 1) % self.capacity
         self.entries[self.hand] = [word, row, False]
         self.hand = (self.hand + 1) % self.capacity
+
+
+# ---- text: pieces, given the pattern of one and the classes of characters -----------------------
+
+
+def text_read(text, classes):
+    """The text as it is read, and the range that each character of it stands for.
+
+    Format characters are left out: those behind a character that is no white space go with it,
+    others with the next one; "<" stands for a run of them alone. Also: where such runs stand.
+    """
+    is_in = {name: re.compile(f"[{inside}]").match for name, inside in classes.items()}
+    pending, read, ranges, alone = None, [], [], []
+
+    def end_alone(end):
+        if pending is not None:
+            alone.append(len(read))
+            read.append("<")
+            ranges.append((pending, end))
+
+    for i, char in enumerate(text):
+        before = read[-1] if read else " "
+        emoji = is_in["pictograph"](before) or is_in["modifier"](before)
+        if alone and alone[-1] == len(read) - 1:
+            emoji = False
+        if is_in["format"](char) and not (char in "\u200d\ufe0e\ufe0f" and emoji):
+            if pending is None and not is_in["space"](before):
+                ranges[-1] = (ranges[-1][0], i + 1)
+            elif pending is None:
+                pending = i
+            continue
+        if is_in["space"](char):
+            end_alone(i)
+            pending = None
+        read.append(chr(ord(char) - 0xFEE0) if is_in["folded"](char) else char)
+        ranges.append((i if pending is None else pending, i + 1))
+        pending = None
+    end_alone(len(text))
+    return "".join(read), ranges, alone
+
+
+def text_pieces(text, pattern, classes):
+    """What stands between white space, as (begin, end, whether markup), in English plain text."""
+    read, ranges, alone = text_read(text, classes)
+    space, word = re.compile(f"[{classes['space']}]"), re.compile(pattern, re.VERBOSE | re.DOTALL)
+    in_word = re.compile(f"[^{''.join(classes[name] for name in NO_WORD)}]")
+    line_end = f"[{classes['line_end']}]"
+    # \r\n is one line end: counted where it ends
+    ends_line = re.compile(f"(?!\\r\\n){line_end}")
+    page_end = re.compile(f"[{classes['page_end']}]")
+    gap_of = re.compile(f"[{classes['space']}]+")
+    line_of = re.compile(f"[^{classes['line_end']}{classes['page_end']}]*")
+    rule_of = re.compile(f"[-|:+={classes['space']}]*")
+    planned = {place: place + 1 for place in alone}
+    open_until = {}
+    result = []
+
+    def at(i):
+        return read[i] if 0 <= i < len(read) else ""
+
+    def paragraph_end(i):
+        lines = 0
+        while i < len(read):
+            if page_end.match(at(i)):
+                return i
+            lines += bool(ends_line.match(read, i))
+            if lines > 1:
+                return i
+            if not space.match(at(i)):
+                lines = 0
+            i += 1
+        return i
+
+    def emphasis(p):
+        run = re.compile(r"(\*+|_+|~+|`+)").match(read, p)
+        if not run or len(run[0]) > 3 or (run[0][0] == "~" and len(run[0]) != 2):
+            return 0
+        marks, size = run[0], len(run[0])
+        if at(p - 1) == marks[0] or (p and in_word.match(at(p - 1))):
+            return 0
+        if not at(p + size) or space.match(at(p + size)) or p < open_until.get(marks, 0):
+            return 0
+        for i in range(p + size + 1, paragraph_end(p + size + 1)):
+            closes = read[i : i + size] == marks and marks[0] not in (at(i - 1), at(i + size))
+            if closes and not space.match(at(i - 1)) and not in_word.match(at(i + size) or " "):
+                open_until[marks] = planned[i] = i + size
+                return p + size
+        return 0
+
+    def link(p):
+        stop = f"\\[\\]{classes['line_end']}{classes['page_end']}"
+        target = f"[^{classes['space']}\\[\\]()]"
+        found = re.compile(
+            rf"(!?\[)([^{stop}]*)(\])(\()((?:{target}|\({target}*\))+)(?: (\"[^\"{stop}]*\"))?(\))"
+        ).match(read, p)
+        if not found or not (found[2] or found[1] == "!["):
+            return 0
+        for group in (3, 4, 5, 6, 7):
+            if found[group] is not None:
+                planned[found.start(group)] = found.end(group)
+        return found.end(1)
+
+    p, begins_line, row, rule = 0, True, False, False
+    blank = True  # nothing but quote marks since the line began
+    while p < len(read):
+        if space.match(read[p]):
+            gap = gap_of.match(read, p)
+            if ends_line.search(gap[0]) or page_end.search(gap[0]):
+                begins_line, row, rule = True, False, False
+                blank = True
+            p = gap.end()
+            continue
+        for place in [place for place in planned if place < p]:
+            del planned[place]
+        end, markup = 0, False
+        if begins_line:
+            line = line_of.match(read, p)[0]
+            rule = bool(rule_of.fullmatch(line))
+            rule = rule and bool(re.search("[-=]", line) and re.search("[|+]", line))
+        if p in planned:
+            end, markup = planned.pop(p), True
+        elif begins_line and read[p] == ">":
+            end, markup = p + 1, True
+        elif read[p] in "*_~`[!|#":
+            if begins_line and read[p] == "|":
+                row = True
+            if read[p] == "|":
+                edges = (not p or space.match(read[p - 1])) and space.match(at(p + 1) or " ")
+                markup, end = row or bool(edges), p + 1
+            elif read[p] == "#":
+                hashes = re.compile(rf"#{{1,6}}(?=[{classes['space']}])").match(read, p)
+                if (
+                    hashes
+                    and blank
+                    and not re.match(
+                        f"[{classes['line_end']}{classes['page_end']}]", at(hashes.end())
+                    )
+                ):
+                    end, markup = hashes.end(), True
+            elif read[p] in "[!":
+                end = link(p)
+                markup = bool(end)
+            else:
+                end = emphasis(p)
+                markup = bool(end)
+        if not markup:
+            limit = min(planned, default=len(read))
+            end = word.match(read, p, limit).end()
+        if not (begins_line and read[p] == ">" and markup):
+            begins_line = False
+        if not (markup or rule):
+            blank = False
+        result.append((ranges[p][0], ranges[end - 1][1], markup or rule))
+        p = end
+    return result
+
+
+NO_WORD = ("space", "invisible", "mark", "pictograph", "han", "hiragana", "katakana", "cluster")
+NO_WORD += ("cluster_mark", "stacker")

@@ -24,15 +24,22 @@ from bench import (
     goals,
     harness,
     micro,
+    raw_text,
     stages,
+    subject,
+    text,
     training,
     words,
 )
+from bench.detokenise import FORMS, is_prose, wrapped
+from bench.detokenise import raw_text as put_together
 from bench.harness import Recorder, Timing, alternate, quantile
 from bench.rivals import trainer
 from bench.rivals.client import Missing, Process, rival
 from fastner.corpus import Corpus
+from fastner.errors import InputError
 from fastner.tags import TagScheme
+from fastner.text import tokenize
 
 
 def test_timing_gives_minimum_median_and_the_median_of_the_rounds_ratios():
@@ -120,6 +127,202 @@ def test_made_up_sentences_are_the_same_for_the_same_seed():
     assert read.f1(read.sentences) is None
 
 
+@pytest.mark.parametrize(
+    ("words_apart", "text"),
+    [
+        (
+            """The club 's men , who did n't play ( or could not ) , said : " We 'll go . \"""",
+            """The club's men, who didn't play (or could not), said: "We'll go.\"""",
+        ),
+        ("He paid $ 5.50 or C$ 7 , 3 % more .", "He paid $5.50 or C$7, 3% more."),
+        ('" Ada , " he said , " is here . "', '"Ada," he said, "is here."'),
+        ("the Mets ' win in ' 91", "the Mets' win in '91"),
+        ("He said , ' You have to . '", "He said, 'You have to.'"),
+        ("O 'Neill of N 'Djamena", "O'Neill of N'Djamena"),
+        ("`LOST PASSPORT ' AND ` NO '", "`LOST PASSPORT' AND `NO'"),
+        ("futures / swaps at 5 / 8 : up !?", "futures/swaps at 5/8: up!?"),
+        ("SOCCER - RESULTS -- FRIDAY", "SOCCER - RESULTS -- FRIDAY"),
+        ("I 'm gon na go ...", "I'm gonna go..."),
+    ],
+)
+def test_words_stand_as_in_print(words_apart, text):
+    assert put_together([words_apart.split()], "a line each").text == text
+
+
+def test_offsets_of_raw_text_give_the_words_back_in_every_form():
+    sentences = [*words.made_up(60, seed=3), ["Ajax"] * 20]
+    sentences += [['"', "It", "is", "."], ["So", ",", '"', "he", "said", ".", '"'], ["Next", "."]]
+    texts = {}
+    for form in FORMS:
+        raw = put_together(sentences, form)
+        texts[form] = raw.text
+        back = [raw.text[start:end] for sentence in raw.sentences for start, end in sentence]
+        assert back == [word for sentence in sentences for word in sentence]
+        assert raw == put_together(sentences, form)
+    assert texts["a line each"].count("\n") == len(sentences) - 1
+    assert texts["flowing"].count("\n") < texts["wrapped"].count("\n")
+    assert texts["wrapped"].count("\n") < texts["wrapped, lists too"].count("\n")
+    assert texts["flowing"].split() == texts["wrapped, lists too"].split()
+    with pytest.raises(ValueError, match="expected one of a line each, flowing, .* got 'x'"):
+        put_together(sentences, "x")
+
+
+def test_a_quote_that_opens_behind_a_sentence_begins_the_next_line():
+    sentences = ['" Go , " he said . "'.split(), 'They will . "'.split()]
+    raw = put_together(sentences, "a line each")
+    assert raw.text == '"Go," he said.\n"They will."'
+    assert [len(sentence) for sentence in raw.sentences] == [7, 5]
+
+
+def test_prose_flows_and_headlines_and_rows_keep_their_lines():
+    sentences = [
+        row.split()
+        for row in (
+            "SOCCER - RESULTS .",
+            "OSLO 1996-08-30",
+            "They played and lost .",
+            "It was not their day .",
+            "Standings :",
+            "Ajax 3 1 0",
+            "Results in an",
+            "early match and a late one .",
+        )
+    ]
+    assert [is_prose(s) for s in sentences] == [0, 0, 1, 1, 0, 0, 0, 1]
+    assert put_together(sentences, "flowing").text.split("\n") == [
+        "SOCCER - RESULTS.",
+        "OSLO 1996-08-30",
+        "",
+        "They played and lost. It was not their day.",
+        "",
+        "Standings:",
+        "Ajax 3 1 0",
+        "Results in an",
+        "early match and a late one.",
+    ]
+
+
+def test_wrapping_changes_blanks_only_and_keeps_to_the_width():
+    line = "aa bb cc " + "d" * 12 + " ee"
+    assert wrapped(line, 8) == "aa bb cc\ndddddddddddd\nee"
+    assert wrapped(line, 100) == line
+    row = ["Ajax", *["3"] * 50]
+    prose = ["They", *["won"] * 30, "."]
+    text = put_together([prose, row], "wrapped").text
+    assert [len(line) for line in text.split("\n")] == [72, 52, 0, 104]
+    text = put_together([prose, row], "wrapped, lists too").text
+    assert [len(line) for line in text.split("\n")] == [72, 52, 0, 72, 31]
+
+
+def test_tokens_and_ends_are_counted_by_characters():
+    sentences = ['" Al - Ada is .'.split(), 'It rains . "'.split()]
+    raw = put_together(sentences, "a line each", hyphenated=True)
+    assert raw.text == '"Al-Ada is.\nIt rains."'
+    gold = raw_text.gold_split(raw, hyphenated=True)
+    assert [raw.text[s:e] for s, e in gold[0]] == ['"', "Al-Ada", "is", "."]
+    assert raw_text.gold_split(raw, hyphenated=False) == raw.sentences
+    whole = [[token for sentence in gold for token in sentence]]
+    ends = raw_text.ends_of(gold, raw.text)
+    assert {raw.text[:end][-1] for end in ends} == {"."}  # not the quote
+    scores = raw_text.agreement([ends], [raw_text.ends_of(whole, raw.text)])
+    assert (scores.precision, scores.recall) == (1.0, 0.5)
+    assert text.token_f1([raw], [raw.sentences]) == 100
+    assert text.token_f1([raw], [gold]) == pytest.approx(100 * 2 * 7 / (10 + 8))
+
+
+def test_entities_by_characters_and_what_raw_text_loses():
+    sentences = [["Ada", "of", "Acme", "Co", "."], ["Oslo", "rains", "."]]
+    tags = [["B-PER", "O", "B-ORG", "I-ORG", "O"], ["B-LOC", "O", "O"]]
+    raw = put_together(sentences, "a line each")
+    gold = raw_text.entities_of(raw, tags)
+    assert {(raw.text[s:e], label) for s, e, label in gold} == {
+        ("Ada", "PER"), ("Acme Co", "ORG"), ("Oslo", "LOC")
+    }  # fmt: skip
+    split = [[(0, 3), (4, 6), (7, 11), (12, 15), (16, 20), (21, 26), (26, 27)]]
+    found = {(0, 3, "PER"), (7, 15, "ORG"), (16, 26, "LOC")}
+    kinds = [
+        (loss.kind, loss.example.split(" in ")[0])
+        for loss in raw_text.losses_of(raw_text.Tagged(raw, split, gold, gold, found))
+    ]
+    assert kinds == [
+        ("lost: tokens at its edges", "'Acme Co' ORG, found 'Acme Co.' ORG"),
+        ("added: its sentence runs on", "'Acme Co.' ORG"),
+        ("lost: its sentence begins elsewhere", "'Oslo' LOC, found 'Oslo rains' LOC"),
+        ("added: its sentence begins elsewhere", "'Oslo rains' LOC"),
+    ]
+    trimmed = raw_text.without_shared_dot(raw)
+    assert set(map(trimmed, found)) == {(0, 3, "PER"), (7, 14, "ORG"), (16, 26, "LOC")}
+
+
+@pytest.mark.parametrize("engine", ["native", "onnxruntime"])
+def test_staged_calls_do_what_the_tagger_does(engine):
+    sentences = words.made_up(30, seed=4)
+    texts = [put_together(sentences[at : at + 10], "flowing").text for at in (0, 10, 20)]
+    try:
+        tagger = subject.load(ROOT / "tests" / "golden" / "bundle-1.3", engine=engine)
+    except InputError as error:
+        pytest.skip(str(error))
+    with tagger:
+        expected = tagger.tag_batch(sentences)
+        for new in (True, False):
+            if new:
+                subject.forget(tagger)
+            seconds, tags = subject.staged(tagger, sentences)
+            assert tags == expected
+            assert tuple(seconds) == subject.STAGES
+            assert (seconds["character GRU"] > 0) == new
+            assert seconds["LSTM"] > 0 and seconds["Viterbi"] > 0
+        seconds, documents = subject.staged_texts(tagger, texts)
+        assert documents == list(tagger.pipe(texts))
+        assert all(seconds[stage] > 0 for stage in subject.TEXT_STAGES)
+        split = list(map(subject.words_of, texts))
+        text.check(tagger, texts, split)
+        lines = [line for one in texts for line in subject.sentences_of(one)]
+        assert len(lines) == sum(map(len, split))
+        assert all(line.strip() == line for line in lines)
+        if engine == "onnxruntime":
+            floor = subject.Floor(tagger, sentences, 10)
+            assert floor() > 0
+            assert floor.cells >= sum(map(len, sentences))
+
+
+def test_markup_is_no_word_of_a_text():
+    raw = "*Ada* saw Oslo."
+    document = SimpleNamespace(
+        sentences=tokenize(raw),
+        tags=[["O" if t.markup else t.text for t in s] for s in tokenize(raw)],
+    )
+    assert subject.words_of(raw) == [["Ada", "saw", "Oslo", "."]]
+    assert list(subject.tags_of(document)) == ["Ada", "saw", "Oslo", "."]
+
+
+def test_raw_text_is_checked_against_the_words_before_it_is_timed():
+    class Tagger:
+        def __init__(self, tags):
+            self.tags = tags
+
+        def __call__(self, text):
+            return SimpleNamespace(tags=(tuple(self.tags),), sentences=tokenize(text))
+
+        def pipe(self, texts, *, batch_tokens):
+            return [self(text) for text in texts]
+
+        def tag_batch(self, sentences):
+            return [["B-LOC", "I-LOC", "O", "O"] for _ in sentences]
+
+    def check(*tags):
+        text.check(Tagger(tags), ["Oslo ! rains ."], [[["Oslo", "!", "rains", "."]]])
+
+    check("B-LOC", "I-LOC", "O", "O")
+    check("B-LOC", "O", "O", "O")  # trimmed
+    with pytest.raises(SystemExit, match="expected B-LOC for 'Oslo' as from tag_batch, got O"):
+        check("O", "O", "O", "O")
+    loses = Tagger(["O"])
+    loses.pipe = lambda texts, batch_tokens: []
+    with pytest.raises(SystemExit, match="the documents of tagger"):
+        text.check(loses, ["a"], [[["a"]]])
+
+
 def test_mutated_words_are_new_and_as_many_as_asked_for():
     old = words.made_up(400, seed=1)
     known = {word for sentence in old for word in sentence}
@@ -147,11 +350,11 @@ def test_shares_of_stages_and_what_is_left_over_make_up_the_whole(tmp_path):
         recorder = Recorder(None, {})
 
     whole = Timing((2.0, 4.0))
-    noted = [dict.fromkeys(stages.subject.STAGES, s / 10) for s in (2.0, 4.0)]
+    noted = [dict.fromkeys(subject.STAGES, s / 10) for s in (2.0, 4.0)]
     stages.shares(Session, "plan", "native", whole, noted, 100)
     shares = {r["stage"]: r["share"] for r in Session.recorder.records if "stage" in r}
     assert shares["LSTM"] == pytest.approx(0.1)
-    assert shares["left over"] == pytest.approx(0.5)
+    assert shares["left over"] == pytest.approx(0.4)  # of six stages
     assert sum(shares.values()) == pytest.approx(1.0)
 
 
@@ -352,6 +555,41 @@ def test_a_rival_answers_in_json_whatever_it_prints(tmp_path):
     assert timed["seconds"] > 0
     assert len(single["seconds"]) == 2
     assert "forget" in refused["error"]
+
+
+def test_a_rival_over_raw_text_gives_offsets_and_seconds(tmp_path):
+    script = tmp_path / "blanks.py"
+    script.write_text(
+        "import re\n"
+        "from bench.rivals.texts import by_sentence, serve_texts\n"
+        "class Blanks:\n"
+        "    few = ('slow',)\n"
+        "    def imports(self): pass\n"
+        "    def load(self): pass\n"
+        "    def describe(self): return {'versions': {}, 'note': ''}\n"
+        "    def ways(self): return {'fast': list, 'slow': lambda texts: texts[1]}\n"
+        "    def split(self, text):\n"
+        "        tokens = [m.span() for m in re.finditer(r'\\w+', text)]\n"
+        "        lines = [m.span() for m in re.finditer('.+', text)]\n"
+        "        return by_sentence(tokens, lines)\n"
+        "serve_texts(Blanks())\n"
+    )
+    command = [sys.executable, str(script)]
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        closing(
+            (patched.setenv("PYTHONPATH", str(ROOT)), Process("blanks", command))[1]
+        ) as process,
+    ):
+        said = process.ask("start", options={})
+        assert (said["ways"], said["few"]) == (["fast", "slow"], ["slow"])
+        process.ask("texts", texts=["a bc\n\nd", "e"])
+        split = raw_text.splits_of(process.ask("split"))
+        assert split == [[[(0, 1), (2, 4)], [(6, 7)]], [[(0, 1)]]]
+        assert process.repeat(way="fast")() >= 0
+        assert process.repeat(way="slow", texts=2)() >= 0
+        with pytest.raises(RuntimeError, match="IndexError"):
+            process.ask("run", way="slow", texts=1)
 
 
 def test_robustness_in_one_table(tmp_path):

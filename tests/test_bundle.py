@@ -472,10 +472,10 @@ def change(*path_and_value):
         (lambda content: content.pop("hidden"), "expected the key 'hidden'"),
         (change("format", "name", "spacy"), "format.name: expected one of"),
         (change("format", "version", "2.0"), "written by a newer fastner.*upgrade"),
-        (change("format", "version", "1.4"), "newer fastner, this one reads up to 1.3; upgrade"),
+        (change("format", "version", "1.5"), "newer fastner, this one reads up to 1.4; upgrade"),
         (
             change("format", "version", "1.0"),
-            "only the keys .* got '(native_tag_differences|temperature)'",
+            "only the keys .* got '(language|native_tag_differences|temperature)'",
         ),
         (change("format", "version", "0.9"), "format.version"),
         (change("format", "version", 1.0), "format.version"),
@@ -502,6 +502,13 @@ def change(*path_and_value):
         (change("normalization", "lookup", ["exact", "digits", "lower"]), "lookup"),
         (change("normalization", "lookup", ["exact", "stem"]), "lookup"),
         (change("normalization", "lookup", ["exact", ["lower"]]), "lookup"),
+        (change("normalization", "reading", 2), "reading: expected null or 1, .* got 2"),
+        (change("normalization", "reading", True), "reading: expected null or 1, .* got True"),
+        (change("normalization", "reading", "1"), "reading: expected null or 1"),
+        (lambda content: content["normalization"].pop("reading"), "the key 'reading', got none"),
+        (lambda content: content.pop("language"), "expected the key 'language'"),
+        (change("language", "EN"), "language: expected one of .* got 'EN'"),
+        (change("language", None), "language: expected one of"),
         (change("characters", [97, 32]), r"characters\[1\]: expected ascending"),
         (change("characters", [97, 97]), "ascending"),
         (change("characters", [0x110000]), r"characters\[0\]"),
@@ -556,12 +563,13 @@ def test_a_wrong_manifest_is_refused(small, edit, message):
 
 
 def as_of(version: str, *missing: str, **scores):
-    """An edit that makes a manifest one of an older format, which lacks these keys."""
+    """An edit that makes a manifest one of an older format, which lacks these keys and 1.4's."""
 
     def edit(content):
         content["format"]["version"] = version
         content["scores"] |= scores
-        for key in missing:
+        del content["normalization"]["reading"]
+        for key in ("language", *missing):
             del content[key]
 
     return edit
@@ -585,6 +593,24 @@ def test_differences_of_the_engines(small):
     ):
         files = reseal(small, as_of("1.2", "native_tag_differences", **scores))
         assert parse(files).manifest.native_tag_differences == found
+
+
+def test_language_and_reading_came_with_format_1_4(small):
+    for rule in (None, 1):
+        files = reseal(small, change("normalization", "reading", rule))
+        found = parse(reseal(files, change("language", "de")))
+        assert (found.manifest.reading, found.manifest.language) == (rule, "de")
+        assert found.vocabulary().reading is (rule == 1)
+    old = parse(reseal(small, as_of("1.3")))
+    assert (old.manifest.reading, old.manifest.language) == (None, "en")
+    assert not old.vocabulary().reading
+    refused(small, change("format", "version", "1.3"), "only the keys .* got 'language'")
+
+    def without_language(content):
+        del content["language"]
+        content["format"]["version"] = "1.3"
+
+    refused(small, without_language, "normalization: expected only the keys .* got 'reading'")
 
 
 def test_format_1_0_has_no_temperature(small):

@@ -14,6 +14,7 @@ import sys
 import types
 from contextlib import nullcontext
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -24,7 +25,7 @@ from fastner.evaluation.intervals import unit_of
 from fastner.scoring import score
 from fastner.tagger import load
 from fastner.tags import spans_of
-from fastner.text import tokenize
+from fastner.text import Lines, tokenize
 from fastner.version import __version__
 
 PACKAGE = Path(app.__file__).parents[1]
@@ -34,11 +35,12 @@ EMBEDDED = PACKAGE / "models" / "conll2003"
 class FakeTagger:
     """Capitalised words are persons, each with probability 0.5; keeps the size of each batch."""
 
-    manifest = types.SimpleNamespace(temperature=1.5)
+    manifest = types.SimpleNamespace(temperature=1.5, language="en")
     labels = ["PER"]
 
     def __init__(self):
         self.batches = []
+        self.readings = set()  # of texts: lines and html
 
     def tag_batch(self, sentences):
         self.batches.append(len(sentences))
@@ -50,7 +52,8 @@ class FakeTagger:
         tags = self.tag_batch(sentences)
         return tags, [[0.5] * len(spans_of(row)) for row in tags]
 
-    def pipe(self, texts, *, batch_tokens, scores):
+    def pipe(self, texts, *, batch_tokens, scores, lines, html):
+        self.readings.add((lines, html))
         waiting = []
         for text in texts:
             waiting.append(text)
@@ -124,6 +127,53 @@ def test_text_lines_become_jsonl_one_for_each(run, tagger):
         ("to Bob", 1),
     ]
     assert lines(out)[3]["entities"] == [{"text": "Bob", "label": "PER", "start": 3, "end": 6}]
+
+
+PROSE = (
+    "The committee met on Monday in the large hall of the building and Ada\n"
+    "Smith spoke for an hour about the budget of the year before they all\n"
+    "went home. Nobody asked a question."
+)
+NAMES = "Ada Smith\nBob Jones\nAcme"
+
+
+@pytest.mark.parametrize(
+    ("stdin", "lines_", "texts"),
+    [
+        (PROSE, "auto", [PROSE]),
+        (NAMES, "auto", NAMES.split("\n")),
+        (f"{PROSE}\n\n\n{NAMES}\n", "auto", [PROSE, "", "", *NAMES.split("\n")]),
+        (f"{PROSE}\n\n{NAMES}", "sentences", [*PROSE.split("\n"), "", *NAMES.split("\n")]),
+        (f"{PROSE}\n\n{NAMES}", "wrapped", [PROSE, "", NAMES]),
+        ("Ada\r\nSmith\r\n\r\nx", "wrapped", ["Ada\nSmith", "", "x"]),
+        ("\n\n", "wrapped", ["", ""]),
+    ],
+)
+def test_text_is_read_block_by_block(run, tagger, stdin, lines_, texts):
+    code, out, err = run("tag", "--lines", lines_, stdin=stdin)
+    assert (code, err) == (0, "") and tagger.readings == {(lines_, False)}
+    assert [row["text"] for row in lines(out)] == texts
+    if lines_ == "auto":  # which is the default
+        assert run("tag", stdin=stdin)[1] == out
+
+
+def test_long_blocks_are_cut_at_a_line_end(run, tagger, monkeypatch):
+    monkeypatch.setattr(tag, "BLOCK", 200)
+    code, out, _ = run("tag", "--lines", "wrapped", stdin="Ada went home\n" * 100)
+    texts = [row["text"] for row in lines(out)]
+    assert code == 0 and all(len(text) <= 200 for text in texts) and len(texts) == 8
+    assert "\n".join(texts) == "\n".join(["Ada went home"] * 100)
+
+
+def test_typed_text_is_answered_line_by_line(run, tagger):
+    _, out, _ = run("tag", "-", stdin=PROSE, terminal=True)
+    assert [row["text"] for row in lines(out)] == PROSE.split("\n")
+
+
+def test_html_reaches_the_tagger(run, tagger):
+    run("tag", "--html", "--lines", "sentences", "<b>Ada</b>")
+    run("tag", "--html", "--input", "jsonl", stdin='{"text": "x"}')
+    assert tagger.readings == {("sentences", True), ("auto", True)}
 
 
 @pytest.mark.parametrize("args", [[], ["-"], ["--file", "-"]])
@@ -339,6 +389,8 @@ def test_options_reach_the_model(run, tagger):
         (["tag", "a", "--input", "conll"], "TEXT goes with --input text"),
         (["tag", "a", "--word-column", "1"], "--word-column goes with --input conll"),
         (["tag", "a", "--output", "conll", "--scores"], "--scores goes with"),
+        (["tag", "--file", "a.conll", "--html"], "--lines and --html go with texts, not conll"),
+        (["tag", "a", "--lines", "some"], "invalid choice: 'some'"),
         (["tag", "a", "--threads", "0"], "at least 1, got '0'"),
         (["tag"], "nothing to tag"),
         (["tag", "--out", "table"], "unrecognized arguments"),
@@ -413,20 +465,24 @@ def unit_choices():
 CHOICES = {
     "tag --input": held("fastner.cli.tag:FORMATS"),
     "tag --output": held("fastner.cli.output:WRITERS"),
+    "tag --lines": lambda: get_args(Lines),
     "tag --engine": refused("engine"),
     "tag --device": refused("device"),
     "convert --to": held("fastner.corpus:STYLES"),
     **{
         f"{name} --{option}": held(f"fastner.corpus.reader:{option.upper()}{'S' * plural}")
-        for name in ("evaluate", "train", "convert")
+        for name in ("evaluate", "train", "convert", "data")
         for option, plural in (("format", True), ("misaligned", False), ("overlapping", False))
     },
     "evaluate --intervals": unit_choices,
     "evaluate --engine": refused("engine"),
     "evaluate --device": refused("device"),
+    "data --engine": refused("engine"),
+    "data --device": refused("device"),
     "plot what": held("fastner.cli.plot:PICTURES"),
     "train --preset": held("fastner.training.recipe:PRESETS"),
     "train --crf": held("fastner.training.crf_layer:LIKELIHOODS"),
+    "train --language": held("fastner.bundle.manifest:LANGUAGES"),
     "train --vector-dtype": held("fastner.bundle.vectors:DTYPES"),
     "export --quantize": held("fastner.bundle.vectors:PACKED_DTYPES"),
     "export --recurrences": held("fastner.deploy.export:RECURRENCES"),
@@ -774,6 +830,7 @@ def test_train(run, training):
                 "tag_names": None,
                 "misaligned": "split",
                 "overlapping": "error",
+                "language": "en",
                 "license": "unknown",
                 "description": "",
                 "trust_pickle": False,
@@ -792,7 +849,7 @@ def test_train_choices(run, training):
     more = ["--epochs", "7", "--seed", "5", "--resume", "--crf", "tfa", "--max-words", "10"]
     more += ["--vector-dtype", "int8", "--license", "MIT", "--description", "d"]
     more += ["--word-column", "1", "--tag-column", "-2", "--preset", "notebook"]
-    more += ["--trust-pickle", "--force", "--text", "a", "b", "--text", "c"]
+    more += ["--trust-pickle", "--force", "--text", "a", "b", "--text", "c", "--language", "de"]
     assert run(*TRAIN, *args, *more)[0] == 0
     options = training.calls[0][1]
     expected = {
@@ -812,6 +869,7 @@ def test_train_choices(run, training):
         "word_column": 1,
         "tag_column": -2,
         "preset": "notebook",
+        "language": "de",
         "license": "MIT",
         "description": "d",
         "trust_pickle": True,

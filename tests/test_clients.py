@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -19,8 +20,10 @@ from pathlib import Path
 
 import pytest
 
+from fastner.reading import folded, plain, tables
 from fastner.tagger import EMBEDDED
 from fastner.verify import case_id
+from fastner.vocab import Vocabulary
 
 ROOT = Path(__file__).parents[1]
 CLIENTS = ROOT / "docs" / "clients"
@@ -179,14 +182,14 @@ def test_chromium_gives_the_golden_tags(export):
     assert f": {golden_cases(export)} cases, 0 differences" in line
 
 
-@pytest.mark.parametrize("form", [{"name": "fastner-onnx", "version": 2}, {"name": "x"}, None])
+@pytest.mark.parametrize("form", [{"name": "fastner-onnx", "version": 3}, {"name": "x"}, None])
 def test_javascript_refuses_another_format(form):
     script = f"""
         import {{ Tagger }} from {json.dumps((CLIENTS / "node/fastner.mjs").as_uri())};
         try {{ new Tagger(null, null, {json.dumps({"format": form})}, null); }}
         catch (error) {{ console.log(error.message); }}"""
     said = node("--input-type=module", "-e", script)
-    assert said.startswith("expected config.json of format fastner-onnx 1, got ")
+    assert said.startswith("expected config.json of format fastner-onnx 1 or 2, got ")
     assert "export the model again" in said
 
 
@@ -226,6 +229,68 @@ def test_every_code_point_has_the_same_forms_and_case(tmp_path):
     assert len(points) > 15_000
     assert set(wrong["forms"]) <= CHANGED_FORMS
     assert set(wrong["cases"]) <= CHANGED_CASES
+
+
+def test_javascript_reads_words_alike(tmp_path):
+    """Random words out of what the rule is about, in vocabularies of some of their forms."""
+    rng = random.Random(0)
+    parts = [
+        *"aAbeéouzZ&;#-0ıİſßẞæÆøØłþ’“–…'\" \n\r\u2028\u00a0\u3000\u2010Σςйΐאָ中ﬁＡｶﾞ𝐏ℂ\u0301\u0316"
+    ]
+    parts += [*"\u00ad\u200b\u200d\u2060\ufeff\ufe0f\U000e0101\u034f", "&amp;", "&#39;", "&#xe9;"]
+    parts += ["&eacute;", "&#0;", "&foo;", "-\n", "- \r\n", "\u00ad\n", "e\u0301" * 130]
+    rounds = []
+    for _ in range(60):
+        words = ["".join(rng.choices(parts, k=rng.randint(1, 6))) for _ in range(60)]
+        forms = {form for word in words for form in (folded(word), plain(folded(word)))}
+        forms |= {folded(word.replace("-\n", "")).lower() for word in words}
+        kept = [form for form in forms if form and "\n" not in form and rng.random() < 0.5]
+        rng.shuffle(kept)
+        vocabulary = Vocabulary.from_words(
+            kept,
+            vector_rows=rng.randint(0, len(kept)),
+            characters=sorted(map(ord, rng.sample("abeéouzZßæø’'“-", 9))),
+            max_characters=9,
+            reading=True,
+        )
+        config = {
+            "format": {"name": "fastner-onnx", "version": 2},
+            "characters": vocabulary.characters,
+            "reading": {**tables(), "vector_rows": vocabulary.vector_rows},
+        }
+        lines = vocabulary.words.decode()
+        rounds.append([config, lines, words, vocabulary.readings(words)])
+    (tmp_path / "rounds.json").write_text(json.dumps(rounds), encoding="utf-8")
+    script = f"""
+        import {{ readFileSync }} from "node:fs";
+        import {{ Tagger }} from {json.dumps((CLIENTS / "node/fastner.mjs").as_uri())};
+        const path = {json.dumps(str(tmp_path / "rounds.json"))};
+        let changed = 0;
+        for (const [config, lines, words, readings] of JSON.parse(readFileSync(path, "utf-8"))) {{
+          const tagger = new Tagger(null, null, config, new TextEncoder().encode(lines));
+          words.forEach((word, i) => {{
+            const got = tagger.read(word);
+            if (got !== readings[i])
+              throw new Error(JSON.stringify([word, readings[i], got, lines, config.characters]));
+            changed += got !== word;
+          }});
+        }}
+        console.log(changed);"""
+    assert int(node("--input-type=module", "-e", script)) > 1500
+
+
+def test_javascript_refuses_a_rule_that_it_does_not_know():
+    config = {
+        "format": {"name": "fastner-onnx", "version": 2},
+        "characters": [],
+        "reading": {**tables(), "vector_rows": 0, "rule": 2},
+    }
+    script = f"""
+        import {{ Tagger }} from {json.dumps((CLIENTS / "node/fastner.mjs").as_uri())};
+        try {{ new Tagger(null, null, {json.dumps(config)}, new Uint8Array()); }}
+        catch (error) {{ console.log(error.message); }}"""
+    said = node("--input-type=module", "-e", script)
+    assert said.startswith("expected words that are read by rule 1, got 2")
 
 
 def test_javascript_tokenizer_and_entities():

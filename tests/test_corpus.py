@@ -20,6 +20,8 @@ from fastner.corpus import (
     read_jsonl,
     write_conll,
 )
+from fastner.corpus.items import Options
+from fastner.corpus.reader import open_corpus
 from fastner.errors import InputError
 from fastner.tags import TagScheme, spans_of
 
@@ -357,3 +359,16 @@ def test_wnut17(wnut17):
     assert (sum(map(len, train.sentences)), sum(map(len, dev.sentences))) == (62_730, 15_733)
     assert train.scheme is dev.scheme is TagScheme.IOB2
     assert dev.documents == [0]
+
+
+def test_sentences_have_places(tmp_path):
+    path = tmp_path / "a.conll"
+    path.write_text("-DOCSTART- O\n\n# text\nAda B-PER\nleft O\n\nIn O\n# note\nOslo B-LOC\n")
+    with open_corpus(path, options=Options()) as reader:
+        one, two = reader.placed()
+    assert (one.place, one.line, one.place_of(1)) == (f"{path}:4", 4, f"{path}:5")
+    assert (two.place, two.line, two.place_of(1)) == (f"{path}:7", None, f"{path}:7")
+    records = [{"text": "Ada left. Oslo won.", "spans": [{"start": 10, "end": 14, "label": "X"}]}]
+    with open_corpus(records, options=Options()) as reader:
+        places = [(sentence.place, sentence.place_of(0)) for sentence in reader.placed()]
+    assert places == [(f"<list>: row 1, sentence {n}",) * 2 for n in (1, 2)]

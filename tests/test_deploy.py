@@ -29,6 +29,7 @@ from fastner.crf import CRF
 from fastner.deploy.golden import golden_sentences
 from fastner.errors import BundleError, DependencyError, FastnerError, InputError
 from fastner.files import write_files, writing
+from fastner.reading import tables
 from fastner.screen.export import viterbi_text
 from fastner.verify import ExportedModel, case_id, verify
 
@@ -39,7 +40,8 @@ from fastner.deploy import graph as graphs
 
 GOLDEN = Path(__file__).parent / "golden"
 DOCS = Path(__file__).parents[1] / "docs"
-BUNDLES = ("bundle-1.0", "bundle-1.0-iob2", "bundle-1.2")  # float32, int8 and coded vectors
+# float32, int8 and coded vectors, and words that are read
+BUNDLES = ("bundle-1.0", "bundle-1.0-iob2", "bundle-1.2", "bundle-1.4")
 
 
 @pytest.fixture(scope="module", params=BUNDLES)
@@ -90,7 +92,8 @@ def test_frozen_bundles_load_and_tag_as_ever(name, engine):
 def test_frozen_bundles_have_their_temperatures():
     found = {name: read_bundle(GOLDEN / name).manifest.temperature for name in FROZEN}
     before_1_1 = {"bundle-1.0": 1.0, "bundle-1.0-iob2": 1.0}
-    assert found == {**before_1_1, "bundle-1.1": 0.33, "bundle-1.2": 0.467, "bundle-1.3": 0.467}
+    since = {"bundle-1.1": 0.33, "bundle-1.2": 0.467, "bundle-1.3": 0.467, "bundle-1.4": 0.47}
+    assert found == before_1_1 | since
 
 
 # --- decoding ----------------------------------------------------------------------------------
@@ -538,6 +541,78 @@ def test_golden_sentences_cover_what_is_hard():
     assert {len(w) for w in words} >= {11, 12, 13, 14}
     assert {case_id(word) for word in words} == set(range(8))
     assert {"İ", "ß", "ſ", "ΟΔΥΣΣΕΥΣ", "東京", "😀", "\u0000"} <= words
+    assert {"Zu\u0308rich", "Ba\u200brack", "O&#39;Brien", "Euro-\npean", "Ｐａｒｉｓ"} <= words
+
+
+def test_golden_cases_read_words_in_every_way(exports):
+    """Where the model reads words, each step of the rule decides ids of golden cases."""
+    words = {word for case in cases_of(exports / "bundle-1.4") for word in case["tokens"]}
+    model = ExportedModel(exports / "bundle-1.4")
+    config = json.loads((model.path / "config.json").read_bytes())
+    ids = {word: (model.word_ids(model.read(word)), model.read(word)) for word in words}
+    assert sum(word != reading for word, (_, reading) in ids.items()) > 150
+    empty = {key: [] for key in ("line_ends", "spaces", "dropped", "compatible", "marks")}
+    for name, nothing in {**empty, "entities": {}, "plain": {}, "familiar": [4096, 1]}.items():
+        changed_tables = {**config["reading"], name: nothing}
+        other = verify_module._Reading(changed_tables, model._word_ids, model._character_ids)
+        assert any(other.read(word) != reading for word, (_, reading) in ids.items()), name
+
+
+def as_version_1(config: dict) -> dict:
+    """The config.json that was written before words were read."""
+    old = {key: value for key, value in config.items() if key not in ("reading", "language")}
+    return {**old, "format": {"name": "fastner-onnx", "version": 1}}
+
+
+def test_verify_accepts_exports_of_version_1(exports, tmp_path):
+    def old(data: bytes) -> bytes:
+        return json.dumps(as_version_1(json.loads(data))).encode()
+
+    assert verify(changed(exports / "bundle-1.2", tmp_path / "old", "config.json", old)).ok
+    # as they stand: what reads otherwise is a difference
+    report = verify(changed(exports / "bundle-1.4", tmp_path / "new", "config.json", old))
+    assert report.differences > 100
+
+
+def test_exports_say_how_words_are_read(exports):
+    for name in ("bundle-1.2", "bundle-1.4"):
+        config = json.loads((exports / name / "config.json").read_bytes())
+        manifest = read_bundle(GOLDEN / name).manifest
+        wanted = None
+        if manifest.reading:
+            wanted = json.loads(json.dumps({"vector_rows": manifest.rows, **tables()}))
+        assert (config["language"], config["reading"]) == ("en", wanted)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("rule", 2),
+        ("rule", True),
+        ("vector_rows", -1),
+        ("longest", "256"),
+        ("common", [8]),
+        ("familiar", [1, 0]),
+        ("entities", []),
+        ("entities", {"amp": 5}),
+        ("spaces", [[32]]),
+        ("dropped", [[0, 0x110000]]),
+        ("dropped", "x"),
+        ("marks", [["a", "b"]]),
+        ("plain", {"ß": None}),
+        ("plain", {str(i): "" for i in range(5000)}),
+        ("more", 1),
+    ],
+)
+def test_hostile_tables_are_one_bundle_error(exports, tmp_path, key, value):
+    def change(data: bytes) -> bytes:
+        config = json.loads(data)
+        config["reading"][key] = value
+        return json.dumps(config).encode()
+
+    wrong = changed(exports / "bundle-1.4", tmp_path / "wrong", "config.json", change)
+    with pytest.raises(BundleError, match=r"config\.json: 'reading'.*expected"):
+        verify(wrong)
 
 
 def test_golden_file(export):

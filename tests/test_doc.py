@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from fastner.corpus import read_conll
 from fastner.doc import Doc, Entity, build_doc
 from fastner.errors import InputError
+from fastner.tagger import load
+from fastner.tags import spans_of
 from fastner.text import tokenize
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates too
@@ -172,3 +174,59 @@ def test_disagreeing_sentence_counts_are_refused():
         build_doc("a", tokenize("a"), [["O"]], [])
     with pytest.raises(InputError, match="each of 0 sentences"):
         Doc.from_tokens([], ["O"], [])
+
+
+@pytest.mark.parametrize("size", [0, 70_000])  # numbers of 16 and of 32 bits
+@pytest.mark.parametrize("scores", [False, True])
+def test_what_the_tagger_makes_is_what_build_doc_makes(size, scores):
+    text = "é" * size + " *Jane* Roe left Oslo.\n\n🙂 She is in Paris."
+    with load(threads=1) as tagger:
+        doc = tagger(text, scores=scores)
+    assert [entity.text for entity in doc.entities][-3:] == ["Jane* Roe", "Oslo", "Paris"]
+    made = build_doc(
+        text,
+        doc.sentences,
+        doc.tags,
+        list(map(spans_of, doc.tags)),
+        scores=_by_sentence(doc) if scores else None,
+    )
+    assert doc == made and made == doc and hash(doc) == hash(made)
+    assert doc.to_json() == made.to_json() and doc.to_conll() == made.to_conll()
+    assert repr(doc) == repr(made) and doc._repr_html_() == made._repr_html_()
+    copy = pickle.loads(pickle.dumps(doc))
+    assert copy == doc and copy.tokens == doc.tokens and copy.entities == doc.entities
+    assert doc != tagger_less(doc) and doc != text
+    for name in ("text", "entities", "tokens", "anything"):
+        with pytest.raises(AttributeError):
+            setattr(doc, name, ())
+
+
+def tagger_less(doc: Doc) -> Doc:
+    return Doc(doc.text, doc.sentences, doc.tags, doc.entities[1:])
+
+
+def _by_sentence(doc: Doc) -> list[list[float | None]]:
+    rows, first = [], 0
+    for sentence in doc.sentences:
+        last = first + len(sentence)
+        rows.append([e.score for e in doc.entities if first <= e.start_token < last])
+        first = last
+    return rows
+
+
+def test_offsets_in_bytes():
+    text = "Zoé met \ud800 Zoe\u0308 in 東京 🙂 Oslo"
+    words = text.split(" ")
+    spans = [(i, i + 1, "X") for i in (0, 3, 5, 7)]
+    doc = Doc.from_tokens(words, ["O"] * len(words), spans)
+    data = text.encode("utf-8", "surrogatepass")
+    found = [data[start:end].decode() for start, end in doc.byte_offsets()]
+    assert found == ["Zoé", "Zoe\u0308", "東京", "Oslo"]
+    assert paris().byte_offsets() == [(0, 8), (26, 31)]
+
+
+def test_a_document_that_is_kept_is_small():
+    text = " ".join(["Jane Doe met nobody in Paris today ."] * 1000)
+    with load(threads=1) as tagger:
+        kept = list(tagger.pipe([text, "Oslo"]))
+    assert len(pickle.dumps(kept[0])) < len(text) + 7 * len(kept[0].tokens)

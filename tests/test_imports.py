@@ -25,13 +25,15 @@ version:
 errors:
 strict: errors numpy
 arrays: errors numpy
+reading:
 files.names:
 files.paths: errors strict
 files.reading: errors files.names strict
 files.writing: errors files.names files.reading
 files: files.paths files.reading files.writing
 tags: _tags errors; later numpy
-text: _text errors
+text_rules:
+text: _text errors text_rules
 corpus.sources: errors tags
 corpus.sentences: errors tags text
 corpus.spans: corpus.sentences corpus.sources errors tags text
@@ -53,7 +55,7 @@ corpus: corpus.conll corpus.jsonl corpus.reader corpus.sentences corpus.sources 
         corpus.writers
 doc: corpus errors text
 scoring: errors tags
-vocab: _index arrays errors numpy
+vocab: _index arrays errors reading numpy
 crf: _crf arrays errors numpy
 posterior: arrays crf errors tags numpy
 screen.wire: strict
@@ -64,34 +66,50 @@ screen: screen.export screen.graph screen.operators
 bundle.safetensors: errors strict numpy
 bundle.directory: errors files
 bundle.vectors: errors strict numpy
-bundle.manifest: bundle.directory bundle.vectors errors posterior strict tags
+bundle.manifest: bundle.directory bundle.vectors errors posterior reading strict tags
 bundle.store: bundle.directory bundle.manifest bundle.safetensors bundle.vectors crf errors files
               screen strict tags vocab numpy
 bundle: bundle.manifest bundle.store bundle.vectors
 engine.weights: screen.wire numpy
 engine.lstm: _lstm arrays errors numpy
-engine.gru: _gru arrays engine.weights numpy
+engine.gru: _gru engine.weights numpy
 engine.inputs: bundle numpy
-engine.native: bundle engine.gru engine.inputs engine.lstm engine.weights errors vocab numpy
+engine.native: _native arrays bundle bundle.vectors engine.gru engine.lstm engine.weights errors
+               vocab numpy
 engine.session: errors screen numpy onnxruntime
 engine.onnx: bundle engine.inputs engine.session errors vocab numpy
 engine: errors; later ~bundle ~numpy ~vocab engine.native engine.onnx
-tagger: arrays bundle doc engine errors posterior tags text vocab numpy
+lists:
+lists.edges:
+tagger: _tagging arrays bundle doc engine errors lists.edges posterior text vocab numpy
 verify: engine.session errors files strict numpy
 evaluation.analysis: scoring tags
 evaluation.breakdown: scoring tags
 evaluation.calibration: scoring tags numpy; later ~tagger
 evaluation.intervals: errors tags numpy
 evaluation.labels: corpus errors tags
-evaluation.report: evaluation.analysis tags text
+evaluation.page: tags text
+evaluation.report: evaluation.analysis evaluation.page
 evaluation.plots: errors files strict tags numpy; later matplotlib
 evaluation: evaluation.analysis evaluation.breakdown evaluation.calibration evaluation.intervals
             evaluation.labels evaluation.report
+doctor.worst:
+doctor.oddities:
+doctor.coverage: vocab numpy
+doctor.suspects: corpus.items doctor.worst tags numpy; later ~tagger
+doctor.diagnosis: doctor.coverage doctor.suspects
+doctor.examination: corpus corpus.items corpus.reader corpus.sentences corpus.signs
+                doctor.coverage doctor.diagnosis doctor.oddities doctor.suspects doctor.worst
+                errors tags;
+                later ~tagger ~vocab
+doctor.table: doctor.diagnosis doctor.suspects
+doctor.page: doctor.coverage doctor.diagnosis doctor.suspects doctor.table evaluation.page
+doctor: doctor.coverage doctor.diagnosis doctor.examination doctor.page doctor.suspects doctor.table
 deploy.golden: bundle engine.onnx tags vocab numpy
 deploy.graph: bundle crf engine.session errors screen.export numpy onnx
 deploy.price: corpus errors scoring tags verify
-deploy.export: bundle bundle.vectors deploy.golden deploy.price errors files screen.export tagger
-               text verify
+deploy.export: bundle bundle.vectors deploy.golden deploy.price errors files reading
+               screen.export tagger text verify
                version vocab;
                later onnx deploy.graph
 deploy: deploy.export deploy.price
@@ -99,18 +117,20 @@ models:
 cli.output: corpus doc errors text
 cli.options: corpus engine errors text; later ~bundle ~tagger bundle tagger
 cli.progress: cli.output; later ~training rich
-cli.tag: cli.options cli.output corpus doc errors tags; later ~tagger
+cli.tag: cli.options cli.output corpus doc errors tags text; later ~tagger
 cli.evaluate: cli.options cli.output corpus errors scoring tags version; later files tagger
               evaluation evaluation.breakdown evaluation.intervals evaluation.labels
               evaluation.analysis evaluation.calibration evaluation.report
+cli.data: cli.options cli.output corpus version; later ~vocab bundle doctor doctor.coverage
+          files tagger training.vectors
 cli.convert: cli.options cli.output corpus
 cli.info: cli.options cli.output; later ~bundle
 cli.plot: cli.options errors tags; later files ~bundle evaluation.plots
 cli.train: cli.options cli.output cli.progress errors scoring; later training training.recipe
 cli.export: cli.options cli.output; later deploy
 cli.verify: cli.options cli.output errors; later verify
-cli.app: cli.convert cli.evaluate cli.export cli.info cli.options cli.output cli.plot cli.tag
-         cli.train cli.verify errors version
+cli.app: cli.convert cli.data cli.evaluate cli.export cli.info cli.options cli.output cli.plot
+         cli.tag cli.train cli.verify errors version
 cli: cli.app
 __main__: cli
 _pyinstaller:

@@ -18,6 +18,7 @@ import pytest
 from small import needs
 
 from fastner.corpus import read_conll
+from fastner.doctor import KINDS
 from fastner.tagger import EMBEDDED
 from fastner.tags import TagScheme, spans_of
 
@@ -157,6 +158,19 @@ def test_the_page_on_evaluation(folder):
         assert table in out
     assert len(tables) == 2 and "of fastner/models/conll2003: +0.00" in out
     assert run_python("docs/evaluation.md", {}) == 3
+
+
+def test_the_page_on_data(folder):
+    """Its command prints the table that it shows, its Python runs, and it names every check."""
+    out = "".join(bash(code) for _, code in blocks("docs/data.md", "sh"))
+    assert (folder / "toy-corpus.html").is_file()
+    table, command = [code for _, code in blocks("docs/data.md", "text")]
+    assert table in out
+    assert command.startswith("fastner data ")
+    page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([a-z-]+)`", "".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)))
+    assert named == list(KINDS)
+    assert run_python("docs/data.md", {}) == 2
 
 
 def test_the_toy_corpus_is_what_its_page_says():

@@ -20,8 +20,10 @@ import fastner
 from fastner.bundle import read_bundle
 from fastner.corpus import read_conll
 from fastner.deploy.golden import golden_sentences
+from fastner.lists.edges import Lists, lists_of
 from fastner.scoring import score
 from fastner.tagger import EMBEDDED, Tagger, available_processors
+from fastner.tags import spans_of
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -543,3 +545,224 @@ class TestLoad:
         )
         root = Path(fastner.__file__).parents[1]
         subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, cwd=root)
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """A tagger that mends no edges."""
+    with pytest.MonkeyPatch.context() as patch:
+        bare = Lists(trimmed="", invisible="", brackets=())
+        patch.setattr("fastner.tagger.lists_of", lambda language: bare)
+        loaded = fastner.load(threads=1)
+    with loaded:
+        yield loaded
+
+
+class TestOneCall:
+    """Texts in one call, against a slow reference of public parts."""
+
+    TEXTS = (
+        "Angela Merkel met Tim Cook in Cupertino.",
+        "",
+        "Maria Lopez\nTom Hughes\n\n| Ajax | Netherlands |",
+        "Дмитрий lives in İzmir 🙂 and *Tim Cook* in Zürich.",
+        "The Euro-\npean Commission met in Brussels (Belgium).",
+        "\ufeffAngela Merkel left; Anna \ud800 too.",
+        "Nobody. " * 300 + "Oslo",
+        "x" * 70_000 + " in Oslo",
+    )
+
+    @staticmethod
+    def reference(tagger, text):
+        """(sentences, tags, entities) by tokenize, tag and spans_of."""
+        sentences, tags, entities, before = [], [], [], 0
+        for tokens in fastner.tokenize(text):
+            places = [i for i, token in enumerate(tokens) if not token.markup]
+            row = ["O"] * len(tokens)
+            words = [tokens[i].text for i in places]
+            for start, end, label in spans_of(tagger.tag(words)):
+                first, last = places[start], places[end - 1] + 1
+                row[first:last] = ["B-" + label] + ["I-" + label] * (last - first - 1)
+                begin, stop = tokens[first].start, tokens[last - 1].end
+                place = (begin, stop, before + first, before + last)
+                entities.append((text[begin:stop], label, *place, None))
+            sentences.append(tuple(tokens))
+            tags.append(tuple(row))
+            before += len(tokens)
+        return tuple(sentences), tuple(tags), tuple(entities)
+
+    def check(self, tagger, doc, text):
+        assert doc.text == text
+        assert (doc.sentences, doc.tags, doc.entities) == self.reference(tagger, text)
+
+    @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
+    def test_texts(self, plain, text):
+        self.check(plain, plain(text), text)
+
+    @settings(max_examples=150, deadline=None)
+    @given(st.lists(st.sampled_from([*"Oslo *_é中🙂\n\t.'\u200b", " Tim Cook ", "Ada's ", "**"])))
+    def test_any_text(self, plain, pieces):
+        text = "".join(pieces)
+        self.check(plain, plain(text), text)
+
+    def test_dev(self, plain, dev):
+        texts = [" ".join(sentence) for sentence in dev.sentences[:500]]
+        for doc, text in zip(plain.pipe(texts, batch_tokens=500), texts, strict=True):
+            self.check(plain, doc, text)
+
+    def test_no_batch_or_thread_changes_a_text(self, tagger):
+        texts = [*self.TEXTS, *(f"Anna {i} of Acme met Bob in Oslo." for i in range(60))]
+        wanted = [tagger(text, scores=True) for text in texts]
+        for batch_tokens, n_threads in ((1, 1), (40, 3), (100_000, 2)):
+            docs = tagger.pipe(texts, batch_tokens=batch_tokens, n_threads=n_threads, scores=True)
+            assert list(docs) == wanted
+
+    def test_markup_is_not_shown_to_the_model(self, tagger):
+        doc = tagger("He saw *Tim* Cook in Oslo.")
+        assert [entity.text for entity in doc.entities] == ["Tim* Cook", "Oslo"]
+        marks = [i for i, token in enumerate(doc.tokens) if token.markup]
+        tags = [tag for row in doc.tags for tag in row]
+        assert [(doc.tokens[i].text, tags[i]) for i in marks] == [("*", "O"), ("*", "I-PER")]
+
+    def test_lines_and_html(self, tagger):
+        text = "Tim\nCook lives in Oslo."
+        assert [e.text for e in tagger(text, lines="wrapped").entities] == ["Tim\nCook", "Oslo"]
+        assert len(tagger(text, lines="sentences").sentences) == 2
+        page = "<p>AT&amp;T hired Tim Cook.</p>"
+        (doc,) = tagger.pipe([page], html=True)
+        assert "AT&amp;T" in [entity.text for entity in doc.entities]
+        assert doc == tagger(page, html=True)
+        for call in (tagger, tagger.pipe):
+            with pytest.raises(fastner.InputError, match="lines=.* got 'some'"):
+                call(text, lines="some") if call is tagger else call([text], lines="some")
+
+    def test_a_tokenizer_of_ones_own_takes_no_options(self):
+        def halves(text):
+            return [[(text[:3], 0, 3), (text[4:], 4, len(text))], []]
+
+        with fastner.load(tokenizer=halves) as tagger:
+            doc = tagger("Tim Cook")
+            assert [token.text for token in doc.tokens] == ["Tim", "Cook"]
+            assert [doc] == list(tagger.pipe(["Tim Cook"], n_threads=2))
+            with pytest.raises(fastner.InputError, match="neither lines nor html with a tokenizer"):
+                tagger("Tim Cook", lines="wrapped")
+            with pytest.raises(fastner.InputError, match="neither lines nor html with a tokenizer"):
+                tagger.pipe([], html=True)
+
+    @pytest.mark.parametrize(
+        "token",
+        [("Tom", 0, 3), ("Tim", 0, 9), ("", 0, 0), ("im", -2, 3), ("Tim", "0", 3), ("Tim",), "Tim"],
+    )
+    def test_tokens_must_lie_in_the_text(self, token):
+        with (
+            fastner.load(tokenizer=lambda text: [[token]]) as tagger,
+            pytest.raises(fastner.InputError, match="expected the tokenizer's tokens"),
+        ):
+            tagger("Tim Cook")
+        with (
+            fastner.load(tokenizer=lambda text: [[("Cook", 4, 8)], [("Tim", 0, 3)]]) as tagger,
+            pytest.raises(fastner.InputError, match="in order .* from 8"),
+        ):
+            tagger("Tim Cook")
+
+    def test_tagging_leaks_nothing(self):
+        code = """
+import resource, sys, fastner
+tagger = fastner.load(threads=1)
+def work(count):
+    for i in range(count):
+        list(tagger.pipe([f"Żółw{i} and Bob{i} met 🙂 in Oslo."] * 50, scores=i % 5 == 0))
+        tagger.tag([f"w{i}", "Oslo"])
+        for wrong in (["a", ""], [None]):
+            try:
+                tagger.tag(wrong)
+            except fastner.InputError:
+                pass
+work(400)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+work(1200)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+        root = Path(fastner.__file__).parents[1]
+        done = subprocess.run(
+            [sys.executable, "-c", code], check=True, cwd=root, capture_output=True, text=True
+        )
+        # rows of new words fill the cache: 3.1 KB each
+        assert int(done.stdout) < 2400 * 4 + 8_000
+
+
+class TestEdges:
+    """What raw text has at the edges of entities."""
+
+    @pytest.mark.parametrize(
+        ("text", "entities"),
+        [
+            ("We love Brooklyn!!!", ["Brooklyn"]),
+            ('He read about "Oslo" (Norway).', ["Oslo", "Norway"]),
+            ("Macy's and Kohl's fell.", ["Macy's", "Kohl's"]),
+            ("Helmut Kohl's party won in Bonn.", ["Helmut Kohl", "Bonn"]),
+            ("John's car broke down in Oslo.", ["John", "Oslo"]),
+            ("Shares of Macy’s and Moody’s fell.", ["Macy’s", "Moody’s"]),
+            ("Dunkin' sells coffee in Boston.", ["Dunkin'", "Boston"]),
+            ("Sen. Okafor met Dr. Jane Roe in Oslo.", ["Okafor", "Jane Roe", "Oslo"]),
+            ("Hi Priya, see you in Oslo!", ["Priya", "Oslo"]),
+            ("Jane Roe, M.S., R.D., of Oslo spoke.", ["Jane Roe", "Oslo"]),
+            ("Yahoo! Inc. bought it.", ["Yahoo! Inc."]),
+            ("\ufeffAngela Merkel\u200b left.", ["Angela Merkel"]),
+        ],
+    )
+    def test_edges(self, tagger, text, entities):
+        doc = tagger(text, scores=True)
+        assert [entity.text for entity in doc.entities] == entities
+        tags = [tag for row in doc.tags for tag in row]
+        spans = [(e.start_token, e.end_token, e.label) for e in doc.entities]
+        assert spans_of(tags) == spans
+        assert all(0 < entity.score <= 1 for entity in doc.entities)
+
+    def test_the_score_is_that_of_what_the_model_found(self, tagger):
+        (entity,) = tagger("Macy's fell sharply.", scores=True).entities[:1]
+        tags, scores = tagger.entity_scores([["Macy", "'s", "fell", "sharply", "."]])
+        assert entity.text == "Macy's" and tags[0][:2] == ["B-" + entity.label, "O"]
+        assert entity.score == scores[0][0]
+
+    def test_words_are_left_as_they_are(self, tagger):
+        words = ["Dr.", "Jane", "Roe", ",", "Ph.D.", "visited", "Macy", "'s", "!"]
+        assert tagger.tag(words) == tagger.tag_batch([words])[0]
+
+    def test_brackets_inside_stay(self):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("fastner.tagger.open_engine", Everything)
+            with fastner.load(threads=1) as tagger:
+                found = [
+                    [entity.text for entity in tagger(text).entities]
+                    for text in ("Ajax (Amsterdam)", "(Ajax) Oslo", "(Ajax)", "!?", "Ajax!)", "(a")
+                ]
+        assert found == [["Ajax (Amsterdam)"], ["(Ajax) Oslo"], ["Ajax"], [], ["Ajax"], ["a"]]
+
+    def test_lists_are_what_they_say(self):
+        lists = lists_of("en")
+        assert lists.given < lists.possessives
+        assert all(name.endswith(("'s", "'")) for name in lists.possessives)
+        for words in (lists.possessives, lists.titles, lists.greetings, lists.degrees):
+            assert all(word.isascii() and len(word) <= 24 for word in words)
+        assert not lists_of("de").titles and lists_of("de").trimmed == lists.trimmed
+
+
+class Everything:
+    """An engine that takes each sentence for one organisation."""
+
+    name, width, networks = "everything", 1, None
+
+    def __init__(self, bundle, engine, device):
+        self.tags = bundle.manifest.tags
+
+    def encode(self, words, rows):
+        rows[:] = 0
+
+    def emissions(self, batch):
+        scores = np.zeros((len(batch.lengths), batch.lengths.max(), len(self.tags)), np.float32)
+        for row, length in zip(scores, batch.lengths, strict=True):
+            prefixes = "S" if length == 1 else "B" + "I" * (length - 2) + "E"
+            for t, prefix in enumerate(prefixes):
+                row[t, self.tags.index(f"{prefix}-ORG")] = 1e6
+        return scores

@@ -15,11 +15,14 @@ from fastner.corpus import read_conll
 from fastner.crf import CRF
 from fastner.errors import BundleError, InputError, TrainingError
 from fastner.evaluation.calibration import measure_confidence
+from fastner.reading import RULE
 from fastner.tags import TagScheme
 
 pytest.importorskip("keras", reason="training needs the train extra")
 from fastner.training import job
 from fastner.training import publish as publishing
+from fastner.training import task as task_module
+from fastner.training.lexicons import WordLexicon
 from fastner.training.product import product_quantize
 from fastner.training.recipe import preset
 from fastner.training.run import Run
@@ -504,6 +507,48 @@ def test_product_vectors(data, tmp_path):
     assert bundle.manifest.native_tag_differences == 0
 
 
+def test_words_of_corpora_vectors_and_clusters_are_read_alike(data, tmp_path):
+    """In any writing: a word of the corpus finds its vector and its category, as it will later."""
+    rows = {"zürich": 1.0, "Zu\u0308rich": 2.0, "cafe": 3.0, "a\u200bb": 4.0, "“": 5.0, '"': 6.0}
+    rows |= {"ﬁn": 7.0, "r&amp;d": 8.0, "zurich": 9.0} | {f"w{i}": 0.5 for i in range(60)}
+    vectors = tmp_path / "vectors.txt"
+    lines = [f"{word} {value} 0 0\n" for word, value in {**rows, "rare": 1.5, "café": 9.5}.items()]
+    vectors.write_text("".join(lines), encoding="utf-8")
+    corpus = tmp_path / "train.txt"
+    tokens = "Zu\u0308rich ZÜRICH café a\ufeffb “ fin Łób R&D".split()
+    corpus.write_text("".join(f"{token} B-X\n" for token in tokens), encoding="utf-8")
+    lexicon = WordLexicon("l", {"Ło\u0301b": 1, "Łób": 2, "ab": 3, "unseen": 3}, 4, (), (2,))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(task_module, "brown_clusters", lambda: lexicon)
+        task = task_module.Task.prepare(
+            preset("default").updated(clusters=True),
+            read_conll(corpus),
+            read_conll(corpus),
+            vectors=load_vectors(vectors),
+            coded=False,
+            seed=1,
+        )
+    given = len(rows) + 2
+    assert task.words[:9] == 'zürich Zürich cafe ab “ " fin r&d zurich'.split()
+    assert task.words[given : given + 3] == ["łób", "Łób", "unseen"]
+    assert (len(task.vectors), task.own_rows) == (given + 1, 1)  # others have a category alone
+    encoded = task.vocabulary.encode_words(tokens)
+    found = [row if row >= given else float(task.vectors[row, 0]) for row in encoded.vector_rows]
+    assert found == [2.0, 1.0, 3.0, 4.0, 5.0, 7.0, given, 8.0]
+    assert encoded.categories.tolist() == [[0], [0], [0], [3], [0], [0], [1], [0]]
+    readings = task.vocabulary.readings(tokens)
+    assert readings == ["Zürich", "ZÜRICH", "cafe", "ab", "“", "fin", "Łób", "R&D"]
+    assert task.characters == sorted({ord(c) for word in readings for c in word})
+    assert (encoded.characters != 1).all()
+
+
+def test_the_language_is_kept_in_the_model(data, tmp_path):
+    run(data, tmp_path / "m", epochs=1, language="nl")
+    manifest = read_bundle(tmp_path / "m").manifest
+    assert (manifest.language, manifest.reading) == ("nl", RULE)
+
+
 def test_product_quantization_takes_the_nearest_centroids():
     """Of numbers of a normal distribution, at 2 bits each, a seventh of the variance is lost."""
     vectors = np.random.default_rng(0).normal(size=(5000, 10)).astype(np.float32)
@@ -557,6 +602,8 @@ def test_errors_say_what_to_do(data, tmp_path):
         {"optimizer": "adan"},
         {"license": "x" * 1025},
         {"description": b"bytes"},
+        {"language": "tlh"},
+        {"language": None},
     ):
         with pytest.raises(InputError, match=next(iter(wrong))):
             run(data, tmp_path / "m", **wrong)

@@ -9,7 +9,7 @@ import pytest
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 COMPILED = sorted(f"fastner.{stub.stem}" for stub in (ROOT / "fastner").glob("_*.pyi"))
-CYTHON = r"fastner\._\w+(\.\w+)?\.__(test|reduce_cython|setstate_cython)__"  # in every module
+CYTHON = r"fastner\._\w+(\.\w+)?\.__(test|reduce_cython|setstate_cython|pyx_capi)__"  # Cython's own
 
 pytest.importorskip("mypy", reason="mypy is not installed: pip install -e '.[lint]'")
 

@@ -334,6 +334,7 @@ def test_utf8_is_what_python_says(line):
         ({"vector_rows": -1}, "expected vector_rows"),
         ({"vector_rows": 1.0}, "expected vector_rows"),
         ({"max_characters": 0}, "expected max_characters"),
+        ({"reading": 1}, "expected reading as a bool, got 1"),
         ({"characters": [98, 97]}, "ascending order, got 97 after 98 at 1"),
         ({"characters": [97, 97]}, "ascending order"),
         ({"characters": [-1]}, "code points, got -1 at 0"),

@@ -10,12 +10,16 @@ from hypothesis import strategies as st
 
 import fastner
 from fastner import _gru
+from fastner._native import Networks
 from fastner.bundle import read_bundle, word_inputs
+from fastner.bundle.vectors import DTYPES, pack_coded, pack_vectors, stored
 from fastner.engine import open_engine
 from fastner.engine.gru import WordEncoder
-from fastner.engine.weights import WordWeights, word_weights
+from fastner.engine.lstm import BiLSTM
+from fastner.engine.weights import WordWeights
 from fastner.errors import InputError
 from fastner.tagger import EMBEDDED
+from fastner.vocab import Vocabulary
 
 SEEDS = st.integers(0, 2**32 - 1)
 VECTOR_WIDTH = 3
@@ -121,23 +125,86 @@ def test_weights_of_any_finite_size(isa, size):
     assert np.isfinite(last_states(weights, isa, inputs_of(rng, [4, 7]))).all()
 
 
-@pytest.mark.parametrize("parts", [PARTS, (1, "backward", "vectors", 0, "cases", "forward")])
-def test_a_row_is_its_parts_in_order(parts):
-    rng = np.random.default_rng(3)
-    weights, inputs = make(rng, parts=parts), inputs_of(rng, [3, 1, 8])
+VOCABULARY = ["ada", "Oslo", "x0"]
+
+
+def networks(weights, vectors):
+    """Those of a vocabulary of three words, under a layer that only its size matters of."""
     encoder = WordEncoder(weights, VECTOR_WIDTH)
+    units, tags = 2, 3
+    cell = (
+        np.zeros((encoder.width, 4 * units), np.float32),
+        np.zeros((units, 4 * units), np.float32),
+        np.zeros(4 * units, np.float32),
+    )
+    lstm = BiLSTM(cell, cell, np.zeros((2 * units, tags), np.float32), np.zeros(tags, np.float32))
+    vocabulary = Vocabulary.from_words(
+        VOCABULARY,
+        vector_rows=len(VOCABULARY),
+        characters=sorted(map(ord, "Oadlosx0A")),
+        max_characters=8,
+        categories=np.array([[1, 0], [5, 3], [0, 2]], np.uint16),
+    )
+    made = Networks(
+        vocabulary.index,
+        encoder.gru,
+        lstm.layer,
+        stored(vectors),
+        UNKNOWN,
+        encoder.parts,
+        encoder.hidden,
+        encoder.lexicons,
+    )
+    return made, vocabulary, lstm.projection_width
+
+
+UNKNOWN = np.array([9.0, -9.0, 0.5], np.float32)
+
+
+def packed(dtype):
+    """Arrays of three vectors of this dtype."""
+    values = np.array([[1.0, -2.0, 6e-8], [0.25, 3.0, -7e-5], [0.0, -0.0, 100.0]], np.float32)
+    if dtype != "product":
+        return pack_vectors(values, dtype)
+    codes = np.array([[3, 255], [0, 7]], np.uint8)
+    centroids = np.random.default_rng(1).normal(0, 1, (512, 2)).astype(np.float32)
+    return pack_coded(values[:1], codes, centroids)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("parts", [PARTS, (1, "backward", "vectors", 0, "cases", "forward")])
+def test_a_row_is_its_parts_in_order(parts, dtype):
+    weights, arrays = make(np.random.default_rng(3), parts=parts), packed(dtype)
+    made, vocabulary, width = networks(weights, arrays)
+    words = ["Oslo", "ADA", "X9", "nowhere", "\u0416x", "ada"] * 40  # more than one call of the GRU
     widths = dict(zip(PARTS, (VECTOR_WIDTH, 5, 5, 3, 2, 2), strict=True))
     ends = dict(zip(PARTS, np.cumsum(list(widths.values())), strict=True))
     columns = np.concatenate([np.arange(ends[p] - widths[p], ends[p]) for p in parts])
-    assert encoder.width == len(columns) == 20
-    features = encoder.features(inputs)
-    assert features.dtype == np.float32
+    assert made.width == len(columns) == 20
+    features = np.full((len(words), 20), np.nan, np.float32)
+    made.rows(words, np.empty((len(words), width), np.float32), features)
+    inputs = word_inputs(
+        vocabulary.encode_words(words),
+        {**arrays, "unknown": UNKNOWN, "categories": vocabulary.categories},
+    )
     np.testing.assert_allclose(features, expected(weights, inputs)[:, columns], rtol=0, atol=2e-6)
+    at = list(columns).index(0)  # vectors are unpacked to the bit
+    assert features[:, at : at + VECTOR_WIDTH].tobytes() == inputs["vectors"].tobytes()
 
 
 def test_no_words():
-    encoder = WordEncoder(make(np.random.default_rng(0)), VECTOR_WIDTH)
-    assert encoder.features(inputs_of(np.random.default_rng(0), [])).shape == (0, 20)
+    made, _, width = networks(make(np.random.default_rng(0)), packed("int8"))
+    made.rows([], np.empty((0, width), np.float32), np.empty((0, 20), np.float32))
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(st.integers(0, 2**16 - 1), min_size=3, max_size=3))
+def test_float16_is_unpacked_to_the_bit(bits):
+    half = np.array([bits] * 3, np.uint16).view(np.float16)
+    made, _, width = networks(make(np.random.default_rng(0)), {"vectors": half})
+    features = np.empty((1, 20), np.float32)
+    made.rows(["ada"], np.empty((1, width), np.float32), features)
+    assert np.array_equal(features[0, :3], half[0].astype(np.float32), equal_nan=True)
 
 
 @pytest.mark.parametrize(
@@ -147,16 +214,14 @@ def test_no_words():
         ({"character_lengths": [4, 1]}, "1 <= character_lengths <= 3, got 4 at 0"),
         ({"characters": [[0, 1, 2], [11, 0, 0]]}, r"0 <= characters < 11, got 11 at \[1, 0\]"),
         ({"characters": [[0, -1, 2], [1, 0, 0]]}, r"0 <= characters < 11, got -1 at \[0, 1\]"),
-        ({"character_lengths": [3]}, r"character_lengths of shape \[2\]"),
-        ({"characters": [0, 1]}, r"characters of shape \[any, any\]"),
     ],
 )
 def test_what_is_out_of_range_is_refused(change, message):
     rng = np.random.default_rng(0)
-    encoder, inputs = WordEncoder(make(rng), VECTOR_WIDTH), inputs_of(rng, [3, 1])
+    weights, inputs = make(rng), inputs_of(rng, [3, 1])
     changed = {name: np.array(value, np.int32) for name, value in change.items()}
     with pytest.raises(InputError, match=message):
-        encoder.features(inputs | changed)
+        last_states(weights, None, inputs | changed)
 
 
 WORDS = st.lists(st.text(st.characters(), min_size=1, max_size=30), min_size=1, max_size=40)
@@ -164,19 +229,18 @@ WORDS = st.lists(st.text(st.characters(), min_size=1, max_size=30), min_size=1, 
 
 @pytest.fixture(scope="module")
 def embedded():
-    """The embedded model's vocabulary, its arrays, the engine that runs its graphs, and ours."""
+    """Both engines over the embedded model."""
     bundle = read_bundle(EMBEDDED)
-    encoder = WordEncoder(word_weights(bundle.words_onnx), bundle.manifest.width)
-    return bundle.vocabulary(), bundle.arrays, open_engine(bundle, "onnxruntime"), encoder
+    return open_engine(bundle, "native"), open_engine(bundle, "onnxruntime")
 
 
 @settings(deadline=None, max_examples=60)
 @given(WORDS)
 def test_features_are_those_of_onnxruntime(embedded, words):
-    vocabulary, arrays, engine, encoder = embedded
-    wanted = np.empty((len(words), engine.width), np.float32)
-    engine.encode(words, wanted)
-    features = encoder.features(word_inputs(vocabulary.encode_words(words), arrays))
+    native, onnx = embedded
+    wanted, features = np.empty((2, len(words), onnx.width), np.float32)
+    onnx.encode(words, wanted)
+    native.networks.rows(words, np.empty((len(words), native.width), np.float32), features)
     np.testing.assert_allclose(features, wanted, rtol=0, atol=5e-6)
 
 

@@ -1,11 +1,13 @@
 """manifest.json: what a model is, and the size and SHA-256 of every other file of its bundle.
 
-Version 1.3 of the format. A reader knows its own minor version and all before it. A later minor
+Version 1.4 of the format. A reader knows its own minor version and all before it. A later minor
 version exists only because it holds something that an older reader cannot check, so it is
 refused too.
 
 1.0 had no key "temperature"; 1.1 requires it. 1.2 brought the dtype "product" of vectors. 1.3
-requires "native_tag_differences", which stood among the scores before, where it stood at all.
+requires "native_tag_differences", which stood among the scores before, where it stood at all. 1.4
+requires "language", English before, and "normalization.reading": the number of the rule by which
+words are read (`fastner.reading`), or null where they are taken as they stand, as all were before.
 """
 
 import hashlib
@@ -22,6 +24,7 @@ from fastner.bundle.directory import OPTIONAL, REQUIRED
 from fastner.bundle.vectors import DTYPES
 from fastner.errors import BundleError
 from fastner.posterior import TEMPERATURES
+from fastner.reading import RULE
 from fastner.strict import Json, parse_json, refuse, show, twice
 from fastner.tags import TagScheme, labels_of
 
@@ -29,7 +32,11 @@ MAX_MANIFEST = 4 << 20  # bytes
 MAX_WORDS = 20_000_000
 LOOKUPS = ("exact", "lower", "digits")
 
-FORMAT = (1, 3)
+# Of texts, as the tokenizer knows them; "xx": any other.
+LANGUAGES = ("en", "de", "fr", "it", "es", "pt", "nl", "pl", "ru", "xx")
+ENGLISH = "en"
+
+FORMAT = (1, 4)
 
 _KEYS = (
     "format tags scheme normalization characters vectors lexicons features hidden files "
@@ -37,7 +44,12 @@ _KEYS = (
 )
 _SCHEMES = {scheme.value: scheme for scheme in (TagScheme.BIOES, TagScheme.IOB2)}
 _SINCE = {"product": (1, 2)}  # dtypes that came after 1.0
-_ADDED_KEYS = {(1, 1): " temperature", (1, 3): " native_tag_differences"}
+_ADDED_KEYS = {
+    (1, 1): " temperature",
+    (1, 3): " native_tag_differences",
+    (1, 4): " language",
+}
+_ADDED_NORMALIZATION = {(1, 4): " reading"}
 _NO_DIGEST = "0" * 64
 
 MAX_BYTES = 4 << 30  # of all files together
@@ -79,6 +91,7 @@ class Manifest:
     scheme: str  # "BIOES" or "IOB2"
     max_characters: int  # longer words are seen by their first and last halves
     lookup: tuple[str, ...] = LOOKUPS  # forms of a word, tried in turn
+    reading: int | None = None  # the rule by which a word is read first, `fastner.reading.RULE`
     characters: tuple[int, ...]  # code points, ascending; id = index + 2 (0 padding, 1 unknown)
     rows: int = 0  # words that have a vector: the first ones of words.txt
     width: int = 0  # of a vector
@@ -89,6 +102,7 @@ class Manifest:
     temperature: float = 1.0  # what scores are divided by where they become probabilities
     # dev tags that the native engine gives otherwise than onnxruntime; None: not compared
     native_tag_differences: int | None = None
+    language: str = ENGLISH  # of the texts it is for, one of LANGUAGES
     files: Mapping[str, FileRecord] = field(default_factory=dict)
     license: str
     description: str
@@ -115,6 +129,7 @@ def manifest_bytes(manifest: Manifest, where: str) -> bytes:
         "normalization": {
             "max_characters": manifest.max_characters,
             "lookup": manifest.lookup,
+            "reading": manifest.reading,
         },
         "characters": manifest.characters,
         "vectors": {"rows": manifest.rows, "width": manifest.width, "dtype": manifest.dtype},
@@ -123,6 +138,7 @@ def manifest_bytes(manifest: Manifest, where: str) -> bytes:
         "hidden": manifest.hidden,
         "temperature": manifest.temperature,
         "native_tag_differences": manifest.native_tag_differences,
+        "language": manifest.language,
         "files": {name: record._asdict() for name, record in manifest.files.items()},
         "license": manifest.license,
         "description": manifest.description,
@@ -150,12 +166,13 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
     """The manifest of manifest.json's bytes; raises BundleError, saying which key is wrong."""
     content = parse_json(data, where)
     version = _version(content)
-    added = "".join(keys for since, keys in _ADDED_KEYS.items() if version >= since)
-    fields = content.fields(_KEYS + added)
+    fields = content.fields(_KEYS + _added(_ADDED_KEYS, version))
     _check_own_digest(data, fields["sha256"], where)
     fields["format"].fields("name version")["name"].choice(["fastner"])
     scheme = fields["scheme"].choice(_SCHEMES)
-    normalization = fields["normalization"].fields("max_characters lookup")
+    normalization = fields["normalization"].fields(
+        "max_characters lookup" + _added(_ADDED_NORMALIZATION, version)
+    )
     vectors = fields["vectors"].fields("rows width dtype")
     libraries = fields["libraries"].members()
     return Manifest(
@@ -163,6 +180,7 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
         scheme=scheme,
         max_characters=normalization["max_characters"].integer(2, MAX_CHARACTERS),
         lookup=_lookup(normalization["lookup"]),
+        reading=_reading(normalization["reading"]) if "reading" in normalization else None,
         characters=_characters(fields["characters"]),
         rows=vectors["rows"].integer(0, MAX_WORDS),
         width=vectors["width"].integer(1, _MAX_WIDTH),
@@ -174,6 +192,7 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
             fields["temperature"].number(*TEMPERATURES) if "temperature" in fields else 1.0
         ),
         native_tag_differences=_native_tag_differences(fields),
+        language=fields["language"].choice(LANGUAGES) if "language" in fields else ENGLISH,
         files=_files(fields["files"]),
         license=fields["license"].string(),
         description=fields["description"].string(),
@@ -182,6 +201,11 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
         libraries=MappingProxyType({name: item.string() for name, item in libraries.items()}),
         created=fields["created"].string(),
     )
+
+
+def _added(keys: Mapping[tuple[int, int], str], version: tuple[int, int]) -> str:
+    """Those of the keys, by the version since which there are any, that this version has."""
+    return "".join(added for since, added in keys.items() if version >= since)
 
 
 def _native_tag_differences(fields: Mapping[str, Json]) -> int | None:
@@ -253,6 +277,12 @@ def _lookup(value: Json) -> tuple[str, ...]:
     if value.value != list(LOOKUPS):
         value.refuse(f"{list(LOOKUPS)}, what this version does")
     return LOOKUPS
+
+
+def _reading(value: Json) -> int | None:
+    if value.value is not None and (type(value.value) is not int or value.value != RULE):
+        value.refuse(f"null or {RULE}, the rule that this version knows")
+    return RULE if value.value == RULE else None
 
 
 def _characters(value: Json) -> tuple[int, ...]:

@@ -80,7 +80,10 @@ class Bundle:
         return self.words_utf8.decode().split("\n")[:-1]
 
     def vocabulary(self) -> Vocabulary:
-        """The index of its words and characters. Raises BundleError for a word given twice."""
+        """The index of its words and characters, which reads words as the manifest says.
+
+        Raises BundleError for a word given twice.
+        """
         try:
             return Vocabulary(
                 self.words_utf8,
@@ -88,6 +91,7 @@ class Bundle:
                 characters=self.manifest.characters,
                 max_characters=self.manifest.max_characters,
                 categories=self.arrays.get("categories"),
+                reading=self.manifest.reading is not None,
             )
         except InputError as error:
             raise BundleError(f"{self.path}/words.txt: {error}") from None

@@ -39,6 +39,28 @@ class Form(NamedTuple):
     dtype: str
 
 
+class Stored(NamedTuple):
+    """The arrays that store R vectors, for compiled code to unpack (`features.hpp`).
+
+    vectors: [S, D], of the first rows, float32, float16 or int8. scales: float32 [S], what they
+    are multiplied with. codes: uint8 [R - S, P], and centroids, of the other rows.
+    """
+
+    vectors: NDArray[Any]
+    scales: NDArray[np.float32] | None
+    codes: NDArray[np.uint8] | None
+    centroids: NDArray[np.float32] | None
+
+
+def stored(arrays: Arrays) -> Stored:
+    """The arrays of a bundle that store its vectors, C-contiguous."""
+    others = (arrays.get(name) for name in _NAMES[1:])
+    return Stored(
+        np.ascontiguousarray(arrays["vectors"]),
+        *(array if array is None else np.ascontiguousarray(array) for array in others),
+    )
+
+
 def form_of(arrays: Arrays) -> Form:
     """The form that these arrays are in, as far as they tell: `wanted_arrays` checks them."""
     vectors = arrays.get("vectors", np.empty((0, 0), np.float32))

@@ -39,6 +39,8 @@ def _description(bundle: Bundle) -> dict[str, Any]:
         "tags": len(manifest.tags),
         "words": bundle.word_count,
         "vectors": {"rows": manifest.rows, "width": manifest.width, "dtype": manifest.dtype},
+        "language": manifest.language,
+        "reading": manifest.reading,
         "lookup": list(manifest.lookup),
         "characters": {"known": len(manifest.characters), "per_word": manifest.max_characters},
         "lexicons": {lexicon.name: lexicon.categories for lexicon in manifest.lexicons},

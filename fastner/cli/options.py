@@ -64,11 +64,12 @@ def read_model(args: argparse.Namespace) -> Bundle:
     return read_bundle(EMBEDDED if args.model is None else args.model)
 
 
-def add_running(parser: argparse.ArgumentParser) -> None:
-    """Which model to run, and how: for `load_tagger`."""
-    parser.add_argument(
-        "--model", metavar="M", help="a model directory (default: the embedded English one)"
-    )
+def add_running(
+    parser: argparse.ArgumentParser,
+    model: str = "a model directory (default: the embedded English one)",
+) -> None:
+    """Which model to run, and how: for `load_tagger`. model: the help of --model."""
+    parser.add_argument("--model", metavar="M", help=model)
     parser.add_argument(
         "--threads",
         type=positive,

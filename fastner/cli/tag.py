@@ -7,8 +7,8 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from itertools import groupby, tee
-from typing import TYPE_CHECKING, TextIO, TypeAlias
+from itertools import chain, groupby, tee
+from typing import TYPE_CHECKING, NamedTuple, TextIO, TypeAlias, get_args
 
 from fastner.cli import output
 from fastner.cli.options import Commands, add_running, command, load_tagger, utf8
@@ -18,10 +18,12 @@ from fastner.corpus import iter_jsonl, iter_records, iter_text
 from fastner.doc import Doc
 from fastner.errors import InputError
 from fastner.tags import shown, spans_of
+from fastner.text import Lines, is_wrapped
 
 if TYPE_CHECKING:
     from fastner.tagger import Tagger
 
+BLOCK = 1 << 16  # characters of lines that are looked at together; longer blocks are cut there
 BATCH_TOKENS = 32_768  # read ahead from a stream, to tag sentences of like length together
 FORMATS = ("text", *CORPUS_FORMATS)  # of the input
 OF_ENDINGS = {
@@ -40,6 +42,16 @@ OF_OPENINGS = {  # how files of other formats begin, and text hardly ever
     rb"# (?:newdoc id|sent_id|text) = ": "auto",
 }
 
+
+class Reading(NamedTuple):
+    """How texts are read, as `Tagger.pipe` takes it."""
+
+    lines: Lines = "auto"
+    html: bool = False
+
+
+AS_THEY_ARE = Reading()
+
 Source: TypeAlias = list[str] | str | TextIO  # texts, the path of a file, or stdin
 
 
@@ -49,7 +61,9 @@ def add(commands: Commands) -> None:
         "tag",
         run,
         "find the entities of texts, or of sentences given as words",
-        "Results come in the order of the inputs, one for each. conll: the tag column, comments "
+        "Results come in the order of the inputs, one for each. text: blank lines part blocks; "
+        "wrapped prose is one input a block, any other "
+        "line is an input of its own, blank ones too (--lines). conll: the tag column, comments "
         "and -DOCSTART- lines of the input are ignored; on output a -DOCSTART- line parts texts, "
         "and a terminal is shown escapes for what does not print, where a file gets the words as "
         "they are. A line has at most 16 MiB. "
@@ -68,7 +82,7 @@ def add(commands: Commands) -> None:
         "--input",
         dest="input",
         choices=FORMATS,
-        help="format of the file; text is one text a line, auto tells by what the file holds "
+        help="format of the file; text is lines and paragraphs, auto tells by what the file holds "
         "(default: by its ending .jsonl, .conll, .conllu, .parquet or .spacy, else text; a file "
         "that opens as another format is refused); --input is the older name",
     )
@@ -82,6 +96,16 @@ def add(commands: Commands) -> None:
         type=int,
         metavar="N",
         help="column of the words in conll input, from 0, negative from the right (default: 0)",
+    )
+    parser.add_argument(
+        "--lines",
+        choices=get_args(Lines),
+        default="auto",
+        help="what the lines of a text are: sentences, each for itself; wrapped, going on from "
+        "line to line up to a blank one; or auto, which tells block by block (default)",
+    )
+    parser.add_argument(
+        "--html", action="store_true", help="texts are HTML: step over its tags, read its entities"
     )
     parser.add_argument(
         "--scores", action="store_true", help="give the probability of each entity (not in conll)"
@@ -100,12 +124,20 @@ def run(args: argparse.Namespace) -> None:
     default = "table" if isinstance(source, list) else "conll" if columns else "jsonl"
     if args.scores and (args.output or default) == "conll":
         args.usage_error("--scores goes with --output table or jsonl; conll has no place for them")
+    if columns and (args.lines != "auto" or args.html):
+        args.usage_error(f"--lines and --html go with texts, not {form}")
     # whoever types line by line wants each answer at once
     typed = not isinstance(source, (str, list)) and source.isatty()
     write = output.WRITERS[args.output or default]
     with load_tagger(args) as tagger:
-        records = _records(source, form, args.word_column)
-        tagged = tag_records(tagger, records, 1 if typed else BATCH_TOKENS, args.scores)
+        reading = Reading(args.lines, args.html)
+        records: Iterator[Record]
+        if form == "text" and not isinstance(source, list) and not typed:
+            records = ({"text": text} for text in _blocks(source, reading, tagger))
+        else:
+            records = _records(source, form, args.word_column)
+        batch_tokens = 1 if typed else BATCH_TOKENS
+        tagged = tag_records(tagger, records, batch_tokens, args.scores, reading)
         for number, (record, doc) in enumerate(tagged):
             write(number, record, doc)
 
@@ -162,15 +194,42 @@ def _records(source: Source, form: str, word_column: int | None) -> Iterator[Rec
         yield from iter_records(source, form, word_column=word_column, notice=notice)
 
 
+def _blocks(source: str | TextIO, reading: Reading, tagger: Tagger) -> Iterator[str]:
+    """The texts of plain text: lines, or blocks of wrapped ones, which keep their line ends."""
+    block: list[str] = []
+    size = 0
+    for line in chain(iter_text(source), [None]):
+        if block and (not line or size + len(line) > BLOCK):
+            text = "\n".join(block)
+            wrapped = reading.lines == "wrapped" or (
+                reading.lines == "auto"
+                and is_wrapped(text, language=tagger.manifest.language, html=reading.html)
+            )
+            if len(block) > 1 and wrapped:
+                yield text
+            else:
+                yield from block
+            block, size = [], 0
+        if line:
+            block.append(line)
+            size += len(line) + 1
+        elif line is not None:
+            yield line
+
+
 def tag_records(
-    tagger: Tagger, records: Iterable[Record], batch_tokens: int, scores: bool
+    tagger: Tagger,
+    records: Iterable[Record],
+    batch_tokens: int,
+    scores: bool,
+    reading: Reading = AS_THEY_ARE,
 ) -> Iterator[tuple[Record, Doc]]:
     """Each record with its document, in order, holding about `batch_tokens` tokens in memory."""
     for is_text, run in groupby(records, key=lambda record: "text" in record):
         some, ahead = tee(run)
         if is_text:
             texts = (record["text"] for record in ahead)
-            docs = tagger.pipe(texts, batch_tokens=batch_tokens, scores=scores)
+            docs = tagger.pipe(texts, batch_tokens=batch_tokens, scores=scores, **reading._asdict())
             yield from zip(some, docs, strict=True)
             continue
         del ahead  # else it keeps all of the run

@@ -23,7 +23,7 @@ RECIPE = {
     "character_hidden": "units of each GRU over the characters, per direction",
     "character_bidirectional": "whether these read both ways",
     "case_width": "numbers that a word's case is embedded in; 0: none",
-    "clusters": "Brown clusters of English words; null: where the corpus is English",
+    "clusters": "Brown clusters of English words; null: where language and corpus are English",
     "vector_width": "numbers of a word's vector, where none are given",
     "hidden": "units of each LSTM over the words, per direction",
     "dense": "units of each tanh layer behind them",
@@ -138,6 +138,13 @@ def add(commands: Commands) -> None:
         "bytes for 50 numbers (default: %(default)s)",
     )
     parser.add_argument(
+        "--language",
+        choices=("en", "de", "fr", "it", "es", "pt", "nl", "pl", "ru", "xx"),
+        default="en",
+        help="of the texts that the model is for, kept in it, by which they are split into words; "
+        "xx: any other (default: %(default)s)",
+    )
+    parser.add_argument(
         "--license",
         default="unknown",
         type=utf8,
@@ -185,6 +192,7 @@ def run(args: argparse.Namespace) -> None:
             max_words=args.max_words,
             vector_dtype=args.vector_dtype,
             **reading(args),
+            language=args.language,
             license=args.license,
             description=args.description,
             trust_pickle=args.trust_pickle,

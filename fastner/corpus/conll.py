@@ -44,7 +44,7 @@ def read_conll(
     sentences: list[list[str]] = []
     tags: list[list[str]] = []
     documents: list[int] = []
-    for words, sentence_tags, opens_document in rows(source, word_column, tag_column):
+    for words, sentence_tags, opens_document, _ in rows(source, word_column, tag_column):
         if opens_document or not sentences:
             documents.append(len(sentences))
         sentences.append(words)
@@ -62,7 +62,7 @@ def iter_conll(
 
     Format and errors are those of read_conll; with tag_column=None the tags are empty.
     """
-    for words, tags, _ in rows(source, word_column, tag_column):
+    for words, tags, _, _ in rows(source, word_column, tag_column):
         yield words, tags
 
 
@@ -151,8 +151,11 @@ class _Layout(NamedTuple):
 
 def rows(
     source: Source | Opening, word_column: int, tag_column: int | None
-) -> Iterator[tuple[list[str], list[str], bool]]:
-    """Words, tags and whether a -DOCSTART- line stands before, for one sentence at a time."""
+) -> Iterator[tuple[list[str], list[str], bool, tuple[int, int]]]:
+    """For one sentence at a time: words, tags, whether a -DOCSTART- line stands before, and lines.
+
+    lines: the numbers of its first and last one, from 1.
+    """
     name = name_of(source)
     lines = lines_of(source)
     # A "# " line may be a comment or a token; a line that is surely a token settles the layout.
@@ -171,12 +174,13 @@ def rows(
     words: list[str] = []
     tags: list[str] = []
     opens_document = False
+    first = last = 0  # lines of the sentence
     for number, line in chain(held, lines):
         if not line or line[0] in _RARE_OPENING:
             docstart = _DOCSTART.match(line)
             if docstart or not line.strip(_BLANK):
                 if words:
-                    yield words, tags, opens_document
+                    yield words, tags, opens_document, (first, last)
                     words, tags, opens_document = [], [], False
                 opens_document = opens_document or docstart is not None
                 continue
@@ -200,6 +204,9 @@ def rows(
         if not word:
             got = f"none in {shown(line)}"
             fail(f"{name}:{number}", "a word", got, "delete or correct the line")
+        if not words:
+            first = number
+        last = number
         words.append(word)
         if layout.tag is not None:
             tag = columns[layout.tag]
@@ -214,7 +221,7 @@ def rows(
                     known[tag] = shared
             tags.append(shared)
     if words:
-        yield words, tags, opens_document
+        yield words, tags, opens_document, (first, last)
 
 
 def _is_token(line: str) -> bool:

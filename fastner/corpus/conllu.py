@@ -37,14 +37,14 @@ def items_of(opening: Opening, options: Options, *, spans: bool = True) -> Itera
     words: list[str] = []
     tags: list[str] = []
     opens = False
-    place = name
+    first = last = 0  # lines of the sentence
     seen = False
     keys: dict[str, None] = {}
     tokens = 0
     for number, line in lines_of(opening):
         if not line.strip():
             if words:
-                yield Tagged(place, words, tags, {"tokens": words}, opens)
+                yield _sentence(name, words, tags, opens, (first, last))
                 words, tags, opens = [], [], False
             continue
         if line.startswith("#"):
@@ -79,11 +79,20 @@ def items_of(opening: Opening, options: Options, *, spans: bool = True) -> Itera
             split_tag(tag)
         except InputError as error:
             raise InputError(f"{place}: {error}") from None
+        if not words:
+            first = number
+        last = number
         words.append(columns[1])
         tags.append(tag)
         tokens += 1
     if words:
-        yield Tagged(place, words, tags, {"tokens": words}, opens)
+        yield _sentence(name, words, tags, opens, (first, last))
     if tokens and spans and not seen:
         there = f"it holds {', '.join(keys)}" if keys else "it holds no keys"
         options.found(NO_KEY, name, f"{key}=… was looked for, and {there}")
+
+
+def _sentence(
+    name: str, words: list[str], tags: list[str], opens: bool, lines: tuple[int, int]
+) -> Tagged:
+    return Tagged(f"{name}:{lines[0]}", words, tags, {"tokens": words}, opens, lines)

@@ -26,6 +26,21 @@ class Tagged(NamedTuple):
     tags: list[str]
     record: Mapping[str, Any]  # with "tokens", for `tag`
     opens_document: bool = False
+    lines: tuple[int, int] | None = None  # first and last, of columns
+
+
+class Placed(NamedTuple):
+    """A sentence and where it stands."""
+
+    place: str
+    words: list[str]
+    tags: list[str]
+    path: str
+    line: int | None = None  # of the first word, where each has a line, with none between
+
+    def place_of(self, token: int) -> str:
+        """Where a token (from 0) stands, as in "a.conll:12": its line, else its sentence."""
+        return self.place if self.line is None else f"{self.path}:{self.line + token}"
 
 
 Item: TypeAlias = Annotated | Tagged
@@ -41,6 +56,7 @@ class Options:
     tag_names: Sequence[str] | None = None
     misaligned: Misaligned = "split"
     overlapping: Overlapping = "error"
+    language: str = "en"
     findings: list[Finding] = field(default_factory=list)  # readers add to it
 
     def found(self, kind: str, place: str, detail: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from fastner.corpus import brat, conll, conllu, memory, records, tables
-from fastner.corpus.items import Annotated, Item, Options, Tagged
+from fastner.corpus.items import Annotated, Item, Options, Placed, Tagged
 from fastner.corpus.jsonl import BLANK
 from fastner.corpus.sentences import Corpus, Finding, Text, summary
 from fastner.corpus.signs import signs
@@ -49,13 +49,24 @@ class Reader:
 
     def sentences(self) -> Iterator[tuple[list[str], list[str]]]:
         """The words and tags of one sentence after another; those of a text in IOB2."""
+        for sentence in self.placed():
+            yield sentence.words, sentence.tags
+
+    def placed(self) -> Iterator[Placed]:
+        """What `sentences` gives, each with its place."""
         for item in self._items:
             if isinstance(item, Tagged):
-                yield item.words, item.tags
-            else:
-                tokens, tags = self._put(item)
-                for row, tag_row in zip(tokens, tags, strict=True):
-                    yield [token.text for token in row], tag_row
+                line = None
+                if item.lines is not None:
+                    first, last = item.lines
+                    line = first if last - first + 1 == len(item.words) else None
+                yield Placed(item.place, item.words, item.tags, self.name, line)
+                continue
+            tokens, tags = self._put(item)
+            for number, (row, tag_row) in enumerate(zip(tokens, tags, strict=True), 1):
+                part = f", sentence {number}" if len(tokens) > 1 else ""
+                words = [token.text for token in row]
+                yield Placed(f"{item.place}{part}", words, tag_row, self.name)
 
     def corpus(self) -> Corpus:
         """All that is left."""
@@ -100,6 +111,7 @@ class Reader:
             misaligned=self._options.misaligned,
             overlapping=self._options.overlapping,
             findings=self.findings,
+            language=self._options.language,
         )
 
 
@@ -113,6 +125,7 @@ def read(
     tag_names: Sequence[str] | None = None,
     misaligned: Misaligned = "split",
     overlapping: Overlapping = "error",
+    language: str = "en",
 ) -> Corpus:
     """The corpus of a file in any of FORMATS, which docs/corpora.md shows.
 
@@ -127,15 +140,17 @@ def read(
     tag_key: of CoNLL-U, the key in MISC (default NER); of JSON, the key of the tags. tag_names:
     the tags that numbers stand for; Parquet and datasets bring their own.
 
-    Annotated characters are put onto the tokens of `text.tokenize`. misaligned: for spans that
-    begin or end inside a token, "split" the token, "widen" the span or raise the "error".
-    overlapping: raise the "error", or keep the "longest". Corpus.warnings says what was changed
-    or left out, and what looks as if the file was misread.
+    Annotated characters are put onto the tokens of `text.tokenize`, by the rules of `language`.
+    misaligned: for spans that begin or end inside a token, "split" the token, "widen" the span or
+    raise the "error". overlapping: raise the "error", or keep the "longest". Corpus.warnings says
+    what was changed or left out, and what looks as if the file was misread.
 
     Raises InputError with path and line or record, DependencyError where a format needs a package
     that is not installed, and OSError.
     """
-    options = Options(word_column, tag_column, tag_key, tag_names, misaligned, overlapping)
+    options = Options(
+        word_column, tag_column, tag_key, tag_names, misaligned, overlapping, language
+    )
     with open_corpus(source, format, options=options) as reader:
         return reader.corpus()
 
@@ -292,8 +307,9 @@ def _columns(opening: Opening, form: str, options: Options, tags: bool) -> Itera
         if tag is None and _tags_beside(opening.head_lines()):
             tag = 2
     chosen = (0 if word is None else word), (-1 if tag is None else tag)
-    for words, row, opens in conll.rows(opening, chosen[0], chosen[1] if tags else None):
-        yield Tagged(opening.name, words, row, {"tokens": words}, opens)
+    name = opening.name
+    for words, row, opens, lines in conll.rows(opening, chosen[0], chosen[1] if tags else None):
+        yield Tagged(f"{name}:{lines[0]}", words, row, {"tokens": words}, opens, lines)
 
 
 def _tags_beside(lines: Sequence[str]) -> bool:

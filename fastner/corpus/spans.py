@@ -19,7 +19,7 @@ OVERLAPPING = ("error", "longest")
 SPLIT = "spans that begin or end inside a token, which was split there"
 WIDENED = "spans that begin or end inside a token, widened to hold all of it"
 BLANK = "spans that hold no token, left out"
-TRIMMED = "spans that begin or end with white space, taken without it"
+TRIMMED = "spans that begin or end with white space or markup, taken without it"
 TWICE = "spans that are annotated twice, taken once"
 SHORTER = "spans that overlap a longer one, left out"
 
@@ -40,17 +40,24 @@ def put_on_tokens(
     misaligned: Misaligned,
     overlapping: Overlapping,
     findings: list[Finding],
+    language: str = "en",
 ) -> tuple[list[list[Token]], list[list[str]]]:
     """The sentences of the text, as tokenize parts it, and the IOB2 tags that say its spans.
+
+    Markup (emphasis, targets of links, bars of tables) is left out: a model never sees it.
 
     misaligned: what to do with a span that begins or ends inside a token: "split" the token there,
     "widen" the span, or raise the "error". overlapping: raise the "error", or keep the "longest" of
     spans that overlap, of equal ones the first. Sentences that a span crosses are joined. White
-    space at the edges of a span does not count. What is changed or left out is added to findings.
+    space and markup at the edges of a span do not count. What is changed or left out is added to
+    findings.
 
     Raises InputError, with the place, for spans outside the text, and as chosen.
     """
-    sentences = tokenize(text)
+    whole_sentences = tokenize(text, language=language)
+    sentences = [[t for t in tokens if not t.markup] for tokens in whole_sentences]
+    sentences = [tokens for tokens in sentences if tokens]
+    markup = [token for tokens in whole_sentences for token in tokens if token.markup]
     tokens = [token for sentence in sentences for token in sentence]
     starts = [token.start for token in tokens]
     ends = [token.end for token in tokens]
@@ -64,14 +71,13 @@ def put_on_tokens(
         if not 0 <= start <= end <= len(text):
             got = f"{start} to {end} ({label})"
             fail(place, f"a span within the {len(text)} characters", got, "correct its offsets")
-        inside = text[start:end].strip()
-        if not inside:
+        start, end = _without_edges(text, start, end, markup)
+        if start == end:
             if misaligned == "error":
                 fail(place, "a span of words", _said(text, written), "delete the span")
             found(BLANK, written)
             continue
-        start += len(text[start:end]) - len(text[start:end].lstrip())
-        span = CharSpan(start, start + len(inside), label)
+        span = CharSpan(start, end, label)
         if span[:2] != written[:2]:
             found(TRIMMED, written)
         first = bisect_right(ends, span.start)
@@ -109,6 +115,23 @@ def put_on_tokens(
     return sentences, [_tags(sentence, chosen) for sentence in sentences]
 
 
+def _without_edges(text: str, start: int, end: int, markup: Sequence[Token]) -> tuple[int, int]:
+    """The characters start to end without white space and markup at their edges; perhaps none."""
+    while True:
+        inside = text[start:end].strip()
+        start += len(text[start:end]) - len(text[start:end].lstrip())
+        end = start + len(inside)
+        at = bisect_right(markup, start, key=lambda token: token.end)
+        first = markup[at].end if at < len(markup) and markup[at].start <= start else start
+        at = bisect_left(markup, end, key=lambda token: token.start) - 1
+        last = markup[at].start if at >= 0 and markup[at].end >= end else end
+        if not inside or first >= last:
+            return start, start
+        if (first, last) == (start, end):
+            return start, end
+        start, end = first, last
+
+
 def _overlap(one: CharSpan, two: CharSpan) -> bool:
     return one.start < two.end and two.start < one.end
 
@@ -128,7 +151,9 @@ def _cut(sentences: list[list[Token]], spans: Sequence[CharSpan]) -> list[list[T
             bounds = [token.start, *inside, token.end]
             for start, end in pairwise(bounds):
                 piece = token.text[start - token.start : end - token.start]
-                tokens.append(Token(piece, start, end))
+                start += len(piece) - len(piece.lstrip())  # of a word hyphenated at a line end
+                if piece := piece.strip():
+                    tokens.append(Token(piece, start, start + len(piece)))
         result.append(tokens)
     return result
 

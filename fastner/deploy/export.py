@@ -19,6 +19,7 @@ from fastner.deploy.golden import golden_cases
 from fastner.deploy.price import Price, check_loss, compare
 from fastner.errors import FastnerError, InputError
 from fastner.files import check_output, install, normalised, partial_directory, write_files
+from fastner.reading import tables
 from fastner.screen.export import OPSET
 from fastner.tagger import EMBEDDED
 from fastner.text import printable
@@ -131,7 +132,7 @@ def _write(
         GOLDEN: "".join(json.dumps(case, ensure_ascii=True) + "\n" for case in golden).encode(),
     }
     config = _config(bundle, recurrences, files)
-    files[CONFIG] = (json.dumps(config, ensure_ascii=False, indent=1) + "\n").encode()
+    files[CONFIG] = _config_bytes(config)
     files["README.md"] = _readme(config, len(golden)).encode()
     write_files(files, directory, str(target), EXPORT)
     report = verify(directory)
@@ -200,6 +201,8 @@ def _config(bundle: Bundle, recurrences: str, files: Mapping[str, bytes]) -> dic
         "batch_invariant": recurrences == "float32",
         "tolerance": TOLERANCES[recurrences],
         "lexicons": [lexicon.name for lexicon in manifest.lexicons],
+        "language": manifest.language,
+        "reading": _reading(bundle),
         "unicode": unicodedata.unidata_version,
         "fastner": __version__,
         "bundle_sha256": bundle.sha256,
@@ -208,6 +211,19 @@ def _config(bundle: Bundle, recurrences: str, files: Mapping[str, bytes]) -> dic
         "description": manifest.description,
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
     }
+
+
+def _config_bytes(config: Mapping[str, Any]) -> bytes:
+    """One key a line; escaped to ASCII, as the tables of reading hold marks that are not seen."""
+    lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in config.items()]
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+
+
+def _reading(bundle: Bundle) -> dict[str, Any] | None:
+    """The rule by which words are read, and its tables; None where they are taken as they stand."""
+    if bundle.manifest.reading is None:
+        return None
+    return {"vector_rows": bundle.manifest.rows, **tables()}
 
 
 # --- README ------------------------------------------------------------------------------------

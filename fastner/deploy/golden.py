@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -66,6 +67,26 @@ _ - -- ... … ’ “ ” « » ¿ § © ™ ¬ \\ / // 'n' 's n't
 𐐀𐐨 𐐨 𝒜𝓃𝓃𝒶 𝔘𝔫𝔦 𞤀𞤢 𐓀 ꭰ Ꭰ ა Ა Ⴀ ⴀ
 http://example.org/a?b=c user@example.org @handle #tag www.example.org""".split("\n")
 
+# What a word may be read from: other normal forms, invisible characters, entities, line ends (⏎).
+_READ = (
+    """Zürich Zu\u0308rich ZU\u0308RICH Québec Que\u0301bec İstanbul I\u0307stanbul São
+Ło\u0301dz\u0301 Nguye\u0302\u0303n Ho\u0300 Đa\u0300
+Øre ÆON Æon œuvre STRAẞE Straße Þór ðat ıraq Əli Đà ĦAL Ŧa naïve RÉSUMÉ à la café ĳ ŉ
+Ba\u200brack \ufeffAngela An\u00adgela \u2060word\u2060 \u200eRTL\u200f a\ufe0fb a\U000e0100b
+\u034fx \u061cy \u00ad \u200b\u200d \ufe0f \u00a0\u200b \u00a0x\u3000 \u2009y \u2002 a\u00a0b \x85z
+Ｐａｒｉｓ ＡＴ＆Ｔ ｶﾞｽ ￥５ ﾡ ￣ ﬁnance ﬀ oﬃce ﬆ 𝐏𝐚𝐫𝐢𝐬 𝓞slo 𝟙𝟗𝟗𝟞 ℂ ℎ ℝome ℓ ℳ ℴ ⅆ ™ №
+’s ‘ ’ “ ” „ ‟ « » ‹ › ′ ″ ´ ʼ O’Neill rock\u2011n\u2010roll 1996\u201397 \u2013 — ― − … a…b ⁄
+AT&amp;T O&#39;Brien O&#x27;Brien &eacute;t&eacute; Z&uuml;rich &shy; a&shy;b &nbsp;x &#0; &foo;
+&#xD800; &#1114112; &#9999999; &#55357;&#56832; &amp;amp; &; &a &amp &lt;b&gt; &thetasym; &there4;
+&AMP; &Eacute; &#xe9; a;b&c &#X41;&#00065; &euro; &sup2;
+Euro-⏎pean well-⏎known Ada-\r⏎Lovelace co\u2010\u2028op su\u00ad⏎per a- b -⏎x x-⏎ a-⏎-⏎b
+a\u00a0-⏎b New-\x0cYork a-⏎b-⏎c Zu\u0308-⏎rich
+Ё ё й Й Королёв ΐ ά Ά ῼ אָב שׁ مُحَمَّد آب क़ 각 \u1100\u1161\u11a8 \u212b A\u030a ẛ\u0323 q\u0323\u0307
+\u0301 \u0301\u0316 a\u0316\u0301""".replace("\n", "\0")
+    .replace("⏎", "\n")
+    .split("\0")
+)
+
 
 def golden_cases(bundle: Bundle, recurrences: str) -> list[dict[str, Any]]:
     """The lines of golden.jsonl, as docs/onnx.md describes them.
@@ -123,13 +144,14 @@ def golden_sentences(
 ) -> list[list[str]]:
     """About 650 sentences of 1 to 1,100 tokens, the same for the same arguments.
 
-    words: the model's vocabulary, of which some sentences are made in changed writings;
+    words: the model's vocabulary, of which some sentences are made in changed writings, some of
+    them those that a reading undoes;
     max_characters: words around this length and far above it occur.
     """
     rng = random.Random(seed)
     names = {label: [n.strip() for n in text.split("|")] for label, text in _NAMES.items()}
     templates = _TEMPLATES.split("\n")
-    sentences = [zoo.split(" ") for zoo in _ZOO]
+    sentences = [zoo.split(" ") for zoo in (*_ZOO, *_READ)]
     zoo = sorted({word for sentence in sentences for word in sentence})
     sentences += [[word] for word in zoo]
     sentences += [_long_words(max_characters, zoo)]
@@ -140,6 +162,11 @@ def golden_sentences(
     for _ in range(80):
         count = rng.randint(1, 25) if words else 0
         sentences.append([_written(rng, rng.choice(words)) for _ in range(count)] or ["word"])
+    marked = [word for word in words if not word.isascii()]
+    for changed in range(80):
+        pool = marked if marked and changed % 2 else words
+        count = rng.randint(1, 25) if words else 0
+        sentences.append([_rewritten(rng, rng.choice(pool)) for _ in range(count)] or ["word"])
     for length in (300, 513, 1100):  # past one and two of the decoder's blocks
         long: list[str] = []
         while len(long) < length:
@@ -169,9 +196,34 @@ def _written(rng: random.Random, word: str) -> str:
     return rng.choice(changes)(word).replace("0", rng.choice("0149")) or word
 
 
+def _rewritten(rng: random.Random, word: str) -> str:
+    """The word in another writing of the same, or with a mark on it or a line end in it."""
+    at = rng.randint(0, len(word))
+    changes: list[Callable[[str], str]] = [
+        lambda word: unicodedata.normalize("NFD", word),
+        lambda word: word[:at] + rng.choice("\u00ad\u200b\u2060\ufeff\ufe0f") + word[at:],
+        lambda word: word[:at] + rng.choice(("-\n", "- \r\n", "\u00ad\n")) + word[at:],
+        lambda word: word[:at] + rng.choice("\u0301\u0308\u0327") + word[at:],
+        lambda word: "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in word),
+        lambda word: word.replace("'", "\u2019").replace("-", "\u2011"),
+        lambda word: word.replace(word[0], f"&#{ord(word[0])};", 1),
+        str.upper,
+    ]
+    return rng.choice(changes)(word)
+
+
 def _long_words(most: int, zoo: Sequence[str]) -> list[str]:
     """Words of nearly, exactly and far more than `most` code points, also beyond the BMP."""
     letters = "abcdefghij" * (most // 10 + 2)
     head = [letters[:size] for size in (most - 1, most, most + 1, most + 2) if size > 0]
     astral = "".join(chr(0x1F600 + i % 64) for i in range(2 * most + 3))
-    return [*head, letters.upper() * 40, astral, "".join(zoo), "9" * (most + 1), "Ω" * 3 * most]
+    return [
+        *head,
+        letters.upper() * 40,
+        "é" * 256,
+        "e\u0301" * 140,
+        astral,
+        "".join(zoo),
+        "9" * (most + 1),
+        "Ω" * 3 * most,
+    ]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastner.bundle import Bundle
+    from fastner.engine.native import Networks
     from fastner.vocab import RowBatch
 
 EngineName = Literal["auto", "native", "onnxruntime"]
@@ -35,6 +36,10 @@ class Engine(Protocol):
     @property
     def width(self) -> int:
         """Numbers in the row of a word, which depends on that word alone and may be kept."""
+
+    @property
+    def networks(self) -> Networks | None:
+        """The networks for compiled code to run without the GIL; None: it calls the methods."""
 
     def encode(self, words: Sequence[str], rows: NDArray[np.float32]) -> None:
         """Writes the rows, float32 [U, width], of these words; fast if of like length together."""

@@ -84,6 +84,11 @@ class BiLSTM:
         self._layer = Layer(forward, backward, kernel, bias)
 
     @property
+    def layer(self) -> Layer:
+        """The weights, for compiled code."""
+        return self._layer
+
+    @property
     def projection_width(self) -> int:
         """Floats of a word's projection: 8H, H rounded up to this machine's vectors."""
         return self._layer.projection_width

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fastner._native import Networks
+from fastner.arrays import check
 from fastner.bundle import Bundle, Manifest
+from fastner.bundle.vectors import stored
 from fastner.engine.gru import WordEncoder
-from fastner.engine.inputs import WordInputs
 from fastner.engine.lstm import MAX_HIDDEN, VECTORIZED, BiLSTM
 from fastner.engine.weights import WordWeights, bilstm_weights, word_weights
 from fastner.errors import BundleError, InputError
 from fastner.vocab import CASES, RowBatch
 
-__all__ = ["VECTORIZED", "NativeEngine"]
+__all__ = ["VECTORIZED", "NativeEngine", "Networks"]
 
 MAX_CHARACTER_STATES = 1_000_000  # characters times units of the GRU: 32 MB of tables
 
@@ -30,15 +32,24 @@ class NativeEngine:
     name = "native"
 
     def __init__(self, bundle: Bundle) -> None:
-        self._lstm = _lstm(bundle)
-        self._encoder = _word_encoder(bundle)
-        self._inputs = WordInputs(bundle)
-        self.width = self._lstm.projection_width
+        lstm, encoder = _lstm(bundle), _word_encoder(bundle)
+        self._lstm = lstm
+        self.width = lstm.projection_width
+        self.networks = Networks(
+            bundle.vocabulary().index,
+            encoder.gru,
+            lstm.layer,
+            stored(bundle.arrays),
+            np.ascontiguousarray(bundle.arrays["unknown"]),
+            encoder.parts,
+            encoder.hidden,
+            encoder.lexicons,
+        )
 
     def encode(self, words: Sequence[str], rows: NDArray[np.float32]) -> None:
         """Writes the rows, float32 [U, width], of these words; fast if of like length together."""
-        for part, inputs in self._inputs.parts(words):
-            self._lstm.project(self._encoder.features(inputs), rows[part])
+        check("rows", rows, np.dtype(np.float32), (len(words), self.width), writeable=True)
+        self.networks.rows(words, rows)
 
     def emissions(self, batch: RowBatch) -> NDArray[np.float32]:
         """Emissions float32 [B, T, K] of sentences that are not empty."""

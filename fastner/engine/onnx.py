@@ -26,6 +26,7 @@ class OnnxEngine:
     """
 
     name = "onnxruntime"
+    networks = None
 
     def __init__(self, bundle: Bundle, device: str = "cpu", *, quantized: bool = False) -> None:
         manifest, forms = bundle.manifest, signatures(bundle.manifest)

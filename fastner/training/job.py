@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from fastner.bundle.directory import check_replaceable
+from fastner.bundle.manifest import ENGLISH, LANGUAGES
 from fastner.bundle.vectors import DTYPES
 from fastner.corpus import Corpus, Readable, read
 from fastner.corpus.items import Options
@@ -55,6 +56,7 @@ def train(
     tag_names: Sequence[str] | None = None,
     misaligned: Misaligned = "split",
     overlapping: Overlapping = "error",
+    language: str = ENGLISH,
     license: str = "unknown",
     description: str = "",
     trust_pickle: bool = False,
@@ -64,7 +66,7 @@ def train(
 ) -> Tagger:
     """Trains a tagger, saves its bundle at `output`, if that is given, and returns it.
 
-    train, dev: what `corpus.read` reads, with its options from `format` to `overlapping`: paths,
+    train, dev: what `corpus.read` reads, with its options from `format` to `language`: paths,
     pairs (text, [(start, end, label), …]) or (words, tags), records, data frames; or corpora. dev
     decides when to stop and which weights to keep; without it a fifth of train is held out, whole
     documents drawn by `seed` (`hold_out`).
@@ -76,7 +78,11 @@ def train(
     preset and choices: a recipe and what to change in it, see `Recipe`. crf: "own", or "tfa" for
     the likelihood of tensorflow-addons. vector_dtype: how vectors are stored: float32, float16,
     int8 with a scale per row, or product: the words of the training corpus as int8, and all others
-    product-quantized, which the network is then trained on (`product_quantize`).
+    product-quantized, which the network is then trained on (`product_quantize`). language: of the
+    texts that the model is for, kept in it, by which they are split into words: one of
+    `bundle.manifest.LANGUAGES`, where "xx" is any other. Words are read as at inference
+    (`fastner.reading`), those of corpora, vectors and clusters alike; vectors should come in order
+    of frequency.
 
     progress is called at every step and epoch, and may raise KeyboardInterrupt to end training.
     notice is called with lines: what each corpus was read as, what is learnt from, what is odd, and
@@ -105,6 +111,8 @@ def train(
     for name, said in (("license", license), ("description", description)):
         if not isinstance(said, str) or len(said.encode("utf-8", "replace")) > MAX_STRING:
             raise InputError(f"expected {name} as a str of at most {MAX_STRING} bytes in UTF-8")
+    if language not in LANGUAGES:
+        raise InputError(f"expected language out of {', '.join(LANGUAGES)}, got {language!r}")
     if vectors is not None and text:
         raise InputError("expected vectors or text to train some on, got both; give one of them")
     texts = [text] if isinstance(text, (str, os.PathLike)) else list(text)
@@ -123,7 +131,9 @@ def train(
         if notice is not None:
             notice(line)
 
-    options = Options(word_column, tag_column, tag_key, tag_names, misaligned, overlapping)
+    options = Options(
+        word_column, tag_column, tag_key, tag_names, misaligned, overlapping, language
+    )
     learnt = _corpus(train, format, options, say)
     learnt.require_sentences()
     check_labels(learnt, recipe.scheme)
@@ -132,13 +142,21 @@ def train(
     else:
         measured = _corpus(dev, format, options, say)
     if texts:
-        known = train_vectors(texts, learnt, width=recipe.vector_width, seed=seed)
+        known = train_vectors(
+            texts, learnt, width=recipe.vector_width, seed=seed, language=language
+        )
     elif vectors is not None:
         known = load_vectors(vectors, limit=max_words, trust_pickle=trust_pickle)
     else:
         known = None
     task = Task.prepare(
-        recipe, learnt, measured, vectors=known, coded=vector_dtype == "product", seed=seed
+        recipe,
+        learnt,
+        measured,
+        vectors=known,
+        coded=vector_dtype == "product",
+        seed=seed,
+        language=language,
     )
     for line in summary(task, learnt, measured, known.notes if known else ()):
         say(line)
@@ -170,6 +188,7 @@ def train(
             run,
             None if place is None else place.model,
             vector_dtype=vector_dtype,
+            language=language,
             license=license,
             description=description,
             preset=preset,

@@ -21,6 +21,7 @@ from fastner.bundle.vectors import pack_coded
 from fastner.corpus import Corpus
 from fastner.errors import InputError
 from fastner.evaluation import Confidence, measure_confidence
+from fastner.reading import RULE
 from fastner.scoring import Scores, score
 from fastner.tagger import Tagger
 from fastner.tags import TagScheme
@@ -36,6 +37,7 @@ def publish(
     output: Path | None,
     *,
     vector_dtype: str,
+    language: str,
     license: str,
     description: str,
     preset: str,
@@ -61,6 +63,8 @@ def publish(
         tags=tuple(task.tags),
         scheme=recipe.scheme.value,
         max_characters=recipe.max_characters,
+        reading=RULE,
+        language=language,
         characters=tuple(task.characters),
         lexicons=tuple(Lexicon(x.name, x.categories) for x in task.lexicons),
         features=weights.feature_width,

@@ -20,19 +20,19 @@ class Recipe:
     """The network and how it is trained; `preset` gives the two that are kept.
 
     Widths count units per direction. `clusters` asks for Brown clusters of English words; None:
-    where the corpus is English. `vector_width` counts the numbers of a word's vector where none are
-    given. `tune_vectors` is of vectors that are given: others are always trained. `dropout` is of
-    what the LSTMs and the first dense layer read,
-    token by token. `unknown_rate` is the share of the words seen at most twice in training whose
-    vector is replaced by the unknown word's, so that it is learnt (Lample et al. 2016).
-    `offset_rate` is the share of the other words whose tuned offset a batch leaves out, so that the
-    network reads vectors as they come too, which is how it meets the words of new text.
-    `variant_rate` is the share of the sentences that an epoch shows in lower case, in upper case or
-    with typographic noise (`augment`). `schedule` is "constant", or "cosine" for a learning rate
-    that falls to 0 over `epochs` (Loshchilov & Hutter 2017). `average` is the decay per step of the
-    moving average of the weights that is evaluated and exported (Polyak & Juditsky 1992), 0 for
-    none. An epoch goes over a small corpus as often as it takes to make `epoch_updates` updates.
-    `patience` counts epochs without a better dev F1, once one was above 0.
+    where language and corpus are English. `vector_width` counts the numbers of a word's vector
+    where none are given. `tune_vectors` is of vectors that are given: others are always trained.
+    `dropout` is of what the LSTMs and the first dense layer read, token by token. `unknown_rate` is
+    the share of the words seen at most twice in training whose vector is replaced by the unknown
+    word's, so that it is learnt (Lample et al. 2016). `offset_rate` is the share of the other words
+    whose tuned offset a batch leaves out, so that the network reads vectors as they come too, which
+    is how it meets the words of new text. `variant_rate` is the share of the sentences that an
+    epoch shows in lower case, in upper case or with typographic noise (`augment`). `schedule` is
+    "constant", or "cosine" for a learning rate that falls to 0 over `epochs` (Loshchilov & Hutter
+    2017). `average` is the decay per step of the moving average of the weights that is evaluated
+    and exported (Polyak & Juditsky 1992), 0 for none. An epoch goes over a small corpus as often as
+    it takes to make `epoch_updates` updates. `patience` counts epochs without a better dev F1, once
+    one was above 0.
     """
 
     scheme: TagScheme = TagScheme.BIOES

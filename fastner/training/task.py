@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -11,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastner.bundle import product_vectors
+from fastner.bundle.manifest import ENGLISH
 from fastner.corpus import Corpus
+from fastner.reading import folded
 from fastner.strict import MAX_STRING
 from fastner.tags import labels_of, tag_set
 from fastner.training.batches import Examples
@@ -54,34 +58,47 @@ class Task:
         vectors: WordVectors | None,
         coded: bool,
         seed: int,
+        language: str = ENGLISH,
     ) -> Task:
         """The task of learning `train`.
 
         vectors: of words from elsewhere. A word of `train` that has none of these gets a row of its
         own, random at first and always trained. coded: product-quantize the vectors of words that
-        `train` lacks.
+        `train` lacks. language: of the texts; clusters are of English alone.
         """
         for corpus in (train, dev):
             corpus.require_sentences()
         train, dev = train.converted(recipe.scheme), dev.converted(recipe.scheme)
         tags = tag_set(labels_of(t for s in train.tags for t in s), recipe.scheme)
         if recipe.clusters is None:
-            recipe = replace(recipe, clusters=is_english(train.sentences))
+            recipe = replace(recipe, clusters=language == ENGLISH and is_english(train.sentences))
         lexicons = (brown_clusters(),) if recipe.clusters else ()
-        words, matrix, given = _rows(recipe, train, vectors, seed)
-        words, categories = _categories(words, lexicons)
-        characters = sorted({ord(c) for s in train.sentences for word in s for c in word})
+        tables = list(map(_table, lexicons))
+        words, matrix = _given(vectors, recipe.vector_width)
+        given = len(words)
+        words, categories = _joined(words, tables)
+        seen = Counter(chain.from_iterable(train.sentences))
 
-        def index() -> Vocabulary:
+        def index(characters: list[int]) -> Vocabulary:
             return Vocabulary.from_words(
                 words,
                 vector_rows=len(matrix),
                 characters=characters,
                 max_characters=recipe.max_characters,
                 categories=categories,
+                reading=True,
             )
 
-        vocabulary = index()
+        # Which form a word reads as depends on the characters that are known. With those of the
+        # readings alone, each of these words reads as it does with its own.
+        characters = _characters(map(folded, seen))
+        vocabulary = index(characters)
+        if own_words := _own_words(vocabulary, seen):
+            matrix = np.concatenate([matrix, _random(matrix, len(own_words), seed)])
+            words, categories = _joined([*words[:given], *own_words], tables)
+            vocabulary = index(characters)
+        characters = _characters(vocabulary.readings(list(seen)))
+        vocabulary = index(characters)
         rows = np.unique(vocabulary.encode(train.sentences).words.vector_rows)
         tuned_rows = rows[(rows >= given) | ((rows >= 0) & recipe.tune_vectors)].astype(np.int32)
         own = tuned_rows >= given
@@ -93,7 +110,7 @@ class Task:
             rows = order[: len(matrix)]
             words, matrix, is_given = [words[i] for i in order], matrix[rows], is_given[rows]
             categories = None if categories is None else categories[order]
-            vocabulary, tuned_rows = index(), np.arange(len(tuned_rows), dtype=np.int32)
+            vocabulary, tuned_rows = index(characters), np.arange(len(tuned_rows), dtype=np.int32)
             codes, centroids = product_quantize(matrix[len(tuned_rows) :])
             matrix[len(tuned_rows) :] = product_vectors(codes, centroids, matrix.shape[1])
         unknown = matrix[is_given].mean(axis=0) if given else np.zeros(matrix.shape[1], np.float32)
@@ -126,57 +143,78 @@ class Task:
         )
 
 
-def _rows(
-    recipe: Recipe, train: Corpus, vectors: WordVectors | None, seed: int
-) -> tuple[list[str], NDArray[np.float32], int]:
-    """The words that have a row, their rows [R, D], and how many of them were given.
+def _given(vectors: WordVectors | None, width: int) -> tuple[list[str], NDArray[np.float32]]:
+    """The words of vectors, spelled as words are read, and their rows [N, D].
 
-    A word of `train` that has none is added in lower case with its digits as 0, so that its row
-    serves it in any case: rows of exact words scored the same and are more.
+    Of words that are then the same, the first stays.
     """
-    words: list[str] = []
-    matrix = np.zeros((0, recipe.vector_width), np.float32)
-    if vectors is not None:
-        storable = [i for i, word in enumerate(vectors.words) if _storable(word)]
-        words, matrix = vectors.words, vectors.matrix
-        if len(storable) < len(words):
-            words, matrix = [words[i] for i in storable], matrix[storable]
-    index = Vocabulary.from_words(
-        words, vector_rows=len(words), characters=[], max_characters=recipe.max_characters
-    )
-    seen = list(dict.fromkeys(chain.from_iterable(train.sentences)))
-    lacking = index.encode_words(seen).vector_rows < 0
-    forms = (_last_form(seen[i]) for i in np.flatnonzero(lacking))
-    own = dict.fromkeys(form for form in forms if _storable(form))
-    # as spread as the vectors beside them, else as Lample et al. 2016 begin
-    sample = matrix[:: 1 + len(matrix) // 4096]
-    spread = float(sample.std()) if len(sample) else (1 / matrix.shape[1]) ** 0.5
-    rng = np.random.default_rng(seed)
+    if vectors is None:
+        return [], np.zeros((0, width), np.float32)
+    row_of: dict[str, int] = {}
+    for row, word in enumerate(map(folded, vectors.words)):
+        if _storable(word):
+            row_of.setdefault(word, row)
+    if len(row_of) == len(vectors.words):
+        return list(row_of), vectors.matrix
+    return list(row_of), vectors.matrix[list(row_of.values())]
+
+
+def _own_words(vocabulary: Vocabulary, seen: Counter[str]) -> list[str]:
+    """What words of these that have no vector are looked up as, frequent ones first.
+
+    It is the form that look-up tries last, in lower case with digits as 0, so that one row serves a
+    word in any case: rows of exact words scored the same and are more.
+    """
+    words = list(seen)
+    lacking = np.flatnonzero(vocabulary.encode_words(words).vector_rows < 0)
+    readings = vocabulary.readings([words[i] for i in lacking])
+    counts: Counter[str] = Counter()
+    for i, reading in zip(lacking, readings, strict=True):
+        form = "".join("0" if char.isdecimal() else char for char in reading.lower())
+        if _storable(form):
+            counts[form] += seen[words[i]]
+    return [word for word, _ in counts.most_common()]
+
+
+def _random(beside: NDArray[np.float32], count: int, seed: int) -> NDArray[np.float32]:
+    """Rows [count, D] as spread as those beside them, else as Lample et al. 2016 begin."""
+    width = beside.shape[1]
+    sample = beside[:: 1 + len(beside) // 4096]
+    spread = float(sample.std()) if len(sample) else (1 / width) ** 0.5
     limit = 3**0.5 * spread
-    rows = rng.uniform(-limit, limit, (len(own), matrix.shape[1])).astype(np.float32)
-    return [*words, *own], np.concatenate([matrix, rows]), len(matrix)
+    rng = np.random.default_rng(seed)
+    return rng.uniform(-limit, limit, (count, width)).astype(np.float32)
 
 
-def _last_form(word: str) -> str:
-    """The form that look-up tries last: that of a word in any case, and with any digits."""
-    return "".join("0" if char.isdecimal() else char for char in word.lower())
+def _table(lexicon: WordLexicon) -> dict[str, int]:
+    """The categories of its words, these spelled as words are read; the first of equal ones."""
+    table: dict[str, int] = {}
+    for word, category in lexicon.category.items():
+        table.setdefault(folded(word), category)
+    return table
 
 
-def _categories(
-    words: list[str], lexicons: tuple[WordLexicon, ...]
+def _joined(
+    words: list[str], tables: list[dict[str, int]]
 ) -> tuple[list[str], NDArray[np.uint16] | None]:
     """The words and behind them those that lexicons alone have; the category of each in each."""
-    if not lexicons:
+    if not tables:
         return words, None
-    known = set(words)
-    for lexicon in lexicons:
-        extra = [word for word in lexicon.category if word not in known and _storable(word)]
-        words = words + extra
-        known.update(extra)
-    categories = [[lexicon.category.get(word, 0) for lexicon in lexicons] for word in words]
-    return words, np.array(categories, np.uint16)
+    known = dict.fromkeys(words)
+    for table in tables:
+        known.update(dict.fromkeys(filter(_storable, table)))
+    categories = [[table.get(word, 0) for table in tables] for word in known]
+    return list(known), np.array(categories, np.uint16)
+
+
+def _characters(words: Iterable[str]) -> list[int]:
+    """The code points of these words, ascending."""
+    return sorted({ord(character) for word in words for character in word})
 
 
 def _storable(word: str) -> bool:
     """Whether a bundle can hold this word."""
-    return bool(word) and "\n" not in word and len(word.encode("utf-8", "replace")) <= MAX_STRING
+    try:
+        return bool(word) and "\n" not in word and len(word.encode()) <= MAX_STRING
+    except UnicodeEncodeError:  # a lone surrogate
+        return False

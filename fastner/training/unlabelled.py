@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from fastner.bundle.manifest import ENGLISH
 from fastner.corpus import Corpus, iter_records, iter_text
 from fastner.errors import DependencyError, InputError, install_hint
+from fastner.reading import folded
 from fastner.text import tokenize
 from fastner.training.vectors import WordVectors
 
@@ -20,24 +22,29 @@ _DISCARD, _KEEP = 1, 2  # gensim.utils.RULE_DISCARD, RULE_KEEP
 _BUCKETS = 200_000  # of hashed n-grams of characters
 
 
-def train_vectors(texts: Paths, corpus: Corpus, *, width: int, seed: int) -> WordVectors:
-    """Vectors, float32 [N, width], of words in lower case, frequent ones first.
+def train_vectors(
+    texts: Paths, corpus: Corpus, *, width: int, seed: int, language: str = ENGLISH
+) -> WordVectors:
+    """Vectors, float32 [N, width], of words as they are read, in lower case, frequent ones first.
 
     texts: plain files, a paragraph a line, or files of records as `corpus.iter_records` reads them
-    (named .jsonl or .json). The words are those that occur twice in them and in `corpus`, whose
-    sentences are text as well, and every word of `corpus`. One thread trains them, so that
-    the same seed gives the same vectors. Raises InputError for files without text.
+    (named .jsonl or .json), split into words by the rules of `language`. The words are those that
+    occur twice in them and in `corpus`, whose sentences are text as well, and every word of
+    `corpus`. One thread trains them, so that the same seed gives the same vectors. Raises
+    InputError for files without text.
     """
     try:
         from gensim.models import FastText
     except ImportError as error:
         raise DependencyError(f"{error}; {install_hint('train')}") from None
-    sentences = [[word.lower() for word in sentence] for sentence in corpus.sentences]
+    sentences = [[folded(word).lower() for word in sentence] for sentence in corpus.sentences]
     own = {word for sentence in sentences for word in sentence}
     before = len(sentences)
     for path in texts:
         for text in _paragraphs(path):
-            sentences += ([token.text.lower() for token in row] for row in tokenize(text))
+            rows = tokenize(text, language=language)
+            words = ([folded(t.text).lower() for t in row if not t.markup] for row in rows)
+            sentences += filter(None, words)
     if len(sentences) == before:
         raise InputError(f"{', '.join(map(str, texts))}: expected text, got none")
 

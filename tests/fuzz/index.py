@@ -4,11 +4,14 @@ import numpy as np
 import reference
 
 from fastner.errors import InputError
+from fastner.reading import tables
+from fastner.verify import _Reading
 from fastner.vocab import Vocabulary, WordCache, lengths_of, tags_of
 from fuzz.source import Source
 
 # Where upper, lower and title case, digits, and the widths of a code point meet.
-ALPHABET = "abzABZ019 -.'\x00\rßéÉſÿİıΣσςǅǆ٣४Ⅷⅷ²K\u0345中\ud800\udfff🙂𝟘𝟡𝒜𐐀𐐨"
+ALPHABET = "&;#\n\u00ad\u200b\ufe0f\u2019ﬁＡØæ\u00a0\u2028"  # and what a reading undoes
+ALPHABET += "abzABZ019 -.'\x00\rßéÉſÿİıΣσςǅǆ٣४Ⅷⅷ²K\u0345中\ud800\udfff🙂𝟘𝟡𝒜𐐀𐐨"
 SIZES = (1, 1, 2, 3, 7, 8, 9, 16, 17, 127, 128, 129, 300)
 HOSTILE = [
     None, 5, "ab", "", b"x", {}, {"a": 1}, [], (), ["a"], ("a", "é"), [""], [None], [b"x"], [5],
@@ -37,6 +40,7 @@ def expected(vocabulary, words):
     lexicons = 0 if vocabulary.categories is None else vocabulary.categories.shape[1]
     word_ids = {word: i for i, word in enumerate(lines)}
     character_ids = {point: i + 2 for i, point in enumerate(vocabulary.characters)}
+    words = _read(vocabulary, words)
     if not words:
         return tuple(np.zeros(shape, np.int32) for shape in (0, (0, 1), 0, 0, (0, lexicons)))
     rows = [
@@ -58,6 +62,16 @@ def expected(vocabulary, words):
         np.array([row[2] for row in rows], np.int32),
         np.array([row[3] for row in rows], np.int32).reshape(len(words), lexicons),
     )
+
+
+def _read(vocabulary, words):
+    """What these words read as, by the client that `fastner verify` is."""
+    if not vocabulary.reading:
+        return words
+    ids = {word: i + 1 for i, word in enumerate(vocabulary.words.decode().split("\n")[:-1])}
+    rules = {**tables(), "vector_rows": vocabulary.vector_rows}
+    reading = _Reading(rules, ids, {chr(point) for point in vocabulary.characters})
+    return [reading.read(word) for word in words]
 
 
 def _fuzz_lines(source):
@@ -93,6 +107,7 @@ def _fuzz_words(source):
         characters=sorted({ord(source.pick(ALPHABET)) for _ in range(source.below(6))}),
         max_characters=1 + source.below(9),
         categories=categories if lexicons else None,
+        reading=bool(source.below(2)),
     )
     words = [*seeds, *(seed.upper() for seed in seeds), *(seed.title() for seed in seeds)]
     words += [_word(source) for _ in range(source.below(4))]
@@ -101,7 +116,8 @@ def _fuzz_words(source):
         np.testing.assert_array_equal(got, want, strict=True)
     places = {word: i + 1 for i, word in enumerate(kept)}
     assert vocabulary.form_ids(words).tolist() == [
-        [places.get(form, 0) for form in reference.word_forms(word)] for word in words
+        [places.get(form, 0) for form in reference.word_forms(word)]
+        for word in _read(vocabulary, words)
     ]
     cut = source.below(len(words) + 1)
     sentences = [tuple(words[:cut]), [], words[cut:] + words[:1]]

@@ -30,7 +30,7 @@ def _short(path):
     return json.dumps(content).encode()
 
 
-MANIFEST = _short(GOLDEN / "bundle-1.3" / "manifest.json")
+MANIFEST = _short(GOLDEN / "bundle-1.4" / "manifest.json")
 OLD_MANIFEST = _short(GOLDEN / "bundle-1.0-iob2" / "manifest.json")
 KEYS = ["", "name", "version", "rows", "categories", "sha256", "native_tag_differences", "x" * 1025]
 VALUES = [

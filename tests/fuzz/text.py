@@ -1,9 +1,12 @@
 """The tokenizer: on any text nothing is lost, offsets are exact, time is linear."""
 
+import re
 import time
 
-from fastner import _text
-from fastner.text import _KINDS, _LAST, _PIECE, Token, printable, tokenize
+import reference
+
+from fastner.text import Token, printable, rules, tokenize
+from fastner.text_rules import CLASSES, LANGUAGES, PIECE
 from fuzz.source import Source
 
 # What the rules look at, so that random text reaches their corners.
@@ -11,7 +14,9 @@ RULES = [
     *"a A The Mr Inc U.S No I n't don't 's ' ’ \" “ ” . .. ... … ! ? ,".split(),
     *"- -- – ( ) [ ]".split(),
     *"1 12 1,5 $ % & @ # + / : http:// a@b.c x.de/y 。 東 👍 🏽 🇫 * • `` ''".split(),
-    *("\u0301", "\u200d", "\ufe0f", "\ud83d"),
+    *"<b> </p> <!-- --> <script> &amp; &nbsp; &#8203; &".split(),
+    *"_ __ ** ~~ ` ](a.b) ![ | |- > # and".split(),
+    *("\u0301", "\u200d", "\ufe0f", "\ud83d", "\u200b", "\xad", "\ufeff", "\uff21", "\uff0e", "\f"),
     *(" ", " ", "  ", "\n", "\n\n", "\r\n", "\t", "\x00", "\x85", "\u3000", "\u2029"),
 ]
 LONG = 30_000  # characters: quadratic time would be seconds
@@ -27,16 +32,56 @@ def check_invariants(text):
             assert text[token.start : token.end] == token.text != ""
             gap = text[done : token.start]
             assert done <= token.start and (not gap or gap.isspace())
-            assert not any(map(str.isspace, token.text))
+            inside = token.text.split()
+            # white space only where a word is hyphenated at a line end, or in a link's title
+            assert len(inside) == 1 or token.markup or set(inside[0]) & set("-\u2010\uff0d\xad")
             done = token.end
     assert not text[done:].strip()
 
 
 def check_pieces(text):
-    """The compiled code finds the pieces of the pattern, and which of them may end a sentence."""
-    pieces, ends = _text.cut(text, _KINDS, _PIECE.match)
-    assert pieces == _PIECE.findall(text)
-    assert ends == [i for i, piece in enumerate(pieces) if piece[-1] in _LAST]
+    """Tokens are the pieces that the reference finds, but for dots glued to what they shorten."""
+    pieces = reference.text_pieces(text, PIECE, CLASSES)
+    begins = iter(pieces)
+    for token in (t for sentence in tokenize(text, lines="sentences") for t in sentence):
+        begin, end, markup = next(begins)
+        assert (begin, markup) == (token.start, token.markup), (token, begin, end, markup)
+        if end != token.end:
+            begin, last, markup = next(begins)
+            assert (begin, last, markup) == (end, token.end, False)
+            assert text[end] in ".\uff0e"
+    assert next(begins, None) is None
+
+
+def check_utf8(text):
+    """UTF-8 is cut as the str is, with offsets in bytes beside those in characters."""
+    data = text.encode("utf-8", "replace")
+    text = data.decode()
+    cut = rules("en").split_utf8(data)
+    assert [[row[:2] for row in s] for s in cut] == [[t[1:3] for t in s] for s in tokenize(text)]
+    assert all(
+        data[first:last] == text[start:end].encode()
+        for sentence in cut
+        for start, end, first, last in sentence
+    )
+
+
+def check_options(text):
+    """In any language, with any lines, and in HTML, tokens are in order and nothing is lost."""
+    for language in LANGUAGES:
+        for html, lines in ((False, "auto"), (True, "wrapped")):
+            done, between = 0, []
+            sentences = tokenize(text, language=language, lines=lines, html=html)
+            assert all(sentences)
+            for token in (token for sentence in sentences for token in sentence):
+                assert done <= token.start < token.end
+                assert text[token.start : token.end] == token.text
+                between.append(text[done : token.start])
+                done = token.end
+            rest = "".join(between) + text[done:]
+            if html:  # entities may be white space
+                rest = re.sub("&[#A-Za-z0-9]+;", "", rest)
+            assert not rest.strip()
 
 
 def fuzz_text(data):
@@ -52,6 +97,8 @@ def fuzz_text(data):
         text = _of_rules(rest)
     check_invariants(text)
     check_pieces(text)
+    check_utf8(text)
+    check_options(text)
     assert printable(text).isprintable()
 
 
@@ -62,7 +109,7 @@ def fuzz_linear(data):
     unit = _of_rules(source.rest()) or "."
     text = before + unit * (LONG // len(unit)) + after
     began = time.process_time()
-    tokenize(text)
+    tokenize(text, html=bool(len(unit) % 2))
     seconds = time.process_time() - began
     assert seconds < 1e-5 * len(text) + 1, f"{seconds:.1f} s for {unit!a} repeated"
 

@@ -51,8 +51,13 @@ SENTENCES = [
     "Incomprehensibilities moved from Kyoto to Ørsted in ٢٠٢٤ .",
     "Ada",
     "İzmir 😀 1234567890 x1 \ud800",
+    # as they are read: in another normal form, with invisible characters, plain, joined
+    "Æda moved from Lisbo\u0301n to O\u0308slo in １９９６ .",
+    "Glo\u200bbex\u00a0 Corp hired \ufeffNoor and Alan Tu\u00adring \u2060 .",
+    "Ada &#39;s office of Ｉｎｉｔｅｃｈ in Zu\u0308rich \u2019s Kyo-\nto opens at 9 .",
 ]
-OTHERS = ["izmir", "incomprehensibilities", "😀", "x0"]  # of no training sentence: codes
+# of no training sentence: codes
+OTHERS = ["izmir", "incomprehensibilities", "😀", "x0", "zürich", "o\u0308slo", "'s"]
 
 
 def lexicon() -> WordLexicon:
@@ -86,7 +91,7 @@ def main() -> None:
             )
     with tagger:
         print(name, f"dev F1 {tagger.manifest.scores['dev_f1']:.3f}")
-    sentences = [sentence.split() for sentence in SENTENCES]
+    sentences = [sentence.split(" ") for sentence in SENTENCES]
     with fastner.load(HERE / name, engine="onnxruntime") as tagger:
         rows = zip(sentences, *tagger.entity_scores(sentences), strict=True)
     expected = json.loads((HERE / "expected.json").read_text(encoding="utf-8"))

@@ -1,7 +1,10 @@
 // Tags words with a model that `fastner export` wrote: encode, run, decode; Node and browsers.
 //
-// It imports nothing: the caller hands over its onnxruntime (onnxruntime-node, onnxruntime-web).
+// It imports nothing but what lies beside it: the caller hands over its onnxruntime
+// (onnxruntime-node, onnxruntime-web).
 // The rules are those of docs/onnx.md. A sentence is an array of non-empty strings.
+
+import { Reading } from "./reading.mjs";
 
 // onnxruntime-node reports to its maker, and writes below the user's home, unless it is told not to
 // before it is imported: import this file first.
@@ -9,7 +12,7 @@ const environment = globalThis.process?.env;
 if (environment) environment.ORT_DISABLE_TELEMETRY ??= "1";
 
 const FORMAT = "fastner-onnx";
-const VERSION = 1;
+const VERSIONS = [1, 2]; // models of 1 take words as they stand
 const BATCH = 32; // sentences of one call
 // Pools of threads spin, and follow the host rather than the container: run calls side by side.
 const ONE_THREAD = { intraOpNumThreads: 1, interOpNumThreads: 1 };
@@ -24,6 +27,7 @@ export class Tagger {
   #session;
   #wordIds; // Map of form -> id
   #characterIds; // Map of code point -> id
+  #reading; // undefined where words are taken as they stand
 
   // config: the object in config.json. vocabulary: vocab.txt as bytes. session: of model.onnx.
   constructor(ort, session, config, vocabulary) {
@@ -41,6 +45,13 @@ export class Tagger {
       at = end + 1;
     }
     this.#characterIds = new Map(config.characters.map((point, i) => [point, i + 2]));
+    if (config.reading) {
+      this.#reading = new Reading(
+        config.reading,
+        (reading) => this.wordIds(reading),
+        (point) => this.#characterIds.has(point),
+      );
+    }
   }
 
   // The IOB2 tags of one sentence: ["B-PER", "I-PER", "O"].
@@ -84,7 +95,8 @@ export class Tagger {
   }
 
   // The graph's inputs, padded with 0 (character_lengths with 1).
-  encode(sentences) {
+  encode(given) {
+    const sentences = given.map((words) => words.map((word) => this.read(word)));
     const spellings = sentences.map((words) => words.map((word) => this.characters(word)));
     const B = sentences.length;
     const T = Math.max(...sentences.map((words) => words.length));
@@ -114,12 +126,17 @@ export class Tagger {
     };
   }
 
-  // The lines in vocab.txt of a word's three forms; 0 for a form it lacks.
+  // What a word reads as, of which its ids are.
+  read(word) {
+    return this.#reading ? this.#reading.read(word) : word;
+  }
+
+  // The lines in vocab.txt of a reading's three forms; 0 for a form it lacks.
   wordIds(word) {
     return forms(word).map((form) => this.#wordIds.get(form) ?? 0);
   }
 
-  // Ids of a word's characters; of a long word its first and last halves.
+  // Ids of a reading's characters; of a long one its first and last halves.
   characters(word) {
     let points = Array.from(word, (character) => character.codePointAt(0));
     const most = this.config.max_characters;
@@ -188,21 +205,21 @@ async function checkDigest(subtle, config, name, bytes) {
 }
 
 function checkFormat(config) {
-  if (config?.format?.name !== FORMAT || config.format.version !== VERSION) {
+  if (config?.format?.name !== FORMAT || !VERSIONS.includes(config.format.version)) {
     throw new Error(
-      `expected config.json of format ${FORMAT} ${VERSION}, got ` +
+      `expected config.json of format ${FORMAT} ${VERSIONS.join(" or ")}, got ` +
         `${JSON.stringify(config?.format)}; export the model again`,
     );
   }
 }
 
-// The forms that a word is looked up by: itself, lower case, lower case with digits as 0.
+// The forms that a reading is looked up by: itself, lower case, lower case with digits as 0.
 export function forms(word) {
   const lower = word.toLowerCase();
   return [word, lower, lower.replace(DIGITS, "0")];
 }
 
-// The case class of a word, an index into config.cases.
+// The case class of a reading, an index into config.cases.
 export function caseId(word) {
   const [first, ...rest] = word; // by code point
   const tail = rest.join("");

@@ -14,7 +14,7 @@ export async function assemble(exported, site) {
   const runtime = dirname(createRequire(import.meta.url).resolve("onnxruntime-web"));
   const copies = [
     ...["index.html", "page.mjs"].map((name) => [here, name, "."]),
-    ...["fastner.mjs", "golden.mjs"].map((name) => [join(here, "../node"), name, "."]),
+    ...["fastner.mjs", "golden.mjs", "reading.mjs"].map((name) => [join(here, "../node"), name, "."]),
     ...RUNTIME.map((name) => [runtime, name, "ort"]),
     ...MODEL.map((name) => [exported, name, "model"]),
   ];

@@ -1,0 +1,48 @@
+"""Types of the compiled path from texts to entities."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastner._crf import Lattice
+from fastner._index import RowCache
+from fastner._text import Rules
+from fastner.engine import Engine
+from fastner.lists.edges import Lists
+
+_Result = TypeVar("_Result")
+_Use = Callable[[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]], None]
+
+class Entities:
+    def __init__(self, tag_names: Sequence[str], lists: Lists) -> None: ...
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+
+class Batch:
+    @staticmethod
+    def of_words(sentences: Sequence[Sequence[str]]) -> Batch: ...
+    @staticmethod
+    def of_texts(texts: list[str], rules: Rules, lines: str, html: bool) -> Batch: ...
+    @staticmethod
+    def of_tokens(
+        texts: list[str], tokenizer: Callable[[str], Iterable[Iterable[Any]]]
+    ) -> Batch: ...
+    @property
+    def groups(self) -> int: ...
+    @property
+    def sentences(self) -> int: ...
+    def tags(self, names: tuple[str, ...]) -> list[list[str]]: ...
+    def documents(
+        self,
+        entities: Entities,
+        make: Callable[[str, bytes, tuple[str, ...]], _Result],
+        scores: NDArray[np.float64] | None = None,
+    ) -> list[_Result]: ...
+
+class Pipeline:
+    def __init__(
+        self, cache: RowCache, lattice: Lattice, engine: Engine, tag_count: int
+    ) -> None: ...
+    def run(self, batch: Batch, first: int, last: int, use: _Use | None = None) -> None: ...

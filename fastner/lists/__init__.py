@@ -1,0 +1,1 @@
+"""Word lists that rules are made of: data alone."""

@@ -1,0 +1,510 @@
+"""One call from texts, or sentences of words, to tags and entities: `Batch`es, and what tags them.
+
+Everything runs without the GIL but for what only Python knows: what new words that are not ASCII
+are looked up by, engines that are not native, and the objects at both ends.
+
+Views point into str objects that the batch holds and into memory of its own, so nothing else can
+change or free what is read.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.list cimport PyList_New, PyList_SET_ITEM
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
+from libc.stddef cimport ptrdiff_t, size_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.string cimport memcpy
+from libcpp cimport bool as cbool
+from libcpp.string cimport string
+from libcpp.unordered_set cimport unordered_set
+from libcpp.utility cimport pair
+from libcpp.vector cimport vector
+
+from _errors cimport raise_input_error
+from fastner._crf cimport Batch as LatticeBatch
+from fastner._crf cimport Lattice
+from fastner._index cimport (
+    CRowCache,
+    CVocabulary,
+    Distinct,
+    Index,
+    RowCache,
+    Word,
+    hash_seed,
+    seed_of_process,
+)
+from fastner._lstm cimport Batch as LayerBatch
+from fastner._native cimport Networks
+from fastner._text cimport Options, Rules, Split, Token, lines_named, split
+
+import numpy as np
+
+from fastner.errors import InputError
+from fastner.vocab import RowBatch
+
+
+cdef extern from *:
+    """
+    #if PY_VERSION_HEX < 0x030C0000  /* a str made by an old extension may still be unfinished */
+    #define FASTNER_READY(text) PyUnicode_READY(text)
+    #else
+    #define FASTNER_READY(text) 0
+    #endif
+    """
+    int _ready "FASTNER_READY"(PyObject* text) except -1
+
+
+cdef extern from "Python.h" nogil:  # declared here to take borrowed pointers
+    bint PyUnicode_Check(PyObject* value)
+    Py_ssize_t PyUnicode_GET_LENGTH(PyObject* text)
+    const void* PyUnicode_DATA(PyObject* text)
+    int PyUnicode_KIND(PyObject* text)
+    PyObject* PyList_GET_ITEM(PyObject* list, Py_ssize_t i)
+
+
+cdef extern from "Python.h":
+    str PyUnicode_FromKindAndData(int kind, const void* text, Py_ssize_t length)
+
+
+cdef extern from "tagging.hpp" namespace "fastner::tagging" nogil:
+    cppclass View:
+        const void* text
+        uint32_t length
+        uint32_t kind
+
+    cppclass Scheme:
+        vector[int32_t] labels
+        vector[char] opens
+
+    cppclass Edges:
+        unordered_set[string] possessives
+        unordered_set[string] given
+        unordered_set[string] titles
+        unordered_set[string] greetings
+        unordered_set[string] degrees
+        vector[char] people
+        vector[char] places
+        vector[uint32_t] trimmed
+        vector[uint32_t] invisible
+        vector[pair[uint32_t, uint32_t]] brackets
+
+    cppclass Part:
+        size_t span
+        size_t spans
+
+    cppclass Span:
+        double score
+
+    cppclass CBatch "fastner::tagging::Batch":
+        vector[View] words
+        vector[size_t] word_ends
+        vector[uint16_t] tags
+        vector[size_t] group_ends
+        vector[size_t] document_ends
+        vector[Span] spans
+        void add(const void* characters, int width, const Split& split) except +raise_input_error
+        void close() except +raise_input_error
+        void find_spans(const Scheme& scheme, const Edges& edges,
+                        const double* scores) except +raise_input_error
+        size_t packed_count(size_t document)
+        void pack[Number](size_t document, Number* to)
+        Part part_of(size_t document)
+
+    cppclass Group:
+        Distinct distinct
+        vector[int32_t] tokens
+        vector[int32_t] lengths
+        vector[Word] missing
+        vector[Word] read
+        vector[Word] lowered
+        size_t longest
+        const int32_t* order()
+        void gather(const CBatch& batch, size_t g) except +raise_input_error
+        void look_up(CRowCache& cache, float* rows) except +raise_input_error
+        vector[size_t] lower(const CVocabulary& vocabulary) except +raise_input_error
+        void put(const int32_t* paths, CBatch& batch)
+        float* rows(size_t count) except +raise_input_error
+        float* emissions(size_t count) except +raise_input_error
+
+
+hash_seed = seed_of_process()
+
+
+# ---- batches -------------------------------------------------------------------------------------
+
+
+cdef object _array(const vector[int32_t]& values):
+    cdef int32_t[::1] out
+    array = np.empty(values.size(), np.int32)
+    out = array
+    if values.size():
+        memcpy(<void*>out._data, values.data(), values.size() * sizeof(int32_t))
+    return array
+
+
+cdef list _fast(value, str kind):
+    """The items of a sequence, in a list of ours."""
+    if not isinstance(value, (list, tuple)):
+        if isinstance(value, (str, bytes)) or not hasattr(type(value), "__getitem__"):
+            raise InputError(f"expected a list or tuple of {kind}, got {type(value).__name__}")
+    return list(value)
+
+
+cdef int _fill(unordered_set[string]& words, names) except -1:
+    for name in names:
+        words.insert(<string>name.encode("ascii"))
+    return 0
+
+
+cdef class Entities:
+    """How tags stand for entities, and what is mended at the edges of those in raw text."""
+
+    cdef Scheme scheme
+    cdef Edges edges
+    cdef readonly tuple labels
+
+    def __init__(self, tag_names, lists):
+        """tag_names: IOB2. lists: of fastner.lists.edges; InputError where one is not ASCII."""
+        labels = sorted({name[2:] for name in tag_names if name != "O"})
+        self.labels = tuple(labels)
+        for name in tag_names:
+            self.scheme.labels.push_back(-1 if name == "O" else labels.index(name[2:]))
+            self.scheme.opens.push_back(name[0] == "B")
+        for label in labels:
+            self.edges.people.push_back(label.upper() in lists.people)
+            self.edges.places.push_back(label.upper() in lists.places)
+        _fill(self.edges.possessives, lists.possessives)
+        _fill(self.edges.given, lists.given)
+        _fill(self.edges.titles, lists.titles)
+        _fill(self.edges.greetings, lists.greetings)
+        _fill(self.edges.degrees, lists.degrees)
+        for char in sorted(set(lists.trimmed + lists.invisible)):
+            self.edges.trimmed.push_back(ord(char))
+        for char in sorted(set(lists.invisible)):
+            self.edges.invisible.push_back(ord(char))
+        for opener, closer in lists.brackets:
+            self.edges.brackets.push_back(pair[uint32_t, uint32_t](ord(opener), ord(closer)))
+
+
+cdef class Batch:
+    """Sentences, of raw texts or of words, and what is found out about them."""
+
+    cdef CBatch it
+    cdef list held  # the str objects that views point into
+
+    @staticmethod
+    def of_words(sentences):
+        """Sentences of words. Raises InputError, naming sentence and token."""
+        cdef Batch batch = Batch.__new__(Batch)
+        cdef Py_ssize_t number = 0, i, before
+        cdef PyObject* word
+        cdef View view
+        batch.held = []
+        for sentence in _fast(sentences, "sentences"):
+            if not isinstance(sentence, (list, tuple)):
+                raise InputError(
+                    f"sentence {number}: expected a list or tuple of words, got "
+                    f"{type(sentence).__name__}"
+                )
+            before = len(batch.held)
+            batch.held += sentence
+            for i in range(before, len(batch.held)):
+                word = PyList_GET_ITEM(<PyObject*>batch.held, i)
+                if not PyUnicode_Check(word) or PyUnicode_GET_LENGTH(word) == 0:
+                    raise _no_word(<object>word, number, i - before)
+                _ready(word)
+                view.text, view.kind = PyUnicode_DATA(word), <uint32_t>PyUnicode_KIND(word)
+                view.length = <uint32_t>PyUnicode_GET_LENGTH(word)
+                batch.it.words.push_back(view)
+            batch.it.word_ends.push_back(batch.it.words.size())
+            number += 1
+        batch.it.close()
+        return batch
+
+    @staticmethod
+    def of_texts(list texts not None, Rules rules not None, lines, bint html):
+        """Texts, cut by these rules. Raises InputError for one that is no str."""
+        cdef Batch batch = _held(texts)
+        cdef Options options
+        cdef Split tokens
+        cdef vector[View] views
+        cdef size_t d
+        options.lines, options.html = lines_named(lines), html
+        _views(batch.held, views)
+        with nogil:
+            for d in range(views.size()):
+                split(rules.rules, views[d].text, <int>views[d].kind, views[d].length, options,
+                      tokens)
+                batch.it.add(views[d].text, <int>views[d].kind, tokens)
+            batch.it.close()
+        return batch
+
+    @staticmethod
+    def of_tokens(list texts not None, tokenizer):
+        """Texts, cut by any function. Raises InputError for tokens that do not lie in them."""
+        cdef Batch batch = _held(texts)
+        cdef Split tokens
+        cdef vector[View] views
+        cdef size_t d
+        _views(batch.held, views)
+        for d in range(views.size()):
+            text = batch.held[d]
+            tokens.tokens.clear()
+            tokens.ends.clear()
+            for sentence in tokenizer(text):
+                _take(text, sentence, tokens)
+            batch.it.add(views[d].text, <int>views[d].kind, tokens)
+        batch.it.close()
+        return batch
+
+    @property
+    def groups(self):
+        """How many groups of sentences of like length there are; empty ones are in none."""
+        return self.it.group_ends.size()
+
+    @property
+    def sentences(self):
+        return self.it.word_ends.size()
+
+    def tags(self, tuple names not None):
+        """The tags of every sentence, as lists of these names."""
+        cdef list rows = [], row
+        cdef size_t s, i, begin = 0, end
+        for s in range(self.it.word_ends.size()):
+            end = self.it.word_ends[s]
+            row = PyList_New(<Py_ssize_t>(end - begin))
+            for i in range(begin, end):
+                name = names[self.it.tags[i]]
+                Py_INCREF(name)
+                PyList_SET_ITEM(row, <Py_ssize_t>(i - begin), name)
+            rows.append(row)
+            begin = end
+        return rows
+
+    def documents(self, Entities entities not None, make, const double[::1] scores=None):
+        """A make(text, packed, labels) for each text, see `fastner.doc.Doc`.
+
+        scores: one for each entity that the tags hold, in order. To be called once.
+        """
+        cdef const double* values = NULL
+        cdef list documents = []
+        cdef size_t d
+        if scores is not None:
+            values = <const double*>scores._data
+        with nogil:
+            self.it.find_spans(entities.scheme, entities.edges, values)
+        for d in range(self.it.document_ends.size()):
+            text = self.held[d]
+            documents.append(make(text, self._packed(d, len(text) > 0xffff, scores is not None),
+                                  entities.labels))
+        return documents
+
+    cdef bytes _packed(self, size_t d, bint wide, bint scored):
+        cdef size_t count = self.it.packed_count(d), size, n
+        cdef Part part = self.it.part_of(d)
+        cdef char* to
+        size = count * (4 if wide else 2)
+        packed = PyBytes_FromStringAndSize(
+            NULL, <Py_ssize_t>(size + (part.spans * sizeof(double) if scored else 0)))
+        to = PyBytes_AS_STRING(packed)
+        if wide:
+            self.it.pack(d, <uint32_t*>to)
+        else:
+            self.it.pack(d, <uint16_t*>to)
+        if scored:
+            for n in range(part.spans):
+                memcpy(to + size + n * sizeof(double), &self.it.spans[part.span + n].score,
+                       sizeof(double))
+        return packed
+
+
+cdef Batch _held(list texts):
+    cdef Batch batch = Batch.__new__(Batch)
+    batch.held = list(texts)
+    for text in batch.held:
+        if not isinstance(text, str):
+            raise InputError(f"expected a text of type str, got {type(text).__name__}")
+    return batch
+
+
+cdef int _views(list texts, vector[View]& views) except -1:
+    cdef PyObject* text
+    cdef Py_ssize_t d
+    cdef View view
+    for d in range(len(texts)):
+        text = PyList_GET_ITEM(<PyObject*>texts, d)
+        _ready(text)
+        if PyUnicode_GET_LENGTH(text) >= 0xffffffff:
+            raise InputError(
+                "expected a text of fewer than 2^32 - 1 characters, got "
+                f"{PyUnicode_GET_LENGTH(text)}"
+            )
+        view.text, view.kind = PyUnicode_DATA(text), <uint32_t>PyUnicode_KIND(text)
+        view.length = <uint32_t>PyUnicode_GET_LENGTH(text)
+        views.push_back(view)
+    return 0
+
+
+cdef int _take(str text, sentence, Split& tokens) except -1:
+    """Appends a sentence of (text, start, end) or (text, start, end, markup)."""
+    cdef Token made
+    cdef Py_ssize_t free = 0
+    if tokens.tokens.size():
+        free = tokens.tokens.back().end
+    for token in sentence:
+        if not isinstance(token, tuple) or len(token) not in (3, 4):
+            raise InputError(f"expected the tokenizer's tokens as Token, got {token!r}")
+        word, start, end = token[:3]
+        if (
+            not isinstance(start, int) or not isinstance(end, int)
+            or not free <= start < end <= len(text) or text[start:end] != word
+        ):
+            raise InputError(
+                f"expected the tokenizer's tokens in order and as they lie in the text, from {free} "
+                f"on, got {token!r} in a text of {len(text)} characters"
+            )
+        made.begin, made.end = start, end
+        made.markup = len(token) == 4 and bool(token[3])
+        tokens.tokens.push_back(made)
+        free = end
+    if tokens.tokens.size() > (tokens.ends.back() if tokens.ends.size() else 0):
+        tokens.ends.push_back(<uint32_t>tokens.tokens.size())
+    return 0
+
+
+cdef object _no_word(word, Py_ssize_t number, Py_ssize_t i):
+    got = "the empty str" if isinstance(word, str) else type(word).__name__
+    return InputError(
+        f"sentence {number}, token {i}: expected a word of at least one character, got {got}"
+    )
+
+
+# ---- tagging -------------------------------------------------------------------------------------
+
+
+cdef class Pipeline:
+    """From the words of a batch to its tags; shared between threads."""
+
+    cdef RowCache cache
+    cdef Lattice lattice
+    cdef Networks networks  # None: the engine is called instead
+    cdef object engine
+    cdef int64_t tag_count
+
+    def __init__(self, RowCache cache not None, Lattice lattice not None, engine,
+                 Py_ssize_t tag_count):
+        """cache: of rows of the engine's width. tag_count: K."""
+        self.cache, self.lattice, self.tag_count = cache, lattice, tag_count
+        self.networks, self.engine = engine.networks, engine
+
+    def run(self, Batch batch not None, size_t first, size_t last, use=None):
+        """Tags the groups from first to last.
+
+        use: called with the emissions [B, T, K] of each, its lengths [B] and the numbers [B] of its
+        sentences. Groups may be run side by side.
+        """
+        cdef Group group
+        cdef LatticeBatch emissions
+        cdef vector[int32_t] paths
+        cdef bint native = self.networks is not None and use is None
+        cdef size_t g
+        held = None
+        emissions.sentences = 0
+        if last > batch.it.group_ends.size():
+            raise InputError(f"expected groups below {batch.it.group_ends.size()}, got {last}")
+        with nogil:
+            for g in range(first, last):
+                group.gather(batch.it, g)
+                if native:
+                    self._emissions(
+                        group,
+                        group.rows(group.distinct.words.size() * <size_t>self.cache.width),
+                        group.emissions(group.lengths.size() * group.longest
+                                        * <size_t>self.tag_count),
+                        &emissions)
+                else:
+                    with gil:
+                        held = self._arrays(group, &emissions)
+                emissions.lengths = <const char*>group.lengths.data()
+                emissions.length_stride = sizeof(int32_t)
+                paths.resize(group.lengths.size() * group.longest)
+                self.lattice.best(emissions, paths.data())
+                group.put(paths.data(), batch.it)
+                if use is not None:
+                    with gil:
+                        numbers = np.asarray(<int32_t[:group.lengths.size()]>
+                                             <int32_t*>group.order()).copy()
+                        use(held, _array(group.lengths), numbers)
+
+    cdef object _arrays(self, Group& group, LatticeBatch* emissions):
+        """The emissions of a group as an array, which `emissions` points into."""
+        cdef float[:, ::1] to
+        cdef const float[:, :, :] view
+        cdef float[:, :, ::1] made
+        rows = np.empty((group.distinct.words.size(), self.cache.width), np.float32)
+        to = rows
+        if self.networks is not None:
+            array = np.empty((group.lengths.size(), group.longest, self.tag_count), np.float32)
+            made = array
+            with nogil:
+                self._emissions(group, <float*>to._data, <float*>made._data, emissions)
+            return array
+        with nogil:
+            group.look_up(self.cache.cache.get()[0], <float*>to._data)
+        if group.missing.size():
+            words = [
+                PyUnicode_FromKindAndData(word.kind, word.text, <Py_ssize_t>word.length)
+                for word in group.missing
+            ]
+            known = len(rows) - len(words)
+            self.engine.encode(words, rows[known:])
+            self._keep(group, <float*>to._data)
+        batch = RowBatch(rows, _array(group.tokens), _array(group.lengths), [])
+        array = self.engine.emissions(batch)
+        view = array
+        emissions.emissions = <const char*>view._data
+        emissions.sentence_stride, emissions.token_stride = view.strides[0], view.strides[1]
+        emissions.sentences, emissions.tokens = view.shape[0], view.shape[1]
+        return array
+
+    cdef int _emissions(self, Group& group, float* rows, float* to,
+                        LatticeBatch* emissions) except -1 nogil:
+        """Writes the rows of a group and its emissions, by the native engine."""
+        cdef LayerBatch batch
+        cdef size_t known
+        group.look_up(self.cache.cache.get()[0], rows)
+        if group.missing.size():
+            known = group.distinct.words.size() - group.missing.size()
+            self._encode(group, rows + known * <size_t>self.cache.width)
+            self._keep(group, rows)
+        batch.projections, batch.tokens = rows, group.tokens.data()
+        batch.lengths, batch.emissions = group.lengths.data(), to
+        batch.words = <int64_t>group.distinct.words.size()
+        batch.count = <int64_t>group.tokens.size()
+        batch.sentences = <int64_t>group.lengths.size()
+        batch.longest = <int64_t>group.longest
+        self.networks.emissions(batch)
+        emissions.emissions = <const char*>to
+        emissions.token_stride = <ptrdiff_t>(self.tag_count * <int64_t>sizeof(float))
+        emissions.sentence_stride = emissions.token_stride * <ptrdiff_t>group.longest
+        emissions.sentences, emissions.tokens = batch.sentences, batch.longest
+        return 0
+
+    cdef int _encode(self, Group& group, float* rows) except -1 nogil:
+        """Writes the rows of words that the cache lacks."""
+        cdef vector[size_t] others = group.lower(self.networks.index.vocabulary.get()[0])
+        cdef size_t u
+        if others.empty():
+            return self.networks.encode(group.read, group.lowered, rows, NULL)
+        with gil:
+            owners = []
+            for u in others:
+                self.networks.index.forms(&group.read[u], &group.lowered[u], owners)
+            with nogil:
+                self.networks.encode(group.read, group.lowered, rows, NULL)
+        return 0
+
+    cdef int _keep(self, Group& group, const float* rows) except -1 nogil:
+        cdef size_t known = group.distinct.words.size() - group.missing.size()
+        self.cache.cache.get().insert(group.missing, rows + known * <size_t>self.cache.width)
+        return 0
