@@ -1,7 +1,6 @@
 """Types of the compiled indexer; fastner.vocab checks arrays before they come here."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,12 +50,4 @@ def pad(
     tokens: _Int32,  # [N]
     lengths: _Int32,  # [B]
     out: NDArray[np.float32],  # [T, B, D], written
-) -> None: ...
-def lengths_of(sentences: Sequence[Sequence[str]]) -> _Int32: ...
-def tags_of(
-    tag_ids: _Int32,  # [B, T]
-    lengths: _Int32,  # [B]
-    order: _Int32 | None,  # [B]
-    tag_names: tuple[str, ...],
-    results: list[Any],  # written
 ) -> None: ...

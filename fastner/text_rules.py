@@ -237,7 +237,7 @@ _OTHERS: dict[str, dict[str, str]] = {
         "final": "usw usf",
         "abbreviation": """Str str Jh Jhs jährl Mio Mrd Tel evtl ggf inkl exkl geb gest gegr bes
             bspw engl franz lat ital röm griech dt amtl eigtl urspr allg ehem verh Univ Red Hrsg
-            Aufl Jan Feb Febr März Apr Jun Jul Aug Sep Sept Okt Nov Dez Mo Di Mi Do""",
+            Aufl Jan Feb Febr März Apr Jun Jul Aug Sep Sept Okt Nov Dez Mo Di Mi Do Std Stk""",
         "company": "Cie e.V",
         "starter": """Aber Alle Allerdings Als Am An Auch Auf Aus Außerdem Bei Beide Bis Da Dabei
             Dadurch Daher Damit Danach Dann Darauf Das Dass Davon Dazu Der Des Die Dies Diese
@@ -274,7 +274,8 @@ _OTHERS: dict[str, dict[str, str]] = {
         "sign_off": "Cordialement Bien Merci Amicalement Amitiés",
     },
     "it": {
-        "title": "Sig Sigg Sig.ra Dott Dr Prof Avv Ing On Sen Gen Mons S SS cfr",
+        "title": """Sig Sigg Sig.ra Dott Dr Prof Avv Ing On Sen Gen Mons S SS cfr sig sigg dott prof
+            avv ing on sen gen mons sec""",
         "numbered": "n nn art pag pagg cap fig vol",
         "final": "ecc",
         "abbreviation": "es gen feb mar apr mag giu lug ago set ott nov dic",
@@ -303,7 +304,7 @@ _OTHERS: dict[str, dict[str, str]] = {
     },
     "es": {
         "title": """Sr Sra Sres Srta Dr Dra Dres D Da Dña Ud Uds Vd Vds Gral Cnel Lic Ing Arq
-            Mons Pdte""",
+            Mons Pdte s""",
         "numbered": "núm nº n art pág págs cap fig vol",
         "abbreviation": "aprox ej tel Av Avda Ctra pp EE UU",
         "company": "Cía",
@@ -320,7 +321,7 @@ _OTHERS: dict[str, dict[str, str]] = {
         "sign_off": "Saludos Atentamente Un Gracias Cordialmente",
     },
     "pt": {
-        "title": "Sr Sra Srs Srta Dr Dra Drs Prof Profa Eng Exmo Exma av r D Gen Cel",
+        "title": "Sr Sra Srs Srta Dr Dra Drs Prof Profa Eng Exmo Exma av r séc D Gen Cel",
         "numbered": "n nº núm art pág págs cap fig vol",
         "abbreviation": "aprox ex tel Av Jr jan fev mar abr mai jun jul ago set out nov dez",
         "company": "Cia Ltda",
@@ -358,7 +359,7 @@ _OTHERS: dict[str, dict[str, str]] = {
     },
     "pl": {
         "title": """p pp dr prof mgr inż hab ks gen płk kpt por św bł np tzw tj m.in ok ul al pl
-            os im""",
+            os im Mgr Inż Hab Ks Płk Kpt Św Ul""",
         "numbered": "nr s str art ust poz rys tab",
         "final": "itd itp r zł in",
         "abbreviation": "tys mln mld godz tel ang łac niem ros wł ur zm",
@@ -376,7 +377,7 @@ _OTHERS: dict[str, dict[str, str]] = {
     "ru": {
         "title": """им ул пр пл пер просп св акад проф доц ген полк кап т н см ср напр д-р тов
             г-н г-жа""",
-        "numbered": "стр с гл рис табл ст п № вып",
+        "numbered": "стр с гл рис табл ст п № вып д",
         "final": "гг др д п руб коп",
         "abbreviation": """г в вв пр тыс млн млрд обл р-н мин сек ок род ум э н е т англ лат нем
             фр итал греч""",

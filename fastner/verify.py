@@ -1,7 +1,8 @@
 """The proof of an export: its golden file replayed with onnxruntime and the exported files alone.
 
 Nothing of fastner's indexer or decoder is imported: ids come from the tokens by the rules of
-docs/onnx.md, written out once more here, as any other client has to write them.
+docs/onnx.md, written out once more here, as any other client has to write them. Of the golden
+tokens the form is checked; clients that tokenise replay them.
 """
 
 from __future__ import annotations
@@ -24,10 +25,19 @@ from fastner.files import Directory, Kind, read_file
 from fastner.strict import Json, parse_json, refuse, show
 
 FORMAT = {"name": "fastner-onnx", "version": 2}
-_OLD_FORMAT = {**FORMAT, "version": 1}  # had no key "reading": its models take words as they stand
+# Had no key "reading", as its models take words as they stand, and no files about text.
+_OLD_FORMAT = {**FORMAT, "version": 1}
 CONFIG, MODEL, VOCABULARY, GOLDEN = "config.json", "model.onnx", "vocab.txt", "golden.jsonl"
+TOKENIZER, TOKENS = "tokenizer.json", "tokens.jsonl"
 # of what verify reads, the most bytes of each that it takes
-LIMITS = {CONFIG: 16 << 20, MODEL: (2 << 30) - 1, VOCABULARY: 1 << 30, GOLDEN: 256 << 20}
+LIMITS = {
+    CONFIG: 16 << 20,
+    MODEL: (2 << 30) - 1,
+    VOCABULARY: 1 << 30,
+    GOLDEN: 256 << 20,
+    TOKENIZER: 16 << 20,
+    TOKENS: 16 << 20,
+}
 EXPORT = Kind(
     noun="export",
     files=frozenset((*LIMITS, "README.md")),
@@ -38,6 +48,7 @@ BATCH = 32  # sentences of a batch
 PROBLEMS = 20  # differences that a report spells out
 _MOST_TAGS, _MOST_CHARACTERS, _MOST_TOKENS, _MOST_WORDS = 1 << 16, 0x10FFFF, 1 << 20, 2**31 - 1
 _LONGEST_WORD = 1 << 16  # bytes, in golden cases
+_LONGEST_TEXT = 1 << 20  # bytes, of a golden text and of the pattern
 _RULE = 1  # of reading
 _MOST_TABLE = 4096  # entries of a table of reading
 _KEYS = {"tags", "characters", "max_characters", "batch_invariant", "tolerance", "sha256"}
@@ -47,12 +58,15 @@ _KEYS = {"tags", "characters", "max_characters", "batch_invariant", "tolerance",
 class Report:
     """What `verify` found. problems: the first 20 differences; `differences` counts all.
 
+    texts: golden texts, whose tokens are of the form that docs/onnx.md gives them.
+
     emission_difference: the largest between an emission and its golden value. batch_invariant:
     whether the tags of a sentence are the same in any batch; else only its own were replayed.
     """
 
     cases: int
     tokens: int
+    texts: int
     emissions: int
     emission_difference: float
     batch_invariant: bool
@@ -87,14 +101,16 @@ class ExportedModel:
                     f"{self.path / CONFIG}: expected format {FORMAT}, got {show(found)}; "
                     "export the model again, or install the fastner that exported it"
                 )
-            keys = _KEYS if config["format"] == _OLD_FORMAT else {*_KEYS, "reading"}
+            old = config["format"] == _OLD_FORMAT
+            keys = _KEYS if old else {*_KEYS, "language", "reading"}
             if missing := keys - config.keys():
                 raise BundleError(
                     f"{self.path / CONFIG}: expected the keys {', '.join(sorted(keys))}, got none "
                     f"of the name {min(missing)}; export the model again"
                 )
             self.config = _checked(parsed)
-            files = {name: _read(opened, name) for name in (MODEL, VOCABULARY, GOLDEN)}
+            names = (MODEL, VOCABULARY, GOLDEN, *(() if old else (TOKENIZER, TOKENS)))
+            files = {name: _read(opened, name) for name in names}
         for name, data in files.items():
             wanted, actual = config["sha256"].get(name), hashlib.sha256(data).hexdigest()
             if wanted != actual:
@@ -103,6 +119,11 @@ class ExportedModel:
                     f"{actual}: damaged; export the model again"
                 )
         self._golden = _lines(files[GOLDEN], f"{self.path / GOLDEN}")
+        self._languages: frozenset[str] = frozenset()
+        if not old:
+            self._languages = _languages(files[TOKENIZER], f"{self.path / TOKENIZER}")
+            parsed.members()["language"].choice(self._languages)
+            self._tokens = _lines(files[TOKENS], f"{self.path / TOKENS}")
         words = _lines(files[VOCABULARY], f"{self.path / VOCABULARY}")
         self._word_ids = {word: number for number, word in enumerate(words, 1)}
         self._character_ids = {chr(c): i for i, c in enumerate(config["characters"], 2)}
@@ -126,6 +147,20 @@ class ExportedModel:
             where = f"{self.path / GOLDEN}:{number}"
             case = parse_json(line.encode(), where, longest=_LONGEST_WORD)
             yield _case(case, len(self.config["tags"]))
+
+    def texts(self) -> Iterator[dict[str, Any]]:
+        """The golden texts, as docs/onnx.md describes them; none in an export of version 1.
+
+        Raises BundleError for another one.
+        """
+        if not self._languages:
+            return
+        if not self._tokens:
+            raise BundleError(f"{self.path / TOKENS}: expected golden texts, got an empty file")
+        for number, line in enumerate(self._tokens, 1):
+            where = f"{self.path / TOKENS}:{number}"
+            text = parse_json(line.encode(), where, longest=_LONGEST_TEXT)
+            yield _text(text, self._languages)
 
     def run(
         self, sentences: Sequence[Sequence[str]], outputs: Sequence[str]
@@ -304,6 +339,8 @@ def case_id(word: str) -> int:
 def verify(directory: str | os.PathLike[str]) -> Report:
     """Replays golden.jsonl of an exported directory, each case alone and in batches.
 
+    Of tokens.jsonl it checks that the tokens are parts of their texts, in order and complete.
+
     In batches only where config.json says that the model is batch-invariant.
     Ids and tags must be equal; emissions must agree within the `tolerance` of config.json, scores
     within so much per token.
@@ -312,6 +349,7 @@ def verify(directory: str | os.PathLike[str]) -> Report:
     """
     model = ExportedModel(directory)
     check = _Check(model)
+    texts = sum(1 for _ in model.texts())
     cases = list(model.cases())
     batch_invariant = model.config["batch_invariant"]
     for number, case in enumerate(cases, 1):
@@ -324,6 +362,7 @@ def verify(directory: str | os.PathLike[str]) -> Report:
     return Report(
         cases=len(cases),
         tokens=sum(len(case["tokens"]) for case in cases),
+        texts=texts,
         emissions=sum("emissions" in case for case in cases),
         emission_difference=check.largest,
         batch_invariant=batch_invariant,
@@ -471,6 +510,64 @@ def _case(case: Json, tags: int) -> dict[str, Any]:
     return case.object()
 
 
+def _languages(data: bytes, where: str) -> frozenset[str]:
+    """The languages of tokenizer.json, whose parts are of the types that docs/onnx.md gives."""
+    rules = parse_json(data, where, longest=_LONGEST_TEXT).fields(
+        "pattern classes entities languages"
+    )
+    if not rules["pattern"].string(_LONGEST_TEXT):
+        rules["pattern"].refuse("a pattern")
+    for ranges in rules["classes"].members().values():
+        for pair in ranges.elements(_MOST_CHARACTERS):
+            bounds = pair.elements(2)
+            if len(bounds) != 2:
+                pair.refuse("the first and the last code point of a range")
+            bounds[1].integer(bounds[0].integer(0, _MOST_CHARACTERS), _MOST_CHARACTERS)
+    languages = rules["languages"].members()
+    if not languages:
+        rules["languages"].refuse("at least one language")
+    for point in rules["entities"].members().values():
+        point.integer(1, _MOST_CHARACTERS)
+    for language in languages.values():
+        parts = language.fields("words ordinals spaced_closers edges")
+        for lists in (parts["words"], parts["edges"]):
+            for words in lists.members().values():
+                for word in words.elements(_MOST_WORDS):
+                    word.string()
+    return frozenset(languages)
+
+
+def _text(line: Json, languages: frozenset[str]) -> dict[str, Any]:
+    """A golden text whose tokens lie in it, in order and one behind the other.
+
+    Where it is no HTML, they hold all of it but white space.
+    """
+    parts = line.fields("text options sentences")
+    options = parts["options"].fields("language lines html")
+    options["language"].choice(languages)
+    options["lines"].choice(("auto", "sentences", "wrapped"))
+    if type(options["html"].value) is not bool:
+        options["html"].refuse("true or false")
+    text = parts["text"].string(_LONGEST_TEXT)
+    at = 0
+    gaps = []
+    for sentence in parts["sentences"].elements(_MOST_TOKENS):
+        tokens = sentence.elements(_MOST_TOKENS)
+        if not tokens:
+            sentence.refuse("a list of at least one token")
+        for token in tokens:
+            bounds = token.elements(3)
+            if len(bounds) < 2 or (len(bounds) == 3 and bounds[2].value is not True):
+                token.refuse("start and end, and true if it is markup")
+            start = bounds[0].integer(at, len(text))
+            gaps.append(text[at:start])
+            at = bounds[1].integer(start + 1, len(text))
+    left = "".join([*gaps, text[at:]])
+    if left.strip() and not options["html"].value:
+        parts["sentences"].refuse(f"tokens of the whole text, also of {show(left.strip()[0])}")
+    return line.object()
+
+
 def _lines(data: bytes, where: str) -> list[str]:
     """The lines of a text in UTF-8, each ended by one line feed."""
     try:
@@ -487,5 +584,5 @@ def _read(directory: Directory, name: str) -> bytes:
         return directory.read_bounded(name, LIMITS[name])
     except BundleError as error:
         raise BundleError(
-            f"{error}; an export has {CONFIG}, {MODEL}, {VOCABULARY} and {GOLDEN}"
+            f"{error}; an export has {', '.join(LIMITS)}; export the model again"
         ) from error.__cause__

@@ -19,14 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastner._index import Index, RowCache, pad
-from fastner._index import lengths_of as _lengths_of
-from fastner._index import tags_of as _tags_of
 from fastner.arrays import check
 from fastner.errors import InputError
 from fastner.reading import read
@@ -332,38 +330,6 @@ class WordCache:
     def clear(self) -> None:
         """Forgets all words and frees their memory."""
         self._cache.clear()
-
-
-def lengths_of(sentences: Sequence[Sequence[str]]) -> NDArray[np.int32]:
-    """Tokens of each sentence, int32 [B].
-
-    Raises InputError for a sentence that is not a list or tuple. Words are not looked at.
-    """
-    return _lengths_of(sentences)
-
-
-def tags_of(
-    tag_ids: NDArray[np.int32],
-    lengths: NDArray[np.int32],
-    order: NDArray[np.int32] | None,
-    tag_names: tuple[str, ...],
-    results: list[Any],
-) -> None:
-    """Puts the tags of sentence b, a new list of str, at results[order[b]].
-
-    tag_ids: int32 [B, T], in any layout; lengths: int32 [B]; order: int32 [B], None: 0..B-1;
-    tag_names: [K], tag_ids index it. Raises InputError for what is out of range.
-    """
-    if not isinstance(tag_names, tuple) or not isinstance(results, list):
-        raise InputError(
-            "expected tag_names as tuple and results as list, "
-            f"got {type(tag_names).__name__} and {type(results).__name__}"
-        )
-    check("tag_ids", tag_ids, _INT32, (None, None), contiguous=None)
-    check("lengths", lengths, _INT32, (tag_ids.shape[0],))
-    if order is not None:
-        check("order", order, _INT32, (tag_ids.shape[0],))
-    _tags_of(tag_ids, lengths, order, tag_names, results)
 
 
 def _code_points(characters: Sequence[int]) -> tuple[int, ...]:

@@ -11,9 +11,7 @@ so there sentences are copied to tuples first. The cache's mutex may be held by 
 GIL when another forks: the child then starts with an empty cache (`after_fork`).
 """
 
-from cpython.list cimport PyList_New, PyList_SET_ITEM, PyList_SetItem
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_INCREF
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
@@ -67,7 +65,6 @@ cdef extern from "Python.h" nogil:  # declared here to take borrowed pointers
 
 cdef extern from "once.hpp" namespace "fastner" nogil:
     vector[int32_t] copied_once(const void* numbers, int64_t count) except +raise_input_error
-    int32_t read_once(const int32_t& number)
 
 
 hash_seed = seed_of_process()
@@ -441,54 +438,3 @@ def pad(const float[:, ::1] rows, const int32_t[::1] tokens, const int32_t[::1] 
         c_pad(<const float*>rows._data, rows.shape[0], <const int32_t*>tokens._data,
               tokens.shape[0], <const int32_t*>lengths._data, lengths.shape[0], out.shape[0],
               out.shape[2], <float*>out._data)
-
-
-# ---- batches -------------------------------------------------------------------------------------
-
-
-def lengths_of(sentences):
-    cdef vector[int32_t] lengths
-    cdef Py_ssize_t i
-    cdef PyObject* sentence
-    sentences = _sequence(sentences, "", "sentences")
-    for i in range(PySequence_Fast_GET_SIZE(<PyObject*>sentences)):
-        sentence = _item(sentences, i)
-        if not _is_fast(sentence):
-            raise InputError(
-                f"sentence {i}: expected a list or tuple of words, got "
-                f"{type(<object>sentence).__name__}"
-            )
-        lengths.push_back(<int32_t>PySequence_Fast_GET_SIZE(sentence))
-    return _int32(lengths)
-
-
-def tags_of(const int32_t[:, :] tag_ids, const int32_t[::1] lengths, const int32_t[::1] order,
-            tuple tag_names not None, list results not None):
-    cdef Py_ssize_t b, t, number, length, names = len(tag_names)
-    cdef int32_t tag_id
-    cdef list tags
-    for b in range(lengths.shape[0]):
-        number = b if order is None else read_once(order[b])
-        length = read_once(lengths[b])
-        if not 0 <= length <= tag_ids.shape[1]:
-            raise InputError(
-                f"expected lengths within 0..{tag_ids.shape[1]} (the token axis of tag_ids), "
-                f"got {length} at {b}"
-            )
-        if not 0 <= number < len(results):
-            raise InputError(
-                f"expected order within 0..{len(results) - 1} (the results), got {number} at {b}"
-            )
-        tags = PyList_New(length)
-        for t in range(length):
-            tag_id = read_once(tag_ids[b, t])
-            if not 0 <= tag_id < names:
-                raise InputError(
-                    f"expected tag_ids within 0..{names - 1} (the tag names), "
-                    f"got {tag_id} at [{b}, {t}]"
-                )
-            name = tag_names[tag_id]
-            Py_INCREF(name)
-            PyList_SET_ITEM(tags, t, name)
-        Py_INCREF(tags)
-        PyList_SetItem(results, number, tags)  # steals the reference; checks the index again

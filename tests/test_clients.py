@@ -20,6 +20,9 @@ from pathlib import Path
 
 import pytest
 
+import fastner
+from fastner import text_rules
+from fastner.deploy.tokens import GOLDEN_TOKENS, tokenizer_json
 from fastner.reading import folded, plain, tables
 from fastner.tagger import EMBEDDED
 from fastner.verify import case_id
@@ -73,16 +76,51 @@ def export(tmp_path_factory, request):
     return folder
 
 
-def golden_cases(export: Path) -> int:
-    count = (export / "golden.jsonl").read_bytes().count(b"\n")
-    assert count >= 300  # fewer where 8 bits leave more paths close to each other
-    return count
+def golden_counts(export: Path) -> str:
+    """What a client says that has replayed all."""
+    cases, texts = (
+        (export / name).read_bytes().count(b"\n") for name in ("golden.jsonl", "tokens.jsonl")
+    )
+    assert cases >= 300  # fewer where 8 bits leave more paths close to each other
+    assert texts >= 400
+    return f": {texts} texts, {cases} cases, 0 differences"
 
 
 def test_node_gives_the_golden_tags(export):
     need("onnxruntime-node")
     line = node(CLIENTS / "node" / "test.mjs", export)
-    assert f": {golden_cases(export)} cases, 0 differences" in line
+    assert golden_counts(export) in line
+
+
+def test_node_finds_the_entities_that_python_finds(export, tmp_path):
+    """In all golden texts, from their characters on."""
+    need("onnxruntime-node")
+    if json.loads((export / "config.json").read_bytes())["recurrences"] != "float32":
+        pytest.skip("8 bits give other tags")
+    cases = []
+    with fastner.load(EMBEDDED if EMBEDDED.is_dir() else GOLDEN / "bundle-1.0") as tagger:
+        for line in (export / "tokens.jsonl").read_text("ascii").splitlines():
+            golden = json.loads(line)
+            options = {name: golden["options"][name] for name in ("lines", "html")}
+            found = tagger(golden["text"], **options).entities
+            entities = [
+                {"text": e.text, "label": e.label, "start": e.start, "end": e.end} for e in found
+            ]
+            cases.append({"text": golden["text"], "options": options, "entities": entities})
+    (tmp_path / "cases.json").write_text(json.dumps(cases), encoding="utf-8")
+    script = f"""
+        import {{ readFileSync }} from "node:fs";
+        import {{ load }} from "./fastner.mjs";
+        import * as ort from "onnxruntime-node";
+        const tagger = await load(ort, {json.dumps(str(export))});
+        const path = {json.dumps(str(tmp_path / "cases.json"))};
+        for (const {{ text, options, entities }} of JSON.parse(readFileSync(path, "utf-8"))) {{
+          const got = await tagger.tagText(text, options);
+          if (JSON.stringify(got) !== JSON.stringify(entities))
+            console.log(JSON.stringify([text, options, entities, got]));
+        }}"""
+    assert node("--input-type=module", "-e", script, folder=CLIENTS / "node") == ""
+    assert sum(len(case["entities"]) for case in cases) > 100
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/clients/node/README.md"])
@@ -110,18 +148,26 @@ def test_node_writes_nothing_below_the_home(tmp_path):
     assert list(tmp_path.rglob("*")) == []
 
 
-def test_node_notices_a_difference(export, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "old", "new", "problem"),
+    [
+        ("golden.jsonl", '"tag_ids": [0', '"tag_ids": [1', "tag_ids"),
+        ("tokens.jsonl", "[[0,6],[7,", "[[0,5],[7,", "text 0, "),
+    ],
+)
+def test_node_notices_a_difference(export, tmp_path, name, old, new, problem):
     need("onnxruntime-node")
     for path in export.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    golden = tmp_path / "golden.jsonl"
+    golden = tmp_path / name
     text = golden.read_text(encoding="utf-8")
-    golden.write_text(text.replace('"tag_ids": [0', '"tag_ids": [1', 1), encoding="utf-8")
-    with pytest.raises(AssertionError, match="tag_ids"):
+    assert old in text
+    golden.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(AssertionError, match=problem):
         node(CLIENTS / "node" / "test.mjs", tmp_path)
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "vocab.txt"])
+@pytest.mark.parametrize("name", ["model.onnx", "vocab.txt", "tokenizer.json"])
 def test_node_runs_no_other_bytes_than_those_exported(export, tmp_path, name):
     need("onnxruntime-node")
     for path in export.iterdir():
@@ -139,8 +185,12 @@ def test_digests_come_before_the_session():
         import {{ createHash, webcrypto }} from "node:crypto";
         import {{ loadUrl }} from {json.dumps((CLIENTS / "node/fastner.mjs").as_uri())};
         const sha256 = (text) => createHash("sha256").update(text).digest("hex");
-        const format = {{ name: "fastner-onnx", version: 1 }};
-        const digests = {{ "vocab.txt": sha256("a\\n"), "model.onnx": sha256("model") }};
+        const format = {{ name: "fastner-onnx", version: 2 }};
+        const english = {{ words: {{}}, spaced_closers: [] }};
+        const rules = JSON.stringify(
+          {{ pattern: ".", classes: {{}}, entities: {{}}, languages: {{ en: english }} }});
+        const digests = {{ "vocab.txt": sha256("a\\n"), "tokenizer.json": sha256(rules),
+          "model.onnx": sha256("model") }};
         const ort = {{ InferenceSession: {{ create: async () => console.log("session") }} }};
         const tries = [["model", digests, true], ["modem", digests, true], ["model", {{}}, true],
           ["model", undefined, true], ["modem", digests, false]];
@@ -148,7 +198,8 @@ def test_digests_come_before_the_session():
           const value = secure ? webcrypto : undefined;
           Object.defineProperty(globalThis, "crypto", {{ value, configurable: true }});
           const config = JSON.stringify({{ format, characters: [], sha256 }});
-          const files = {{ "config.json": config, "vocab.txt": "a\\n", "model.onnx": model }};
+          const files = {{ "config.json": config, "vocab.txt": "a\\n", "tokenizer.json": rules,
+            "model.onnx": model }};
           globalThis.fetch = async (url) => new Response(files[url.pathname.slice(1)]);
           try {{ await loadUrl(ort, "http://x/"); }}
           catch (error) {{ console.log(error.message.slice(0, 34)); }}
@@ -179,7 +230,7 @@ def test_chromium_gives_the_golden_tags(export):
     if not Path(CHROMIUM).exists():
         pytest.skip(f"{CHROMIUM} is not installed; CHROMIUM names another")
     line = node(CLIENTS / "web" / "test.mjs", export)
-    assert f": {golden_cases(export)} cases, 0 differences" in line
+    assert golden_counts(export) in line
 
 
 @pytest.mark.parametrize("form", [{"name": "fastner-onnx", "version": 3}, {"name": "x"}, None])
@@ -293,23 +344,89 @@ def test_javascript_refuses_a_rule_that_it_does_not_know():
     assert said.startswith("expected words that are read by rule 1, got 2")
 
 
-def test_javascript_tokenizer_and_entities():
+def test_javascript_entities_and_offsets():
+    """Offsets count code points; markup is stepped over."""
     script = f"""
-        import {{ entities, tokenize }} from {json.dumps((CLIENTS / "node/fastner.mjs").as_uri())};
-        const text = "Ada's firm, Acme Corp., paid $1,234.56 to U.S. banks. " +
-          "Noor left 😀!\\n\\n東京";
-        const sentences = tokenize(text);
-        for (const {{ text: word, start, end }} of sentences.flat())
-          if (text.slice(start, end) !== word) throw new Error(word);
-        const tags = ["B-PER", "I-PER", "B-PER", "O", "B-LOC"];
-        const words = sentences.map((tokens) => tokens.map((token) => token.text));
-        console.log(JSON.stringify([words, entities(tags)]));"""
-    sentences, entities = json.loads(node("--input-type=module", "-e", script))
-    assert sentences == [
-        "Ada 's firm , Acme Corp. , paid $ 1,234.56 to U.S. banks .".split(),
-        ["Noor", "left", "😀", "!"],
-        ["東京"],
-    ]
-    assert [(e["start"], e["end"], e["label"]) for e in entities] == [
+        import {{ entities }} from {json.dumps((CLIENTS / "node/fastner.mjs").as_uri())};
+        import {{ textEntities }} from {json.dumps((CLIENTS / "node/edges.mjs").as_uri())};
+        import {{ unitOffsets }} from {json.dumps((CLIENTS / "node/text.mjs").as_uri())};
+        const text = "😀 Ada *Roe*!";
+        const words = [[0, 1], [2, 5], [7, 10], [11, 12]].map(
+          ([start, end]) => ({{ text: Array.from(text).slice(start, end).join(""), start, end }}));
+        const lists = {{ possessives: [], given: [], titles: [], greetings: [], degrees: [],
+          people: ["PER"], places: [], trimmed: ["!"], invisible: [], brackets: [] }};
+        console.log(JSON.stringify([
+          entities(["B-PER", "I-PER", "B-PER", "O", "B-LOC"]),
+          textEntities(text, [{{ words, tags: ["O", "B-PER", "I-PER", "I-PER"] }}], lists),
+          Array.from(unitOffsets("a😀b\\ud83d")),
+        ]));"""
+    found, of_text, units = json.loads(node("--input-type=module", "-e", script))
+    assert [(e["start"], e["end"], e["label"]) for e in found] == [
         (0, 2, "PER"), (2, 3, "PER"), (4, 5, "LOC"),
     ]  # fmt: skip
+    assert of_text == [{"text": "Ada *Roe", "label": "PER", "start": 2, "end": 10}]
+    assert units == [0, 1, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("tokenize(5)", "TypeError: expected a string, got number"),
+        ("tokenize('a', { lines: 'x' })", "RangeError: expected lines out of auto,"),
+        ("tokenize('a', { language: 'x' })", "RangeError: expected a language out of en,"),
+    ],
+)
+def test_javascript_tokenizer_refuses_other_options(tmp_path, call, said):
+    rules = tmp_path / "tokenizer.json"
+    rules.write_bytes(tokenizer_json())
+    script = f"""
+        import {{ readFileSync }} from "node:fs";
+        import {{ Tokenizer }} from {json.dumps((CLIENTS / "node/text.mjs").as_uri())};
+        const rules = JSON.parse(readFileSync({json.dumps(str(rules))}, "utf-8"));
+        const tokenizer = new Tokenizer(rules);
+        try {{ tokenizer.{call}; }} catch (error) {{ console.log(String(error)); }}"""
+    assert node("--input-type=module", "-e", script).startswith(said)
+
+
+def test_javascript_tokenises_hostile_text_as_python_does(tmp_path):
+    """Golden texts torn apart and random ones, in all options, with lone surrogates."""
+    rng = random.Random(7)
+    alphabet = list(
+        "aB1.,'!?-|*_`<>&;#()[]/@:\"’»« \n\n\t\r\f\u200b\xad\u2010\u2028éÉ東かไำ😀！Ａ𝐀\ud800"
+    )
+    alphabet += "Mr U.S. Inc http://x.y/z &amp; &nbsp; <b> <p> n't ... l' 't ## Hi, From:".split()
+    words = [w for kind in text_rules.words("en").values() for w in kind]
+    lines = GOLDEN_TOKENS.read_text("ascii").splitlines()
+    texts = [json.loads(line)["text"] for line in lines]
+    cases = []
+    for _ in range(3000):
+        pieces = rng.choice([alphabet, [*alphabet, *words], list("".join(rng.sample(texts, 2)))])
+        if len(pieces) < len(alphabet) or rng.random() < 0.6:
+            pieces = [rng.choice([*pieces, " "]) for _ in range(rng.randint(1, 30))]
+        for _ in range(rng.randint(0, 6)):
+            at = rng.randrange(len(pieces) + 1)
+            pieces[at : at + rng.randint(0, 3)] = [rng.choice(alphabet)]
+        text = "".join(pieces)
+        options = {
+            "language": rng.choice(text_rules.LANGUAGES),
+            "lines": rng.choice(["auto", "auto", "sentences", "wrapped"]),
+            "html": rng.random() < 0.3,
+        }
+        sentences = [
+            [[t.start, t.end, True] if t.markup else [t.start, t.end] for t in sentence]
+            for sentence in fastner.tokenize(text, **options)
+        ]
+        cases.append({"text": text, "options": options, "sentences": sentences})
+    (tmp_path / "cases.json").write_text(json.dumps(cases), encoding="utf-8")
+    (tmp_path / "tokenizer.json").write_bytes(tokenizer_json())
+    script = f"""
+        import {{ readFileSync }} from "node:fs";
+        import {{ Tokenizer }} from {json.dumps((CLIENTS / "node/text.mjs").as_uri())};
+        import {{ replayTexts }} from {json.dumps((CLIENTS / "node/golden.mjs").as_uri())};
+        const read = (name) => JSON.parse(readFileSync(name, "utf-8"));
+        const tokenizer = new Tokenizer(read("tokenizer.json"));
+        const {{ texts, problems }} = replayTexts(tokenizer, read("cases.json"));
+        console.log(texts);
+        for (const problem of problems.slice(0, 20)) console.log(problem);"""
+    said = node("--input-type=module", "-e", script, folder=tmp_path).splitlines()
+    assert said == [str(len(cases))]

@@ -402,7 +402,7 @@ def test_export_again_gives_the_same_bytes(exports):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     deploy.export_onnx(GOLDEN / BUNDLES[0], folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-    assert len(before) == 5
+    assert len(before) == 7
 
 
 def made_up(version: str) -> dict[str, bytes]:
@@ -672,7 +672,7 @@ def test_the_command_verifies(exports, tmp_path, capsys):
     source = exports / BUNDLES[0]
     assert cli.main(["verify", str(source)]) == 0
     shown = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
-    assert shown["differences"].strip() == "0"
+    assert shown["differences"].strip() == "0" and int(shown["golden texts"]) >= 400
     assert shown["replayed"].strip() == "alone and in batches"
     edit = edited(lambda case: case["case_ids"].__setitem__(0, 9))
     wrong = changed(source, tmp_path / "wrong", "golden.jsonl", edit)
@@ -690,7 +690,7 @@ def test_verify_sees_a_changed_vocabulary(exports, tmp_path):
     assert report.differences and len(report.problems) <= 20
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "vocab.txt", "golden.jsonl"])
+@pytest.mark.parametrize("name", [name for name in verify_module.LIMITS if name != "config.json"])
 def test_verify_refuses_damage(exports, tmp_path, name):
     source = exports / BUNDLES[0]
     wrong = changed(source, tmp_path / "a", name, lambda data: data[:-9] + bytes(9), resign=False)
@@ -882,6 +882,19 @@ DEEP = b"[" * 200_000
         ("golden.jsonl", DEEP + b"\n"),
         ("golden.jsonl", b"\xff\n"),
         ("golden.jsonl", b"{}"),
+        ("tokens.jsonl", b""),
+        ("tokens.jsonl", b"{}"),
+        ("tokens.jsonl", DEEP + b"\n"),
+        ("tokenizer.json", DEEP),
+        ("tokenizer.json", b"{}"),
+        ("tokenizer.json", b'{"pattern": "", "classes": {}, "languages": {}}'),
+        ("tokenizer.json", b'{"pattern": "a", "classes": {}, "languages": {}}'),
+        ("tokenizer.json", b'{"pattern": "a", "classes": {"a": [[1]]}, "languages": {"en": {}}}'),
+        (
+            "tokenizer.json",
+            b'{"pattern": "a", "classes": {"a": [[2, 1]]}, "languages": {"en": {}}}',
+        ),
+        ("tokenizer.json", b'{"pattern": "a", "classes": {}, "languages": {"en": {"a": [1]}}}'),
         ("vocab.txt", b"\xff\xfe\n"),
         ("vocab.txt", b"cut short"),
     ],
@@ -926,8 +939,50 @@ def test_hostile_cases_are_one_bundle_error(exports, tmp_path, key, value):
         verify(wrong)
 
 
+TEXT = {
+    "text": "a b",
+    "options": {"language": "en", "lines": "auto", "html": False},
+    "sentences": [[[0, 1], [2, 3, True]]],
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("text", 5, "a string"),
+        ("text", "\ud800", "lone surrogates"),
+        ("text", "a bc", "whole text, also of 'c'"),
+        ("options", {}, "the key"),
+        ("options", TEXT["options"] | {"language": "klingon"}, "one of"),
+        ("options", TEXT["options"] | {"lines": "long"}, "one of"),
+        ("options", TEXT["options"] | {"html": 1}, "true or false"),
+        ("sentences", None, "a list"),
+        ("sentences", [], "whole text, also of 'a'"),
+        ("sentences", [[[0, 1], [2, 3]], []], "at least one token"),
+        ("sentences", [[[0, 1], [2, 3, False]]], "true if it is markup"),
+        ("sentences", [[[0, 1], [2]]], "start and end"),
+        ("sentences", [[[0, 1], [2, 4]]], "an integer from 3 to 3"),
+        ("sentences", [[[0, 3], [2, 3]]], "an integer from 3 to 3"),
+        ("sentences", [[[0, 0], [0, 3]]], "an integer from 1 to 3"),
+    ],
+)
+def test_golden_texts_are_checked(exports, tmp_path, key, value, problem):
+    def line(text) -> bytes:
+        return json.dumps(text).encode() + b"\n"
+
+    def edit(data: bytes) -> bytes:
+        return data + line(TEXT) + line(TEXT | {key: value})
+
+    source = exports / BUNDLES[0]
+    count = (source / "tokens.jsonl").read_bytes().count(b"\n")
+    assert verify(source).texts == count >= 400
+    wrong = changed(source, tmp_path / "wrong", "tokens.jsonl", edit)
+    with pytest.raises(BundleError, match=rf"tokens\.jsonl:{count + 2}: .*expected .*{problem}"):
+        verify(wrong)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="links and devices of POSIX")
-@pytest.mark.parametrize("name", ["config.json", "model.onnx", "vocab.txt", "golden.jsonl"])
+@pytest.mark.parametrize("name", list(verify_module.LIMITS))
 def test_verify_opens_regular_files_of_bounded_size_only(exports, tmp_path, name):
     wrong = changed(exports / BUNDLES[0], tmp_path / "wrong", name, lambda data: data)
     aside = tmp_path / "aside"

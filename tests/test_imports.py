@@ -106,10 +106,11 @@ doctor.table: doctor.diagnosis doctor.suspects
 doctor.page: doctor.coverage doctor.diagnosis doctor.suspects doctor.table evaluation.page
 doctor: doctor.coverage doctor.diagnosis doctor.examination doctor.page doctor.suspects doctor.table
 deploy.golden: bundle engine.onnx tags vocab numpy
+deploy.tokens: lists.edges text_rules
 deploy.graph: bundle crf engine.session errors screen.export numpy onnx
 deploy.price: corpus errors scoring tags verify
-deploy.export: bundle bundle.vectors deploy.golden deploy.price errors files reading
-               screen.export tagger text verify
+deploy.export: bundle bundle.vectors deploy.golden deploy.price deploy.tokens errors files
+               reading screen.export tagger text verify
                version vocab;
                later onnx deploy.graph
 deploy: deploy.export deploy.price

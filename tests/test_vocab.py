@@ -21,8 +21,6 @@ from fastner.vocab import (
     RowBatch,
     Vocabulary,
     WordCache,
-    lengths_of,
-    tags_of,
 )
 
 many = settings(deadline=None, max_examples=150)
@@ -632,63 +630,3 @@ print(resident() - before)
     assert fresh <= 4
     assert full <= 16
     assert after <= full + 1
-
-
-# ---- lengths_of, tags_of -------------------------------------------------------------------------
-
-
-def test_lengths_of():
-    lengths = lengths_of([["a"], (), ["b", 3]])
-    assert lengths.dtype == np.int32 and lengths.tolist() == [1, 0, 2]
-    assert lengths_of(()).shape == (0,)
-    for wrong in ("ab", None, [["a"], "b"], [["a"], None], [["a"], np.array(["b"])]):
-        with pytest.raises(InputError, match="expected a list or tuple of"):
-            lengths_of(wrong)
-
-
-def test_tags_of():
-    names = ("O", "B-PER", "I-PER")
-    tag_ids = np.array([[0, 1, 2], [2, 9, 9], [9, 9, 9]], np.int32)
-    results = [None] * 4
-    order = np.array([3, 0, 1], np.int32)
-    lengths = np.array([3, 1, 0], np.int32)
-    tags_of(tag_ids, lengths, order, names, results)
-    assert results == [["I-PER"], [], None, ["O", "B-PER", "I-PER"]]
-    assert results[3][1] is names[1]
-    assert results[0] is not results[1]
-    tags_of(np.asfortranarray(tag_ids), lengths, None, names, results)
-    assert results == [["O", "B-PER", "I-PER"], ["I-PER"], [], ["O", "B-PER", "I-PER"]]
-    references = sys.getrefcount(results)
-    counts = [sys.getrefcount(name) for name in names]
-    for _ in range(100):
-        tags_of(tag_ids, lengths, None, names, results)
-    assert [sys.getrefcount(name) for name in names] == counts
-    assert sys.getrefcount(results) == references
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"tag_ids": np.array([[0, 3]], np.int32)}, r"within 0..2 .* got 3 at \[0, 1\]"),
-        ({"tag_ids": np.array([[-1, 0]], np.int32)}, r"within 0..2 .* got -1 at \[0, 0\]"),
-        ({"tag_ids": np.array([[0, 0]])}, "tag_ids as int32"),
-        ({"lengths": np.array([3], np.int32)}, "lengths within 0..2 .* got 3 at 0"),
-        ({"lengths": np.array([-1], np.int32)}, "lengths within 0..2"),
-        ({"lengths": np.array([1, 1], np.int32)}, r"lengths of shape \[1\]"),
-        ({"order": np.array([1], np.int32)}, "order within 0..0 .* got 1 at 0"),
-        ({"order": np.array([-1], np.int32)}, "order within 0..0"),
-        ({"results": []}, "order within"),
-        ({"results": (None,)}, "results as list"),
-        ({"tag_names": ["O"]}, "tag_names as tuple"),
-    ],
-)
-def test_wrong_tags(change, message):
-    arguments = {
-        "tag_ids": np.zeros((1, 2), np.int32),
-        "lengths": np.array([2], np.int32),
-        "order": None,
-        "tag_names": ("O", "B-PER", "I-PER"),
-        "results": [None],
-    }
-    with pytest.raises(InputError, match=message):
-        tags_of(**arguments | change)

@@ -27,6 +27,7 @@ def run(args: argparse.Namespace) -> None:
         {
             "cases": report.cases,
             "tokens": report.tokens,
+            "golden texts": report.texts,
             "differences": report.differences,
             "emission difference": report.emission_difference,
             "replayed": "alone and in batches"

@@ -17,6 +17,7 @@ from fastner.bundle import Bundle, read_bundle
 from fastner.bundle.vectors import PACKED_DTYPES, repacked
 from fastner.deploy.golden import golden_cases
 from fastner.deploy.price import Price, check_loss, compare
+from fastner.deploy.tokens import GOLDEN_TOKENS, tokenizer_json
 from fastner.errors import FastnerError, InputError
 from fastner.files import check_output, install, normalised, partial_directory, write_files
 from fastner.reading import tables
@@ -29,6 +30,8 @@ from fastner.verify import (
     FORMAT,
     GOLDEN,
     MODEL,
+    TOKENIZER,
+    TOKENS,
     VOCABULARY,
     Report,
     is_export,
@@ -52,7 +55,7 @@ def export_onnx(
     word_column: int | None = None,
     tag_column: int | None = None,
 ) -> dict[str, Any]:
-    """Writes `output`: model.onnx, vocab.txt, config.json, golden.jsonl and README.md.
+    """Writes `output`: the files of `fastner.verify.LIMITS` and README.md.
 
     model: a bundle, None for the embedded one. vectors: how model.onnx holds word vectors,
     "float32", "float16" or "int8"; None: as the bundle does, which may be "product".
@@ -130,6 +133,8 @@ def _write(
         MODEL: tagger_graph(bundle, _metadata(bundle, recurrences)).SerializeToString(),
         VOCABULARY: bundle.words_utf8,
         GOLDEN: "".join(json.dumps(case, ensure_ascii=True) + "\n" for case in golden).encode(),
+        TOKENIZER: tokenizer_json(),
+        TOKENS: GOLDEN_TOKENS.read_bytes(),
     }
     config = _config(bundle, recurrences, files)
     files[CONFIG] = _config_bytes(config)
@@ -266,6 +271,8 @@ the manifest SHA-256 `{config["bundle_sha256"]}`; word vectors are {config["vect
 | `vocab.txt` | UTF-8, one word a line (line feeds only); the id of a word is its line, from 1 |
 | `config.json` | tags in order of id, known characters (id = index + 2), longest spelling |
 | `golden.jsonl` | {golden} made-up sentences with the ids, tags and scores they must give |
+| `tokenizer.json` | how text is cut into sentences of words: pattern, classes, words by language |
+| `tokens.jsonl` | made-up texts with the sentences and tokens they must give |
 
 Inputs, all int32; B sentences, T tokens, C characters, padded with 0:
 
@@ -280,5 +287,5 @@ Inputs, all int32; B sentences, T tokens, C characters, padded with 0:
 Outputs: `tag_ids` int32 [B, T], `scores` float32 [B], `emissions` float32 [B, T, K]; 0 in padding.
 
 The rules for ids, word by word, are in docs/onnx.md of fastner, with clients for Python, Node and
-browsers. `fastner verify .` replays `golden.jsonl`.
+browsers. `fastner verify .` replays `golden.jsonl`; the clients replay `tokens.jsonl`, too.
 """

@@ -46,6 +46,8 @@ cdef extern from "text.hpp" namespace "fastner::text" nogil:
     void split(const CppRules& rules, const void* characters, int width, size_t size,
                const Options& options, Split& out) except +raise_input_error
 
+
+cdef extern from "utf8.hpp" namespace "fastner::text" nogil:
     cdef cppclass Utf8:
         size_t size
         int width

@@ -1,10 +1,14 @@
-// Tags words with a model that `fastner export` wrote: encode, run, decode; Node and browsers.
+// Tags text with a model that `fastner export` wrote: cut, encode, run, decode; Node and browsers.
 //
 // It imports nothing but what lies beside it: the caller hands over its onnxruntime
 // (onnxruntime-node, onnxruntime-web).
 // The rules are those of docs/onnx.md. A sentence is an array of non-empty strings.
 
+import { textEntities } from "./edges.mjs";
 import { Reading } from "./reading.mjs";
+import { Tokenizer } from "./text.mjs";
+
+export { entities } from "./edges.mjs";
 
 // onnxruntime-node reports to its maker, and writes below the user's home, unless it is told not to
 // before it is imported: import this file first.
@@ -12,7 +16,7 @@ const environment = globalThis.process?.env;
 if (environment) environment.ORT_DISABLE_TELEMETRY ??= "1";
 
 const FORMAT = "fastner-onnx";
-const VERSIONS = [1, 2]; // models of 1 take words as they stand
+const VERSIONS = [1, 2]; // models of 1 take words as they stand, and none but words
 const BATCH = 32; // sentences of one call
 // Pools of threads spin, and follow the host rather than the container: run calls side by side.
 const ONE_THREAD = { intraOpNumThreads: 1, interOpNumThreads: 1 };
@@ -29,10 +33,12 @@ export class Tagger {
   #characterIds; // Map of code point -> id
   #reading; // undefined where words are taken as they stand
 
-  // config: the object in config.json. vocabulary: vocab.txt as bytes. session: of model.onnx.
-  constructor(ort, session, config, vocabulary) {
+  // config, rules: the objects in config.json and tokenizer.json, undefined for those who have words.
+  // vocabulary: vocab.txt as bytes. session: of model.onnx.
+  constructor(ort, session, config, vocabulary, rules) {
     checkFormat(config);
     this.config = config;
+    if (rules) this.tokenizer = new Tokenizer(rules, config.language);
     this.#ort = ort;
     this.#session = session;
     // ignoreBOM: a byte-order mark may be part of the first word
@@ -52,6 +58,20 @@ export class Tagger {
         (point) => this.#characterIds.has(point),
       );
     }
+  }
+
+  // The entities of a text: {text, label, start, end}, offsets in code points. Options are those of
+  // tokenizer.tokenize.
+  async tagText(text, options = {}) {
+    if (!this.tokenizer) {
+      throw new Error("expected an export with tokenizer.json, got none; export the model again");
+    }
+    const sentences = this.tokenizer
+      .tokenize(text, options)
+      .map((tokens) => tokens.filter((token) => !token.markup));
+    const tags = await this.tagBatch(sentences.map((words) => words.map((word) => word.text)));
+    const tagged = sentences.map((words, i) => ({ words, tags: tags[i] }));
+    return textEntities(text, tagged, this.tokenizer.edges(options.language));
   }
 
   // The IOB2 tags of one sentence: ["B-PER", "I-PER", "O"].
@@ -179,17 +199,21 @@ export async function loadUrl(ort, url, options = {}) {
 
 // A Tagger of the files that `read` gives by name as bytes; subtle: SubtleCrypto, if there is any.
 async function open(ort, read, options, subtle) {
-  const [text, vocabulary, model] = await Promise.all(
-    ["config.json", "vocab.txt", "model.onnx"].map(read),
-  );
-  const config = JSON.parse(new TextDecoder().decode(text));
+  const config = parse(await read("config.json"));
   checkFormat(config);
+  const names = ["vocab.txt", "model.onnx"];
+  if (config.format.version > 1) names.push("tokenizer.json");
+  const files = await Promise.all(names.map(read));
   if (subtle) {
-    await checkDigest(subtle, config, "vocab.txt", vocabulary);
-    await checkDigest(subtle, config, "model.onnx", model);
+    for (const [i, name] of names.entries()) await checkDigest(subtle, config, name, files[i]);
   }
+  const [vocabulary, model, rules] = files;
   const session = await ort.InferenceSession.create(model, options);
-  return new Tagger(ort, session, config, vocabulary);
+  return new Tagger(ort, session, config, vocabulary, rules && parse(rules));
+}
+
+function parse(bytes) {
+  return JSON.parse(new TextDecoder().decode(bytes));
 }
 
 async function checkDigest(subtle, config, name, bytes) {
@@ -231,40 +255,4 @@ export function caseId(word) {
   if (UPPER.test(word) && !LOWER.test(word) && !TITLE.test(word)) return 4;
   if (UPPER.test(first)) return isLower(tail) ? 5 : 6;
   return digits > 0 ? 7 : 0;
-}
-
-// The entities of one sentence's IOB2 tags: tokens start to end (half-open) and their label.
-export function entities(tags) {
-  const found = [];
-  tags.forEach((tag, i) => {
-    if (tag.startsWith("B-")) found.push({ start: i, end: i + 1, label: tag.slice(2) });
-    else if (tag !== "O") found[found.length - 1].end = i + 1;
-  });
-  return found;
-}
-
-// Sentences of {text, start, end}, offsets in UTF-16 units. A simple tokenizer for demonstrations:
-// fastner's own (fastner.tokenize) knows abbreviations, links and more, and gives better tags.
-export function tokenize(text) {
-  const PIECES = [
-    /(?:\p{Lu}\.){2,}/u, // U.S.
-    /(?:Mr|Mrs|Ms|Dr|Prof|Inc|Corp|Ltd|Co|St)\./u,
-    /\p{Nd}+(?:[.,:/-]\p{Nd}+)+/u, // 1,234.56
-    /[\p{L}\p{M}\p{N}_]+(?:[-'’&.](?!s\b)[\p{L}\p{M}\p{N}_]+)*/u, // O'Brien, AT&T
-    /['’]s\b/u,
-    /\.+|\S/u,
-  ];
-  const WORD = new RegExp(PIECES.map((piece) => piece.source).join("|"), "gu");
-  const sentences = [[]];
-  for (const match of text.matchAll(WORD)) {
-    const sentence = sentences[sentences.length - 1];
-    const last = sentence[sentence.length - 1];
-    const gap = last ? text.slice(last.end, match.index) : "";
-    const closed = last && /^(?:[.!?…]+|[。！？])$/u.test(last.text);
-    const begins = closed && (/[。！？]/u.test(last.text) || (gap && !/^\p{Ll}/u.test(match[0])));
-    const token = { text: match[0], start: match.index, end: match.index + match[0].length };
-    if (last && (begins || /\n\s*\n/.test(gap))) sentences.push([token]);
-    else sentence.push(token);
-  }
-  return sentences.filter((sentence) => sentence.length > 0);
 }

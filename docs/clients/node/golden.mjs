@@ -1,6 +1,7 @@
-// Replays golden.jsonl through a Tagger; the same code in Node and in browsers.
+// Replays golden.jsonl and tokens.jsonl through a Tagger; the same code in Node and in browsers.
 
 import { caseId, entities } from "./fastner.mjs";
+import { unitOffsets } from "./text.mjs";
 
 const BATCH = 32;
 
@@ -47,6 +48,35 @@ export async function replay(tagger, cases) {
   }
   if (!(largest <= tolerance)) problems.push(`emissions: ${largest} apart`);
   return { cases: cases.length, largest, problems };
+}
+
+// texts: the objects of tokens.jsonl. Returns how many there were and all differences.
+export function replayTexts(tokenizer, texts) {
+  const problems = [];
+  texts.forEach(({ text, options, sentences }, number) => {
+    const units = unitOffsets(text);
+    const got = tokenizer.tokenize(text, options).map((tokens) =>
+      tokens.map(({ text: word, start, end, markup }) => {
+        if (word !== text.slice(units[start], units[end])) problems.push(`text ${number}: ${word}`);
+        return markup ? [start, end, true] : [start, end];
+      }),
+    );
+    if (JSON.stringify(got) !== JSON.stringify(sentences)) {
+      const spelled = (those) =>
+        JSON.stringify(
+          those.map((tokens) =>
+            tokens.map(([start, end, markup]) => {
+              const word = text.slice(units[start], units[end]);
+              return markup ? { markup: word } : word;
+            }),
+          ),
+        );
+      problems.push(
+        `text ${number}, ${JSON.stringify(options)}: ${spelled(sentences)} != ${spelled(got)}`,
+      );
+    }
+  });
+  return { texts: texts.length, problems };
 }
 
 // The objects of a JSON Lines text.

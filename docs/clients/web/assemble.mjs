@@ -7,14 +7,15 @@ import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const RUNTIME = ["ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"];
-const MODEL = ["model.onnx", "vocab.txt", "config.json", "golden.jsonl"];
+const SCRIPTS = ["fastner.mjs", "text.mjs", "reading.mjs", "edges.mjs", "golden.mjs"];
+const MODEL = "model.onnx vocab.txt config.json golden.jsonl tokenizer.json tokens.jsonl".split(" ");
 const here = dirname(fileURLToPath(import.meta.url));
 
 export async function assemble(exported, site) {
   const runtime = dirname(createRequire(import.meta.url).resolve("onnxruntime-web"));
   const copies = [
     ...["index.html", "page.mjs"].map((name) => [here, name, "."]),
-    ...["fastner.mjs", "golden.mjs", "reading.mjs"].map((name) => [join(here, "../node"), name, "."]),
+    ...SCRIPTS.map((name) => [join(here, "../node"), name, "."]),
     ...RUNTIME.map((name) => [runtime, name, "ort"]),
     ...MODEL.map((name) => [exported, name, "model"]),
   ];

@@ -1,7 +1,8 @@
 // The page: tags what is typed and marks its entities.
 
 import * as ort from "./ort/ort.wasm.min.mjs";
-import { entities, loadUrl, tokenize } from "./fastner.mjs";
+import { loadUrl } from "./fastner.mjs";
+import { unitOffsets } from "./text.mjs";
 
 const [text, result, labels, status] = ["text", "result", "labels", "status"].map((id) =>
   document.getElementById(id),
@@ -40,25 +41,18 @@ function legend(tagger, found) {
 
 async function show(tagger, value) {
   const began = performance.now();
-  const sentences = tokenize(value);
-  const tags = await tagger.tagBatch(sentences.map((tokens) => tokens.map((token) => token.text)));
+  const found = await tagger.tagText(value);
   const milliseconds = performance.now() - began;
+  const units = unitOffsets(value);
   const nodes = [];
-  const found = [];
   let at = 0;
-  sentences.forEach((tokens, i) => {
-    for (const { start, end, label } of entities(tags[i])) {
-      const from = tokens[start].start;
-      const to = tokens[end - 1].end;
-      nodes.push(value.slice(at, from), mark(tagger, value.slice(from, to), label));
-      found.push(label);
-      at = to;
-    }
-  });
+  for (const { text: words, label, start, end } of found) {
+    nodes.push(value.slice(at, units[start]), mark(tagger, words, label));
+    at = units[end];
+  }
   result.replaceChildren(...nodes, ...(at < value.length ? [value.slice(at)] : []));
-  labels.replaceChildren(...legend(tagger, found));
-  const words = sentences.reduce((sum, tokens) => sum + tokens.length, 0);
-  status.textContent = `${words} words in ${milliseconds.toFixed(1)} ms`;
+  labels.replaceChildren(...legend(tagger, found.map((one) => one.label)));
+  status.textContent = `${units.length - 1} characters in ${milliseconds.toFixed(1)} ms`;
 }
 
 function fail(problem, error) {

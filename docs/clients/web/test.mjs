@@ -17,10 +17,13 @@ try {
   assert.equal(await state(), "ready");
   if (screenshot) await page.screenshot({ path: screenshot });
 
-  const { cases, largest, problems } = await page.evaluate(async () => {
-    const { parseLines, replay } = await import("./golden.mjs");
-    const text = await (await fetch("./model/golden.jsonl")).text();
-    return replay(globalThis.fastner, parseLines(text));
+  const { texts, cases, largest, problems } = await page.evaluate(async () => {
+    const { parseLines, replay, replayTexts } = await import("./golden.mjs");
+    const lines = async (name) => parseLines(await (await fetch(`./model/${name}`)).text());
+    const tagger = globalThis.fastner;
+    const { texts, problems: cut } = replayTexts(tagger.tokenizer, await lines("tokens.jsonl"));
+    const { problems: tagged, ...counts } = await replay(tagger, await lines("golden.jsonl"));
+    return { texts, ...counts, problems: [...cut, ...tagged] };
   });
   for (const problem of problems.slice(0, 20)) console.error(problem);
 
@@ -43,17 +46,11 @@ try {
       counted: [...document.querySelectorAll("#labels li")].map((item) => item.textContent),
     };
   });
-  const expected = await page.evaluate(async (value) => {
-    const { entities, tokenize } = await import("./fastner.mjs");
-    const found = [];
-    for (const tokens of tokenize(value)) {
-      const tags = await globalThis.fastner.tag(tokens.map((token) => token.text));
-      for (const { start, end, label } of entities(tags)) {
-        found.push([value.slice(tokens[start].start, tokens[end - 1].end), label]);
-      }
-    }
-    return found;
-  }, typed);
+  const expected = await page.evaluate(
+    async (value) =>
+      (await globalThis.fastner.tagText(value)).map(({ text: words, label }) => [words, label]),
+    typed,
+  );
   assert.equal(text, typed);
   assert.equal(elements, marks.length);
   assert.deepEqual(marks, expected);
@@ -88,10 +85,10 @@ try {
 
   const browser = await page.evaluate(() => navigator.userAgent.match(/Chrome\/[\d.]+/)[0]);
   console.log(
-    `${browser}: ${cases} cases, ${problems.length} differences, ` +
+    `${browser}: ${texts} texts, ${cases} cases, ${problems.length} differences, ` +
       `emissions within ${largest.toExponential(1)}, ${marks.length} entities marked`,
   );
-  process.exitCode = problems.length || !cases ? 1 : 0;
+  process.exitCode = problems.length || !cases || !texts ? 1 : 0;
 } finally {
   await close();
 }
