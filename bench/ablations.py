@@ -95,7 +95,7 @@ def _scored(options: argparse.Namespace, variant: str, seed: int, model: Path) -
         if progress.dev is not None:
             print(variant, seed, progress.epoch, f"{progress.dev.f1:.4f}", file=sys.stderr)
 
-    changes: dict[str, Any] = {"vector_dtype": "product", **VARIANTS[variant]}
+    changes: dict[str, Any] = {"vector_dtype": "product", "clusters": True, **VARIANTS[variant]}
     train, dev = options.corpus / "train.txt", options.corpus / "valid.txt"
     if not model.exists():
         fastner.train(

@@ -25,7 +25,7 @@ def state(seed: int = 0, *, average: bool = True, best: bool = True) -> State:
     return State(
         epoch=2,
         best_epoch=1,
-        history=[{"loss": 1.5, "f1": 0.25, "tokens_per_second": 10.0}] * 2,
+        history=[{"loss": 1.5, "f1": 0.25, "dev_loss": 2.5, "tokens_per_second": 10.0}] * 2,
         generator=dict(rng.bit_generator.state),
         network=[*arrays(*weights), np.arange(3, dtype=np.uint32)],
         optimizer=[np.array(7, np.int64), *arrays(*weights, *weights)],
@@ -118,7 +118,8 @@ def resigned(data: bytes, edit) -> bytes:
         lambda h: h.update(best_epoch=True),
         lambda h: h.update(history=None),
         lambda h: h.update(history=[{}, {}]),
-        lambda h: h.update(history=[{"loss": "x", "f1": 1}] * 2),
+        lambda h: h.update(history=[{"loss": 1.0, "f1": 1.0}] * 2),
+        lambda h: h.update(history=[{"loss": "x", "f1": 1, "dev_loss": 1}] * 2),
         lambda h: h.update(generator={}),
         lambda h: h["generator"].update(bit_generator="MT19937"),
         lambda h: h["generator"]["state"].update(state=-1),

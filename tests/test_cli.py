@@ -18,7 +18,7 @@ from typing import get_args
 
 import pytest
 
-from fastner.cli import app, main, progress, tag
+from fastner.cli import app, main, progress, tag, train
 from fastner.doc import build_doc
 from fastner.errors import BundleError, InputError
 from fastner.evaluation.intervals import unit_of
@@ -753,6 +753,8 @@ class Progress:
     seconds_left: float
     best_f1: float
     dev: object = None
+    ending: str = ""
+    scores: object = None
 
 
 def recipes():
@@ -780,14 +782,15 @@ def training(monkeypatch):
     fake.calls = []
     scores = score([["B-PER", "O"]], [["B-PER", "O"]])
 
-    def train(*args, progress, **options):
+    def learn(*args, progress, **options):
         fake.calls.append((args, options))
         for epoch in (1, 2):
             progress(Progress(epoch, 2, 1, 2, 3.5, 1234.5, 3725.0, 0.0))
             progress(Progress(epoch, 2, 2, 2, 2.5, 1234.5, 59.9, 0.5, scores))
-        return scores
+        progress(Progress(2, 2, 2, 2, 2.5, 1234.5, 0.0, 0.5, None, "all is done", scores))
+        return types.SimpleNamespace(close=lambda: fake.calls.append("closed"))
 
-    fake.train = train
+    fake.train = learn
     monkeypatch.setitem(sys.modules, "fastner.training", fake)
     monkeypatch.setitem(sys.modules, "fastner.training.recipe", recipes())
     return fake
@@ -811,7 +814,9 @@ def test_train(run, training):
             ("a", "b"),
             {
                 "vectors": "v",
+                "text": [],
                 "output": "o",
+                "force": False,
                 "preset": "default",
                 "crf": "own",
                 "seed": 1,
@@ -830,7 +835,8 @@ def test_train(run, training):
                 "description": "",
                 "trust_pickle": False,
             },
-        )
+        ),
+        "closed",
     ]
 
 
@@ -843,7 +849,7 @@ def test_train_choices(run, training):
     more = ["--epochs", "7", "--seed", "5", "--resume", "--crf", "tfa", "--max-words", "10"]
     more += ["--vector-dtype", "int8", "--license", "MIT", "--description", "d"]
     more += ["--word-column", "1", "--tag-column", "-2", "--preset", "notebook"]
-    more += ["--trust-pickle", "--language", "de"]
+    more += ["--trust-pickle", "--force", "--text", "a", "b", "--text", "c", "--language", "de"]
     assert run(*TRAIN, *args, *more)[0] == 0
     options = training.calls[0][1]
     expected = {
@@ -867,6 +873,8 @@ def test_train_choices(run, training):
         "license": "MIT",
         "description": "d",
         "trust_pickle": True,
+        "force": True,
+        "text": ["a", "b", "c"],
     }
     assert {name: options[name] for name in expected} == expected
     assert type(options["dropout"]) is float
@@ -878,7 +886,7 @@ def test_train_choices(run, training):
         ("hidden=128", "expected a list of whole numbers, as in [128], got 128"),
         ("hidden=[1.5]", "expected a list of whole numbers"),
         ("dropout=much", 'expected a number, got "much"'),
-        ("clusters=1", "expected true or false"),
+        ("clusters=1", "expected true, false or null"),
         ("patience=true", "expected a whole number"),
         ("optimizer=1", "expected a word"),
         ("scheme=BILOU", "expected IOB1 or IOB2 or BIOES"),
@@ -905,6 +913,8 @@ def test_recipes_parse_what_they_are_written_as(preset):
 def test_recipes_parse_no_other_json(value):
     recipe = recipes().PRESETS["default"]
     for name, present in recipe.to_dict().items():
+        if name == "clusters" and value is None:
+            continue
         if not isinstance(value, str) or not isinstance(present, str) or name == "scheme":
             with pytest.raises(InputError, match=f"^{name}: expected .*, got "):
                 recipe.parsed(name, value)
@@ -932,11 +942,51 @@ def test_progress_before_the_first_score():
     )
 
 
+def test_train_needs_a_corpus_and_an_output_alone(run, training):
+    assert run("train", "--train", "a", "--output", "o")[0] == 0
+    arguments, options = training.calls[0]
+    assert arguments == ("a", None) and options["vectors"] is None
+
+
+def test_help_of_train_lists_the_recipe(run):
+    code, out, _ = run("train", "--help")
+    names = recipes().PRESETS["default"].to_dict()
+    assert code == 0 and list(train.RECIPE) == list(names)
+    for name, meaning in train.RECIPE.items():
+        assert re.search(rf"^  {name} +{re.escape(meaning)}$", out, re.MULTILINE), name
+
+
+def test_what_tensorflow_says_as_it_starts_is_kept_back():
+    """From what is written to the descriptor; an error that is not fastner's brings it back."""
+    code = """
+import os, sys
+from fastner.cli import output
+from fastner.errors import InputError
+with output.hushed() as speak:
+    os.write(2, b"native\\n")
+    output.note("ours")
+    speak()
+    os.write(2, b"native later\\n")
+for error in (InputError, ZeroDivisionError):
+    try:
+        with output.hushed():
+            os.write(2, error.__name__.encode() + b"\\n")
+            raise error("x")
+    except error:
+        pass
+output.note("end")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, timeout=60, check=True, encoding="utf-8"
+    )
+    assert done.stderr.split("\n") == ["ours", "native later", "ZeroDivisionError", "end", ""]
+
+
 def test_training_errors(run, training):
-    def train(*args, **options):
+    def fails(*args, **options):
         raise InputError("a:3: expected 2 columns")
 
-    training.train = train
+    training.train = fails
     assert run(*TRAIN) == (1, "", "fastner: error: a:3: expected 2 columns\n")
 
 

@@ -40,13 +40,16 @@ corpus.spans: corpus.sentences corpus.sources errors tags text
 corpus.items: corpus.sentences corpus.spans
 corpus.conll: corpus.sentences corpus.sources errors tags
 corpus.jsonl: corpus.sources errors tags
+corpus.memory: corpus.sources tags
 corpus.records: corpus.items corpus.jsonl corpus.sources corpus.spans errors tags
 corpus.conllu: corpus.items corpus.sources errors tags
 corpus.brat: corpus.items corpus.records corpus.sources corpus.spans errors tags
-corpus.tables: corpus.items corpus.records corpus.sources corpus.spans errors; later pyarrow spacy
+corpus.tables: corpus.items corpus.memory corpus.records corpus.sources corpus.spans errors;
+               later pyarrow spacy
 corpus.signs: tags
-corpus.reader: corpus.brat corpus.conll corpus.conllu corpus.items corpus.jsonl corpus.records
-               corpus.sentences corpus.signs corpus.sources corpus.spans corpus.tables errors tags
+corpus.reader: corpus.brat corpus.conll corpus.conllu corpus.items corpus.jsonl corpus.memory
+               corpus.records corpus.sentences corpus.signs corpus.sources corpus.spans
+               corpus.tables errors tags
 corpus.writers: corpus.conll corpus.jsonl corpus.sentences errors tags text
 corpus: corpus.conll corpus.jsonl corpus.reader corpus.sentences corpus.sources corpus.spans
         corpus.writers

@@ -140,6 +140,14 @@ def test_the_shell_of_readme(code, folder):
         assert scores[-1] == pytest.approx(said[1], abs=10)  # libraries differ in their sums
 
 
+def test_the_page_on_training(folder):
+    for module in ("tensorflow", "keras", "gensim", "tf2onnx"):
+        needs(module, extra="train")
+    names = {}
+    assert run_python("docs/training.md", names) == 1
+    names["tagger"].close()
+
+
 def test_the_page_on_evaluation(folder):
     """Its commands run, and print the tables that it shows."""
     (folder / "fastner" / "models").mkdir(parents=True)

@@ -21,7 +21,7 @@ folder = Path(sys.argv[1])
 exec(sys.argv[2])
 import fastner
 fastner.train(folder / "train", folder / "dev", vectors=folder / "vectors", output=folder / "model",
-              epochs=1, clusters=False, hidden=(8,), character_hidden=(4,))
+              epochs=1, epoch_updates=1, clusters=False, hidden=(8,), character_hidden=(4,))
 exec(sys.argv[3])
 """
 MIXED = "import keras; keras.config.set_dtype_policy('mixed_float16')"

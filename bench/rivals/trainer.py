@@ -44,6 +44,7 @@ class Trainer:
         from fastner.corpus import Corpus
         from fastner.tags import TagScheme
         from fastner.training.recipe import preset
+        from fastner.training.vectors import WordVectors
 
         train, dev = (
             Corpus(request[split]["sentences"], request[split]["tags"], TagScheme.IOB2, [0], split)
@@ -51,11 +52,10 @@ class Trainer:
         )
         words = sorted({word.lower() for sentence in train.sentences for word in sentence})
         matrix = np.random.default_rng(0).standard_normal((len(words), VECTOR_WIDTH), np.float32)
-        with mock.patch.object(self._task_module, "load_vectors", return_value=(words, matrix)):
-            self._task = self._task_module.Task.prepare(
-                preset(request["preset"]).updated(**request.get("choices", {})),
-                train, dev, vectors="", max_words=None, coded=False,
-            )  # fmt: skip
+        self._task = self._task_module.Task.prepare(
+            preset(request["preset"]).updated(**request.get("choices", {})),
+            train, dev, vectors=WordVectors(words, matrix), coded=False, seed=1,
+        )  # fmt: skip
         self._runs: dict[tuple[str | None, bool], Any] = {}
         self._cases: dict[str, Repeat] = {}
         return {}

@@ -64,7 +64,7 @@ _MAX_FILE = {  # bytes
     "words.txt": 1 << 30,
     "arrays.safetensors": MAX_BYTES,
 }
-_MAX_TAGS = 4096
+MAX_TAGS = 4096
 _MAX_WIDTH = 1 << 16  # of a vector, a feature row, a hidden state
 MAX_CHARACTERS = 4096  # of a word, as seen by the character encoder
 _MAX_LEXICONS = 64
@@ -286,7 +286,7 @@ def _digest(value: Json) -> str:
 
 def _tags(value: Json, scheme: TagScheme) -> tuple[str, ...]:
     tags = []
-    for item in value.elements(_MAX_TAGS):
+    for item in value.elements(MAX_TAGS):
         tag = item.string()
         prefix, _, label = tag.partition("-")
         spanning = len(prefix) == 1 and prefix in scheme.prefixes and label

@@ -145,7 +145,7 @@ def _vectors(args: argparse.Namespace, model: str | None) -> dict[str, Vocabular
         from fastner.doctor.coverage import vocabulary_of
         from fastner.training.vectors import load_vectors
 
-        words, _ = load_vectors(args.vectors, trust_pickle=args.trust_pickle)
+        words = load_vectors(args.vectors, trust_pickle=args.trust_pickle).words
         found[args.vectors] = vocabulary_of(words)
     if model is not None:
         from fastner.bundle import read_bundle

@@ -12,11 +12,14 @@ import io
 import json
 import os
 import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 from fastner.corpus import Corpus, json_safe, jsonl_line, write_conll, write_corpus
 from fastner.doc import Doc
-from fastner.errors import InputError
+from fastner.errors import FastnerError, InputError
 from fastner.text import printable
 
 Record = dict[str, Any]  # one input of tag: {"text": …} or {"tokens": […]}, and any other keys
@@ -60,6 +63,46 @@ def _drop(stream: TextIO) -> None:
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
     os.close(null)
+
+
+@contextmanager
+def hushed() -> Iterator[Callable[[], None]]:
+    """Keeps what libraries write to descriptor 2 from the display; Python's stderr still shows.
+
+    Ends with the block, or when the function that it gives is called. TensorFlow logs its start
+    there whatever it is told. An error that is not fastner's brings what was kept back.
+    """
+    stream, shown = sys.stderr, os.dup(2)
+    kept = tempfile.TemporaryFile()  # noqa: SIM115 - until the end
+    stream.flush()
+    try:
+        ours = stream.fileno() == 2
+    except (OSError, ValueError):  # it goes elsewhere
+        ours = False
+    if ours:
+        sys.stderr = open(  # noqa: SIM115 - until the end
+            shown, "w", 1, encoding=stream.encoding, errors=stream.errors, closefd=False
+        )
+    os.dup2(kept.fileno(), 2)
+
+    def end() -> None:
+        os.dup2(shown, 2)
+
+    try:
+        yield end
+    except (FastnerError, OSError, KeyboardInterrupt):
+        raise
+    except BaseException:
+        kept.seek(0)
+        os.write(shown, kept.read())
+        raise
+    finally:
+        end()
+        if ours:  # not before: rich holds it while its bar is shown
+            sys.stderr.flush()
+            sys.stderr = stream
+        os.close(shown)
+        kept.close()
 
 
 def text(text: str) -> None:

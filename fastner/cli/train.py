@@ -1,15 +1,47 @@
-"""`fastner train`: a model from corpora and word vectors."""
+"""`fastner train`: a model from corpora, with word vectors or without."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastner.cli import output, progress
 from fastner.cli.options import Commands, add_corpus, command, positive, reading, utf8
 from fastner.errors import InputError
 from fastner.scoring import format_scores
+
+if TYPE_CHECKING:
+    from fastner.training import Progress
+
+
+# the names of a recipe and what they mean; the defaults are those of the default preset
+RECIPE = {
+    "scheme": "BIOES or IOB2: the tags that the network gives",
+    "max_characters": "of a word; longer ones are seen by their two halves' ends",
+    "character_width": "numbers that a character is embedded in",
+    "character_hidden": "units of each GRU over the characters, per direction",
+    "character_bidirectional": "whether these read both ways",
+    "case_width": "numbers that a word's case is embedded in; 0: none",
+    "clusters": "Brown clusters of English words; null: where language and corpus are English",
+    "vector_width": "numbers of a word's vector, where none are given",
+    "hidden": "units of each LSTM over the words, per direction",
+    "dense": "units of each tanh layer behind them",
+    "dropout": "of what the LSTMs and the first dense layer read",
+    "tune_vectors": "whether vectors that are given are trained on",
+    "unknown_rate": "share of the rare words that a batch shows as unknown ones",
+    "offset_rate": "share of the words that a batch shows with their vector as it was given",
+    "variant_rate": "share of the sentences in one case, or with typographic noise",
+    "batch_sentences": "sentences of a batch",
+    "optimizer": "of Keras, by its name",
+    "learning_rate": "at first",
+    "schedule": "of the learning rate: constant, or cosine, down to 0 after all epochs",
+    "clip": "largest norm of the gradients; 0: any",
+    "average": "decay per update of the averaged weights; 0: none",
+    "epochs": "the most; an epoch ends with a score on dev",
+    "epoch_updates": "the least updates of an epoch, for which a small corpus is repeated",
+    "patience": "epochs without a better dev F1 before training ends, once one was above 0",
+}
 
 
 def add(commands: Commands) -> None:
@@ -17,20 +49,47 @@ def add(commands: Commands) -> None:
         commands,
         "train",
         run,
-        "train a model from tagged corpora and word vectors",
-        "Needs the train extra. Ctrl-C ends training and saves the best model so far.",
+        "train a model from tagged corpora, with word vectors or without",
+        "Needs the train extra. Ctrl-C ends training and saves the best model so far; --resume "
+        "goes on from there.",
     )
-    for name, metavar, help in (
-        ("--train", "F", "the corpus to learn from, in any format and tag scheme"),
-        ("--dev", "F", "the corpus that decides when to stop and which weights to keep"),
-        (
-            "--vectors",
-            "V",
-            "glove-6b-50d (glove extra), or a file: GloVe, word2vec (.kv: --trust-pickle)",
-        ),
-        ("--output", "DIR", "where to save the model"),
-    ):
-        parser.add_argument(name, metavar=metavar, required=True, help=help)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = "names of --set:\n" + "".join(
+        f"  {name:{max(map(len, RECIPE))}}  {meaning}\n" for name, meaning in RECIPE.items()
+    )
+    parser.add_argument(
+        "--train",
+        metavar="F",
+        required=True,
+        help="the corpus to learn from, in any format and tag scheme",
+    )
+    parser.add_argument(
+        "--dev",
+        metavar="F",
+        help="the corpus that decides when to stop and which weights to keep (default: a fifth of "
+        "the training corpus, which is then not learnt from)",
+    )
+    parser.add_argument(
+        "--vectors",
+        metavar="V",
+        help="glove-6b-50d (glove extra), or a file: GloVe, word2vec, fastText, or what gensim "
+        "saves (--trust-pickle). Words of the training corpus that it lacks get one of their "
+        "own, and so do all where none are given",
+    )
+    parser.add_argument("--output", metavar="DIR", required=True, help="where to save the model")
+    parser.add_argument(
+        "--text",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="F",
+        help="unlabelled text to train vectors on, in place of --vectors: plain, or JSON lines",
+    )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="replace the finished model, or the interrupted run, of this output",
+    )
     parser.add_argument(
         "--preset",
         choices=("default", "notebook"),
@@ -62,7 +121,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--trust-pickle",
         action="store_true",
-        help="load a gensim .kv file as vectors, which is a pickle and may run any code: only for "
+        help="load what gensim saves as vectors, which is a pickle and may run any code: only for "
         "one that you made yourself",
     )
     parser.add_argument(
@@ -99,8 +158,8 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from fastner.training import train
-    from fastner.training.recipe import preset
+    with output.hushed():
+        from fastner.training.recipe import preset
 
     recipe = preset(args.preset)
     try:
@@ -109,16 +168,27 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"--set {error}") from None
     if args.epochs is not None:
         choices["epochs"] = args.epochs
-    with progress.display() as show:
-        scores = train(
+    found: list[Any] = []
+    with output.hushed() as speak, progress.display() as show:
+
+        def watch(progress: Progress) -> None:
+            speak()  # what TensorFlow says as it starts is over
+            show(progress)
+            found.append(progress.scores)
+
+        from fastner.training import train
+
+        train(
             args.train,
             args.dev,
             vectors=args.vectors,
+            text=args.text,
             output=args.output,
+            force=args.force,
+            resume=args.resume,
             preset=args.preset,
             crf=args.crf,
             seed=args.seed,
-            resume=args.resume,
             max_words=args.max_words,
             vector_dtype=args.vector_dtype,
             **reading(args),
@@ -126,12 +196,12 @@ def run(args: argparse.Namespace) -> None:
             license=args.license,
             description=args.description,
             trust_pickle=args.trust_pickle,
-            progress=show,
+            progress=watch,
             notice=output.note,
             **choices,
-        )
+        ).close()
     output.note(f"saved {args.output}; its scores on dev:")
-    output.text(format_scores(scores))
+    output.text(format_scores(found[-1]))
 
 
 def _assignment(text: str) -> tuple[str, Any]:

@@ -2,7 +2,7 @@
 
 from fastner.corpus.conll import iter_conll, read_conll, write_conll
 from fastner.corpus.jsonl import iter_jsonl, iter_text, json_safe, jsonl_line, read_jsonl
-from fastner.corpus.reader import FORMATS, iter_records, iter_sentences, read
+from fastner.corpus.reader import FORMATS, Readable, iter_records, iter_sentences, read
 from fastner.corpus.sentences import Corpus, Finding, Text
 from fastner.corpus.sources import Source
 from fastner.corpus.spans import MISALIGNED, OVERLAPPING
@@ -15,6 +15,7 @@ __all__ = [
     "STYLES",
     "Corpus",
     "Finding",
+    "Readable",
     "Source",
     "Text",
     "iter_conll",

@@ -56,6 +56,7 @@ class Options:
     tag_names: Sequence[str] | None = None
     misaligned: Misaligned = "split"
     overlapping: Overlapping = "error"
+    language: str = "en"
     findings: list[Finding] = field(default_factory=list)  # readers add to it
 
     def found(self, kind: str, place: str, detail: str) -> None:

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
-from fastner.corpus import brat, conll, conllu, records, tables
+from fastner.corpus import brat, conll, conllu, memory, records, tables
 from fastner.corpus.items import Annotated, Item, Options, Placed, Tagged
 from fastner.corpus.jsonl import BLANK
 from fastner.corpus.sentences import Corpus, Finding, Text, summary
@@ -23,8 +23,8 @@ FORMATS = (
     "auto", "conll", "germeval", "conllu", *records.SHAPES, "parquet", "spacy", "brat",
 )  # fmt: skip
 
-# a path, an open file, a datasets.Dataset, or records in memory
-Readable: TypeAlias = Source | Iterable[Mapping[str, Any]]
+# a path, an open file, a datasets.Dataset, a data frame, or records or pairs in memory
+Readable: TypeAlias = Source | Iterable[Any]
 
 _LOOKAHEAD = 1000  # records that may show which shape they have
 
@@ -111,6 +111,7 @@ class Reader:
             misaligned=self._options.misaligned,
             overlapping=self._options.overlapping,
             findings=self.findings,
+            language=self._options.language,
         )
 
 
@@ -124,10 +125,13 @@ def read(
     tag_names: Sequence[str] | None = None,
     misaligned: Misaligned = "split",
     overlapping: Overlapping = "error",
+    language: str = "en",
 ) -> Corpus:
     """The corpus of a file in any of FORMATS, which docs/corpora.md shows.
 
-    source: a path (of a folder: BRAT's), an open file, a `datasets.Dataset` or records in memory.
+    source: a path (of a folder: BRAT's), an open file, or what is in memory: a `datasets.Dataset`,
+    a data frame (pandas, polars, pyarrow) of such records or of one word a row, or any iterable of
+    records as files hold them, of pairs (text, [(start, end, label), …]) or (words, tags).
     format: "auto" tells by what it holds; Corpus.format says what was recognised.
 
     word_column, tag_column: of CoNLL columns, as in read_conll; where each line begins with its
@@ -136,15 +140,17 @@ def read(
     tag_key: of CoNLL-U, the key in MISC (default NER); of JSON, the key of the tags. tag_names:
     the tags that numbers stand for; Parquet and datasets bring their own.
 
-    Annotated characters are put onto the tokens of `text.tokenize`. misaligned: for spans that
-    begin or end inside a token, "split" the token, "widen" the span or raise the "error".
-    overlapping: raise the "error", or keep the "longest". Corpus.warnings says what was changed
-    or left out, and what looks as if the file was misread.
+    Annotated characters are put onto the tokens of `text.tokenize`, by the rules of `language`.
+    misaligned: for spans that begin or end inside a token, "split" the token, "widen" the span or
+    raise the "error". overlapping: raise the "error", or keep the "longest". Corpus.warnings says
+    what was changed or left out, and what looks as if the file was misread.
 
     Raises InputError with path and line or record, DependencyError where a format needs a package
     that is not installed, and OSError.
     """
-    options = Options(word_column, tag_column, tag_key, tag_names, misaligned, overlapping)
+    options = Options(
+        word_column, tag_column, tag_key, tag_names, misaligned, overlapping, language
+    )
     with open_corpus(source, format, options=options) as reader:
         return reader.corpus()
 
@@ -200,9 +206,18 @@ def open_corpus(
         got = f"a dict of {', '.join(map(str, source))}"
         fail("<dict>", "one corpus", got, "choose one, as in dataset['train']")
     rows: tables.Records
-    if tables.is_dataset(source) or isinstance(source, (list, tuple)):
-        rows, options = tables.rows_of(source, options)
-        yield _of_records(tables.name_of_rows(source), rows, format, options, tags)
+    name = tables.name_of_rows(source)
+    if not isinstance(source, (str, os.PathLike)) and not hasattr(source, "readline"):
+        if not memory.is_frame(source) and not tables.is_dataset(source):
+            first, again = memory.first_of(cast(Iterable[Any], source))
+            if isinstance(first, (str, bytes)):  # lines, as a file gives them
+                with opened(cast(Source, again)) as opening:
+                    opening.name = name
+                    yield _of_file(opening, format, options, tags)
+                return
+            source = cast(Readable, again if hasattr(source, "__next__") else source)
+        rows, options = tables.rows_of(source, name, options)
+        yield _of_records(name, rows, format, options, tags)
         return
     if brat.is_folder(source) or format == "brat":
         if format not in ("auto", "brat") or not isinstance(source, (str, os.PathLike)):
@@ -219,28 +234,26 @@ def open_corpus(
             name_of(source), "a file or BRAT's folder", "a folder without .ann files", "name a file"
         )
     with opened(cast(Source, source)) as opening:  # all else has returned
-        form = recognise(opening) if format == "auto" else format
-        if form == "parquet":
-            rows, options = tables.parquet(opening, options)
-            reader = _of_records(opening.name, rows, "auto", options, tags)
-            reader.format = "parquet"
-            yield reader
-        elif form == "spacy":
-            items: Iterator[Item] = tables.docbin(opening, options, spans=tags)
-            yield Reader(opening.name, form, items, options)
-        elif form == "conllu":
-            items = conllu.items_of(opening, options, spans=tags)
-            yield Reader(opening.name, form, items, options)
-        elif form in ("conll", "germeval"):
-            yield Reader(opening.name, form, _columns(opening, form, options, tags), options)
-        else:
-            yield _of_records(
-                opening.name,
-                records.records_of(opening),
-                "auto" if format == "auto" else form,
-                options,
-                tags,
-            )
+        yield _of_file(opening, format, options, tags)
+
+
+def _of_file(opening: Opening, format: str, options: Options, tags: bool) -> Reader:
+    form = recognise(opening) if format == "auto" else format
+    if form == "parquet":
+        rows, options = tables.parquet(opening, options)
+        reader = _of_records(opening.name, rows, "auto", options, tags)
+        reader.format = "parquet"
+        return reader
+    if form == "spacy":
+        items: Iterator[Item] = tables.docbin(opening, options, spans=tags)
+    elif form == "conllu":
+        items = conllu.items_of(opening, options, spans=tags)
+    elif form in ("conll", "germeval"):
+        items = _columns(opening, form, options, tags)
+    else:
+        found = records.records_of(opening)
+        return _of_records(opening.name, found, "auto" if format == "auto" else form, options, tags)
+    return Reader(opening.name, form, items, options)
 
 
 def recognise(opening: Opening) -> str:

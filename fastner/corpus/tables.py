@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from os import PathLike
 from typing import Any
 
 from fastner.corpus.items import Annotated, Options
+from fastner.corpus.memory import is_frame, records_in
 from fastner.corpus.records import features_of, names_in
 from fastner.corpus.sources import Opening, fail, name_of
 from fastner.corpus.spans import CharSpan, check_label
@@ -48,23 +50,25 @@ def is_dataset(source: object) -> bool:
     return hasattr(source, "features") and hasattr(source, "__iter__")
 
 
-def rows_of(source: Any, options: Options) -> tuple[Records, Options]:
-    """The rows of a `datasets.Dataset` or a list, and the options with the names of its tags."""
+def rows_of(source: Any, name: str, options: Options) -> tuple[Records, Options]:
+    """The records of what is in memory, and the options with the names of its tags."""
 
     def names(key: str) -> list[str] | None:
-        at = (getattr(source, "features", None) or {}).get(key)
+        at = None if is_frame(source) else getattr(source, "features", {}).get(key)
         while at is not None and not hasattr(at, "names"):
             at = at[0] if isinstance(at, list) and at else getattr(at, "feature", None)
         return None if at is None else [str(name) for name in at.names]
 
-    name = name_of_rows(source)
-    rows = ((f"{name}: row {number}", row) for number, row in enumerate(source, 1))
-    return rows, _named(options, names)
+    return records_in(source, name), _named(options, names)
 
 
 def name_of_rows(source: object) -> str:
     """What to call rows in memory."""
-    return name_of(source) if hasattr(source, "name") else f"<{type(source).__name__}>"
+    return (
+        name_of(source)
+        if isinstance(source, (str, PathLike)) or hasattr(source, "name")
+        else f"<{type(source).__name__}>"
+    )
 
 
 def _named(options: Options, names: Any) -> Options:

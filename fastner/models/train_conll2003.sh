@@ -8,5 +8,5 @@ seed=${3:-1}
 exec fastner train \
     --train "$corpus/train.txt" --dev "$corpus/valid.txt" --vectors glove-6b-50d \
     --vector-dtype product --seed "$seed" --output "$output" \
-    --description "English named entities (PER, LOC, ORG, MISC), trained on the training split of CoNLL-2003 English (Tjong Kim Sang & De Meulder 2003) with GloVe 6B 50d vectors and Brown clusters. Its word list comes from the vectors and the clusters, not from the corpus." \
+    --description "English named entities (PER, LOC, ORG, MISC), trained on the training split of CoNLL-2003 English (Tjong Kim Sang & De Meulder 2003) with GloVe 6B 50d vectors and Brown clusters." \
     --license "Weights: MIT. Vectors: GloVe 6B 50d, PDDL 1.0. Clusters: spacy-lookups-data, MIT. Trained on Reuters news text that is licensed for research: check whether your use is covered."

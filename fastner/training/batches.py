@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastner.corpus import Corpus
-from fastner.errors import InputError
 from fastner.training.augment import lowered, typographic, uppered
 from fastner.vocab import Vocabulary
 
@@ -20,7 +19,7 @@ class Batch(NamedTuple):
     """Sentences of a corpus as `Network` takes them."""
 
     inputs: dict[str, NDArray[Any]]  # vectors float32, all others int32
-    tag_ids: NDArray[np.int32]  # [B, T]
+    tag_ids: NDArray[np.int32]  # [B, T]; -1 for a tag that is not one of the network's
     sentences: NDArray[np.int64]  # [B], their indices
     words: NDArray[np.int32]  # [U], indices of the distinct words
 
@@ -54,29 +53,34 @@ class Examples:
         self._tokens = encoded.tokens  # of all variants, one after the other
         self._ends = np.cumsum(self.lengths)
         tag_id = {tag: i for i, tag in enumerate(tags)}
-        try:
-            self._tag_ids = np.array([tag_id[t] for s in corpus.tags for t in s], np.int32)
-        except KeyError as error:
-            raise InputError(
-                f"{corpus.path}: expected the labels of the training corpus, got the tag "
-                f"{error.args[0]!r}; add sentences with it to the training corpus"
-            ) from None
+        self._tag_ids = np.array([tag_id.get(t, -1) for s in corpus.tags for t in s], np.int32)
         rows = self.words.vector_rows
         self.word_vectors = np.where((rows >= 0)[:, None], vectors[rows], unknown)
         as_given = encoded.tokens[: self.lengths.sum()]  # the other variants repeat the same words
         self.word_counts = np.bincount(as_given, minlength=len(rows))
+        self._own = np.zeros(len(rows), np.bool_)
         self.offset_rows = np.where(rows >= 0, NO_OFFSET, UNKNOWN_OFFSET).astype(np.int32)
 
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def tune(self, training_rows: NDArray[np.int32]) -> None:
-        """Gives the words whose vector row is in training_rows (sorted) the offsets from 2 on."""
+    def tune(self, training_rows: NDArray[np.int32], own: NDArray[np.bool_] | None = None) -> None:
+        """Gives the words whose vector row is in training_rows (sorted) the offsets from 2 on.
+
+        own: which of these rows are random but for their offset, which is never left out then.
+        """
         rows = self.words.vector_rows
         place = np.searchsorted(training_rows, rows)
         found = (place < len(training_rows)) & (rows >= 0)
         found[found] = training_rows[place[found]] == rows[found]
         self.offset_rows[found] = place[found] + UNKNOWN_OFFSET + 1
+        if own is not None:
+            self._own[found] = own[place[found]]
+
+    @property
+    def given(self) -> NDArray[np.bool_]:
+        """Which of the distinct words have a vector that was given, bool [U]."""
+        return (self.words.vector_rows >= 0) & ~self._own
 
     def epoch(
         self,
@@ -90,7 +94,8 @@ class Examples:
     ) -> Iterator[Batch]:
         """All sentences once in random batches of like length, rare words at times unknown.
 
-        offset_rate: the share of the words that come without their tuned offset. variant_rate: the
+        offset_rate: the share of the words that come without their tuned offset, where that is
+        added to a vector that was given. variant_rate: the
         share of the sentences that come as one of their variants.
         """
         jitter = rng.uniform(-2.0, 2.0, len(self))  # so that batches differ between epochs
@@ -107,7 +112,7 @@ class Examples:
                 batch.inputs["vectors"][rare] = unknown
                 batch.inputs["tuned"][rare] = UNKNOWN_OFFSET
             if offset_rate:
-                tuned = batch.inputs["tuned"] > UNKNOWN_OFFSET
+                tuned = (batch.inputs["tuned"] > UNKNOWN_OFFSET) & ~self._own[batch.words]
                 bare = tuned & (rng.random(len(tuned)) < offset_rate)
                 batch.inputs["tuned"][bare] = NO_OFFSET
             yield batch

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from fastner.errors import BundleError, InputError
 from fastner.files import atomic_write, read_file
+from fastner.files.names import partial_of
 from fastner.files.writing import sweep
 
 STATE = "state.bin"
@@ -36,6 +37,24 @@ def refuse_unfinished(folder: Path) -> None:
             f"{folder}: expected no unfinished run to this output, got the state of one; "
             "go on with resume (--resume), or delete this folder to start anew"
         )
+
+
+def check_writable(target: Path, state: Path) -> None:
+    """Raises OSError where neither the state nor what takes the target's place can be made.
+
+    Makes the folder that the target lies in, if it is not there.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for place in (Path(partial_of(str(target))), state):
+        there = place.exists()
+        place.mkdir(exist_ok=True)
+        probe = Path(partial_of(str(place / STATE)))
+        try:
+            probe.touch()
+        finally:
+            probe.unlink(missing_ok=True)
+            if not there:
+                place.rmdir()
 
 
 @dataclass(frozen=True)
@@ -139,8 +158,8 @@ class Checkpoint:
         if not isinstance(history, list) or len(history) != epoch:
             self._refuse(f"a damaged file (a history that is not of {epoch} epochs)")
         for row in history:
-            if not isinstance(row, dict) or {"loss", "f1"} - row.keys():
-                self._refuse("a damaged file (a history without loss and f1)")
+            if not isinstance(row, dict) or {"loss", "f1", "dev_loss"} - row.keys():
+                self._refuse("a damaged file (a history without loss, f1 and dev_loss)")
             if any(type(value) not in (int, float) for value in row.values()):
                 self._refuse("a damaged file (a history of other things than numbers)")
         if not _alike(header["generator"], like.generator):

@@ -1,13 +1,14 @@
-"""`train`: from CoNLL-style corpora and word vectors to a bundle that `fastner.load` opens."""
+"""`train`: from tagged corpora, with word vectors or without, to a tagger and its bundle."""
 
 from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -15,31 +16,37 @@ import numpy as np
 from fastner.bundle.directory import check_replaceable
 from fastner.bundle.manifest import ENGLISH, LANGUAGES
 from fastner.bundle.vectors import DTYPES
-from fastner.corpus import Corpus, read
+from fastner.corpus import Corpus, Readable, read
+from fastner.corpus.items import Options
 from fastner.corpus.spans import Misaligned, Overlapping
 from fastner.errors import DependencyError, InputError, TrainingError
 from fastner.evaluation import plots
 from fastner.files import check_output, normalised
-from fastner.scoring import Scores
 from fastner.strict import MAX_STRING
-from fastner.training.checkpoint import Checkpoint, refuse_unfinished
+from fastner.tagger import Tagger
+from fastner.training.checkpoint import Checkpoint, check_writable, refuse_unfinished
+from fastner.training.holdout import hold_out
 from fastner.training.publish import history_of, publish
 from fastner.training.recipe import preset as preset_recipe
 from fastner.training.run import Progress, Run
+from fastner.training.summary import check_labels, summary
 from fastner.training.task import Task
-from fastner.training.vectors import GLOVE
+from fastner.training.unlabelled import Paths, train_vectors
+from fastner.training.vectors import GLOVE, load_vectors
 
 
 def train(
-    train: str | Path | Corpus,
-    dev: str | Path | Corpus,
+    train: Readable | Corpus,
+    dev: Readable | Corpus | None = None,
     *,
-    vectors: str | Path,
-    output: str | Path,
+    vectors: str | Path | None = None,
+    text: Paths = (),
+    output: str | Path | None = None,
+    force: bool = False,
+    resume: bool = False,
     preset: str = "default",
     crf: str = "own",
     seed: int = 1,
-    resume: bool = False,
     max_words: int | None = None,
     vector_dtype: str = "float32",
     format: str = "auto",
@@ -56,117 +63,198 @@ def train(
     progress: Callable[[Progress], None] | None = None,
     notice: Callable[[str], None] | None = None,
     **choices: Any,
-) -> Scores:
-    """Trains a tagger and saves its bundle at `output`; returns its dev scores from the bundle.
+) -> Tagger:
+    """Trains a tagger, saves its bundle at `output`, if that is given, and returns it.
 
-    train, dev: files that `corpus.read` reads, with its options from `format` to `overlapping`, or
-    corpora; dev decides when to stop and which weights to keep. notice is called with a line for
-    what each was read as and for each of its warnings. vectors: see `load_vectors`, frequent words
-    first; all their words stay known, or the first `max_words`; a gensim .kv file is a pickle,
-    which may run code, and loads with `trust_pickle=True` only. preset and choices: a recipe and
-    what to change in it, see `Recipe`. crf: "own", or "tfa" for the likelihood of
-    tensorflow-addons. vector_dtype: how vectors are stored: float32, float16, int8 with a scale per
-    row, or product: the words of the training corpus as int8, and all others product-quantized,
-    which the network is then trained on (`product_quantize`). language: of the texts that the model
-    is for, kept in it, by which they are split into words: one of `bundle.manifest.LANGUAGES`,
-    where "xx" is any other. Words are read as at inference (`fastner.reading`), those of corpora,
-    vectors and clusters alike.
+    train, dev: what `corpus.read` reads, with its options from `format` to `language`: paths,
+    pairs (text, [(start, end, label), …]) or (words, tags), records, data frames; or corpora. dev
+    decides when to stop and which weights to keep; without it a fifth of train is held out, whole
+    documents drawn by `seed` (`hold_out`).
 
-    output: a new or empty directory, or that of a bundle, which is replaced; apart from the inputs.
-    State is kept beside it (`OUTPUT.training`) after every epoch; `resume=True` goes on
-    from there to the same model that an undisturbed run gives, and without it such a state is
-    never overwritten. A KeyboardInterrupt ends training and exports the best weights so far. The
-    same seed on the same machine gives the same model, whatever Keras is set to in this process or
-    in its keras.json (floats, precision): training has its own settings, and gives back what it
-    found, with the generators of `random` and `numpy.random`. Only the seed of Keras' backend stays
-    `seed`. As these settings are the process's, train in no two threads at once. Its learning
-    curves lie in the bundle (history.json), and as a picture beside it (`OUTPUT.history.png`) where
-    matplotlib is installed.
+    vectors: see `load_vectors`; all their words stay known, or the first `max_words`; what gensim
+    saves is a pickle, which may run code, and loads with `trust_pickle=True` only. text: files of
+    unlabelled text to train vectors on in their place (`train_vectors`). A word of train that has
+    no vector gets a random one, which is trained; so does every word where none are given.
+    preset and choices: a recipe and what to change in it, see `Recipe`. crf: "own", or "tfa" for
+    the likelihood of tensorflow-addons. vector_dtype: how vectors are stored: float32, float16,
+    int8 with a scale per row, or product: the words of the training corpus as int8, and all others
+    product-quantized, which the network is then trained on (`product_quantize`). language: of the
+    texts that the model is for, kept in it, by which they are split into words: one of
+    `bundle.manifest.LANGUAGES`, where "xx" is any other. Words are read as at inference
+    (`fastner.reading`), those of corpora, vectors and clusters alike; vectors should come in order
+    of frequency.
 
-    Raises InputError for bad corpora, vectors or choices, for an output that is an input and for
-    the state of an unfinished run or a damaged one, OSError where the state cannot be saved,
-    BundleError where `output` holds anything but a bundle, and TrainingError where training
-    diverges, nothing was learnt before an interrupt, or the exported graphs differ from Keras.
+    progress is called at every step and epoch, and may raise KeyboardInterrupt to end training.
+    notice is called with lines: what each corpus was read as, what is learnt from, what is odd, and
+    why training ended.
+
+    output: a new or empty directory apart from the inputs, or, with force, that of a bundle, which
+    is replaced. State is kept beside it (`OUTPUT.training`) after every epoch; `resume=True` goes
+    on from there to the same model that an undisturbed run gives, and without it such a state is
+    overwritten with force only. A KeyboardInterrupt ends training, exports the best weights so far
+    and keeps the state. The same seed on the same machine gives the same model, whatever Keras is
+    set to in this process or in its keras.json (floats, precision): training has its own settings,
+    and gives back what it found, with the generators of `random` and `numpy.random`. Only the seed
+    of Keras' backend stays `seed`. As these settings are the process's, train in no two threads at
+    once. Its learning curves lie in the bundle (history.json), and as a picture beside it
+    (`OUTPUT.history.png`) where matplotlib is installed.
+
+    Raises InputError for bad corpora, vectors or choices, for an output that is an input or a
+    finished model and for the state of an unfinished run or a damaged one, OSError where output or
+    state cannot be saved, BundleError where `output` holds anything but a bundle, and TrainingError
+    where training diverges, nothing was learnt before an interrupt, or the exported graphs differ
+    from Keras.
     """
-    target = normalised(output)  # what lies beside it is named after this
-    state, picture = Path(f"{target}.training"), f"{target}.history.png"
-    given = {"the training corpus": train, "the dev corpus": dev}
-    inputs = {name: path for name, path in given.items() if not isinstance(path, Corpus)}
-    if str(vectors) != GLOVE:
-        inputs["the vectors"] = vectors
-    for path, what in (
-        (output, "output"),
-        (state, "output's state"),
-        (picture, "output's picture"),
-    ):
-        check_output(path, inputs, what=what)
-    check_replaceable(target)
-    for name, text in (("license", license), ("description", description)):
-        if not isinstance(text, str) or len(text.encode("utf-8", "replace")) > MAX_STRING:
-            raise InputError(f"expected {name} as a str of at most {MAX_STRING} bytes in UTF-8")
-    if language not in LANGUAGES:
-        raise InputError(f"expected language out of {', '.join(LANGUAGES)}, got {language!r}")
-    if not resume:
-        refuse_unfinished(state)
     recipe = preset_recipe(preset).updated(**choices)
     if vector_dtype not in DTYPES:
         raise InputError(f"expected vector_dtype out of {DTYPES}, got {vector_dtype!r}")
-    corpora = [
-        corpus
-        if isinstance(corpus, Corpus)
-        else read(
-            corpus,
-            format,
-            word_column=word_column,
-            tag_column=tag_column,
-            tag_key=tag_key,
-            tag_names=tag_names,
-            misaligned=misaligned,
-            overlapping=overlapping,
+    for name, said in (("license", license), ("description", description)):
+        if not isinstance(said, str) or len(said.encode("utf-8", "replace")) > MAX_STRING:
+            raise InputError(f"expected {name} as a str of at most {MAX_STRING} bytes in UTF-8")
+    if language not in LANGUAGES:
+        raise InputError(f"expected language out of {', '.join(LANGUAGES)}, got {language!r}")
+    if vectors is not None and text:
+        raise InputError("expected vectors or text to train some on, got both; give one of them")
+    texts = [text] if isinstance(text, (str, os.PathLike)) else list(text)
+    place = None
+    if output is not None:
+        given = {"the training corpus": train, "the dev corpus": dev}
+        given |= {f"text {path}": path for path in texts}
+        if vectors is not None and str(vectors) != GLOVE:
+            given["the vectors"] = vectors
+        inputs = {k: v for k, v in given.items() if isinstance(v, (str, os.PathLike))}
+        place = _Place.of(output, inputs, force=force, resume=resume)
+    elif resume:
+        raise InputError("expected the output of the run to go on with, got none; give output")
+
+    def say(line: str) -> None:
+        if notice is not None:
+            notice(line)
+
+    options = Options(
+        word_column, tag_column, tag_key, tag_names, misaligned, overlapping, language
+    )
+    learnt = _corpus(train, format, options, say)
+    learnt.require_sentences()
+    check_labels(learnt, recipe.scheme)
+    if dev is None:
+        learnt, measured = hold_out(learnt, seed)
+    else:
+        measured = _corpus(dev, format, options, say)
+    if texts:
+        known = train_vectors(
+            texts, learnt, width=recipe.vector_width, seed=seed, language=language
         )
-        for corpus in (train, dev)
-    ]
-    if notice is not None:
-        for corpus in corpora:
-            for line in corpus.notices():
-                notice(line)
+    elif vectors is not None:
+        known = load_vectors(vectors, limit=max_words, trust_pickle=trust_pickle)
+    else:
+        known = None
     task = Task.prepare(
         recipe,
-        *corpora,
-        vectors=vectors,
-        max_words=max_words,
+        learnt,
+        measured,
+        vectors=known,
         coded=vector_dtype == "product",
-        trust_pickle=trust_pickle,
+        seed=seed,
+        language=language,
     )
+    for line in summary(task, learnt, measured, known.notes if known else ()):
+        say(line)
+    del known
     with _own_settings(seed):
         run = Run(task, seed=seed, crf=crf)
-        checkpoint = Checkpoint(state, fingerprint=run.fingerprint())
-        if resume:
-            run.restore(checkpoint.load(run.largest_state()))
+        checkpoint = None
+        if place is not None:
+            checkpoint = Checkpoint(place.state, fingerprint=run.fingerprint())
+            if resume:
+                run.restore(checkpoint.load(run.largest_state()))
         try:
             while not run.finished():
                 run.train_epoch(progress)
-                checkpoint.save(run.state())
+                if checkpoint is not None:
+                    checkpoint.save(run.state())
         except KeyboardInterrupt:
             if not run.best:
                 raise TrainingError(
                     "interrupted before the first epoch was scored: there is nothing to export yet"
                 ) from None
-        scores = publish(
+        say(run.ending())
+        if not run.best_f1:
+            say(
+                f"warning: no entity of {measured.path} is found: this model is of no use; give "
+                "more sentences, or check that train and dev are tagged alike"
+            )
+        bundle, scores = publish(
             run,
-            Path(target),
+            None if place is None else place.model,
             vector_dtype=vector_dtype,
             language=language,
             license=license,
             description=description,
             preset=preset,
         )
-        checkpoint.remove()
-    with suppress(DependencyError):  # matplotlib comes with the extra, but is not required
-        plots.save(
-            plots.history_figure(history_of(run), f"{os.fsdecode(output)}/history.json"), picture
-        )
-    return scores
+        if checkpoint is not None and run.finished():
+            checkpoint.remove()
+        elif checkpoint is not None:
+            say(f"the state of this run stays in {checkpoint.folder}: resume goes on from there")
+    if progress is not None:
+        progress(run.last_progress(scores))
+    if place is not None:
+        with suppress(DependencyError):  # matplotlib comes with the extra, but is not required
+            title = f"{os.fsdecode(place.given)}/history.json"
+            plots.save(plots.history_figure(history_of(run), title), place.picture)
+    return Tagger(bundle)
+
+
+class _Place(NamedTuple):
+    """Where a model goes, and what lies beside it."""
+
+    given: str | Path
+    model: Path
+    state: Path
+    picture: str
+
+    @classmethod
+    def of(
+        cls,
+        output: str | Path,
+        inputs: Mapping[str, str | os.PathLike[str]],
+        *,
+        force: bool,
+        resume: bool,
+    ) -> _Place:
+        """That of an output that may be written; its one path names what lies beside it."""
+        target = normalised(output)
+        place = cls(output, Path(target), Path(f"{target}.training"), f"{target}.history.png")
+        for path, what in (
+            (output, "output"),
+            (place.state, "output's state"),
+            (place.picture, "output's picture"),
+        ):
+            check_output(path, inputs, what=what)
+        check_replaceable(target)
+        if not (resume or force):
+            refuse_unfinished(place.state)
+            if os.path.lexists(target) and os.listdir(target):
+                raise InputError(
+                    f"{os.fsdecode(output)}: expected a new or empty directory as output, got a "
+                    "finished model; choose another, or replace it with force (--force)"
+                )
+        check_writable(place.model, place.state)
+        return place
+
+
+def _corpus(
+    given: Readable | Corpus, format: str, options: Options, say: Callable[[str], None]
+) -> Corpus:
+    """What is given, read where it is no corpus yet; says what it was read as, and its warnings."""
+    corpus = given
+    if not isinstance(corpus, Corpus):
+        chosen = {f.name: getattr(options, f.name) for f in fields(options) if f.name != "findings"}
+        corpus = read(corpus, format, **chosen)
+    for line in corpus.notices():
+        say(line)
+    return corpus
 
 
 @contextmanager

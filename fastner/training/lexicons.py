@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastner.errors import DependencyError, install_hint
+
+# what text in English is full of, and other languages lack; "in", "of" and "was" they have
+_ENGLISH = frozenset("the and to that with for from".split())
+_ENGLISH_SHARE = 0.03  # of all words; tweets have 7 %, news 11 %, other languages 0.3 % at most
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,12 @@ class WordLexicon:
     categories: int
     groups: tuple[NDArray[np.int32], ...]
     widths: tuple[int, ...]
+
+
+def is_english(sentences: Sequence[Sequence[str]]) -> bool:
+    """Whether these words are English, told by how many of its commonest ones are among them."""
+    words = Counter(word.lower() for sentence in sentences for word in sentence)
+    return sum(words[word] for word in _ENGLISH) > _ENGLISH_SHARE * words.total()
 
 
 def brown_clusters() -> WordLexicon:

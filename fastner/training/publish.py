@@ -39,15 +39,15 @@ ONE_TAG_IN = 20_000
 
 def publish(
     run: Run,
-    output: Path,
+    output: Path | None,
     *,
     vector_dtype: str,
     language: str,
     license: str,
     description: str,
     preset: str,
-) -> Scores:
-    """Saves the best weights as a bundle; returns what the bundle scores on dev.
+) -> tuple[Bundle, Scores]:
+    """The bundle of the best weights, saved at `output` where there is one, and its scores on dev.
 
     It is put together in memory, measured there by the tagger, and saved once, whole. Raises
     TrainingError where the graphs differ from the network, BundleError where the disk refuses.
@@ -107,8 +107,11 @@ def publish(
         scores, recipe, description=description, license=license, preset=preset, seed=run.seed
     )
     extra = {"history.json": history_of(run), "README.md": card.encode()}
-    write_bundle(output, make_bundle(manifest, **contents, extra=extra, where=str(output)))
-    return scores
+    where = "the model" if output is None else str(output)
+    bundle = make_bundle(manifest, **contents, extra=extra, where=where)
+    if output is not None:
+        write_bundle(output, bundle)
+    return bundle, scores
 
 
 def history_of(run: Run) -> bytes:

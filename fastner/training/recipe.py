@@ -19,16 +19,20 @@ SCHEDULES = ("constant", "cosine")
 class Recipe:
     """The network and how it is trained; `preset` gives the two that are kept.
 
-    Widths count units per direction. `dropout` is of what the LSTMs and the first dense layer read,
-    token by token. `unknown_rate` is the share of the words seen at most twice in training whose
-    vector is replaced by the unknown word's, so that it is learnt (Lample et al. 2016).
-    `offset_rate` is the share of the other words whose tuned offset a batch leaves out, so that the
-    network reads vectors as they come too, which is how it meets the words of new text.
-    `variant_rate` is the share of the sentences that an epoch shows in lower case, in upper case or
-    with typographic noise (`augment`). `schedule` is "constant", or "cosine" for a learning rate
-    that falls to 0 over `epochs` (Loshchilov & Hutter 2017). `average` is the decay per step of the
-    moving average of the weights that is evaluated and exported (Polyak & Juditsky 1992), 0 for
-    none. `patience` counts epochs without a better dev F1.
+    Widths count units per direction. `clusters` asks for Brown clusters of English words; None:
+    where language and corpus are English. `vector_width` counts the numbers of a word's vector
+    where none are given. `tune_vectors` is of vectors that are given: others are always trained.
+    `dropout` is of what the LSTMs and the first dense layer read, token by token. `unknown_rate` is
+    the share of the words seen at most twice in training whose vector is replaced by the unknown
+    word's, so that it is learnt (Lample et al. 2016). `offset_rate` is the share of the other words
+    whose tuned offset a batch leaves out, so that the network reads vectors as they come too, which
+    is how it meets the words of new text. `variant_rate` is the share of the sentences that an
+    epoch shows in lower case, in upper case or with typographic noise (`augment`). `schedule` is
+    "constant", or "cosine" for a learning rate that falls to 0 over `epochs` (Loshchilov & Hutter
+    2017). `average` is the decay per step of the moving average of the weights that is evaluated
+    and exported (Polyak & Juditsky 1992), 0 for none. An epoch goes over a small corpus as often as
+    it takes to make `epoch_updates` updates. `patience` counts epochs without a better dev F1, once
+    one was above 0.
     """
 
     scheme: TagScheme = TagScheme.BIOES
@@ -37,7 +41,8 @@ class Recipe:
     character_hidden: tuple[int, ...] = (25,)
     character_bidirectional: bool = True
     case_width: int = 8
-    clusters: bool = True
+    clusters: bool | None = None
+    vector_width: int = 100
     hidden: tuple[int, ...] = (96,)
     dense: tuple[int, ...] = ()
     dropout: float = 0.5
@@ -52,6 +57,7 @@ class Recipe:
     clip: float = 5.0
     average: float = 0.999
     epochs: int = 30
+    epoch_updates: int = 50
     patience: int = 10
 
     def __post_init__(self) -> None:
@@ -74,8 +80,10 @@ class Recipe:
             ("max_characters", 2),
             ("character_width", 1),
             ("case_width", 0),
+            ("vector_width", 1),
             ("batch_sentences", 1),
             ("epochs", 1),
+            ("epoch_updates", 1),
             ("patience", 1),
         ):
             if not _whole(getattr(self, name), least):
@@ -122,7 +130,11 @@ class Recipe:
         if name not in known:
             raise InputError(f"{name}: expected one of {', '.join(known)}")
         present = getattr(self, name)
-        if isinstance(present, TagScheme):
+        if name == "clusters":
+            expected = "true, false or null"
+            if value is None or type(value) is bool:
+                return value
+        elif isinstance(present, TagScheme):
             schemes = {scheme.value: scheme for scheme in TagScheme}
             expected = " or ".join(schemes)
             if type(value) is str and value in schemes:
@@ -170,6 +182,7 @@ PRESETS = {
         clip=0.0,
         average=0.0,
         epochs=400,
+        epoch_updates=1,
         patience=40,
     ),
 }

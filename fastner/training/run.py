@@ -20,7 +20,7 @@ from fastner.crf import CRF
 from fastner.errors import InputError, TrainingError
 from fastner.scoring import Scores, score
 from fastner.tags import allowed
-from fastner.training.batches import UNKNOWN_OFFSET
+from fastner.training.batches import UNKNOWN_OFFSET, Batch
 from fastner.training.checkpoint import State
 from fastner.training.network import Network
 from fastner.training.recipe import Recipe
@@ -33,6 +33,8 @@ DECODE_SENTENCES = 64  # per batch when the dev corpus is tagged
 @dataclass(frozen=True)
 class Progress:
     """Where training stands; `dev` is there once per epoch, when the epoch has been scored.
+
+    The last one of a training has `ending`, why it ended, and `scores`, those of its model on dev.
 
     loss: mean negative log-likelihood per sentence of this epoch so far, in nats.
     seconds_left: to the last epoch at the present speed; early stopping may come before.
@@ -47,6 +49,8 @@ class Progress:
     seconds_left: float
     best_f1: float
     dev: Scores | None = None
+    ending: str = ""
+    scores: Scores | None = None
 
 
 class Run:
@@ -67,7 +71,9 @@ class Run:
             lexicons=task.lexicons,
             crf=crf,
         )
-        self.steps = -(-len(task.train) // recipe.batch_sentences)
+        batches = -(-len(task.train) // recipe.batch_sentences)
+        self._passes = -(-recipe.epoch_updates // batches)  # over the corpus, in an epoch
+        self.steps = self._passes * batches
         self.average_every = AVERAGE_EVERY if self.steps >= 10 * AVERAGE_EVERY else 1
         options = {
             "learning_rate": recipe.learning_rate,
@@ -138,8 +144,25 @@ class Run:
 
     def finished(self) -> bool:
         """Whether the epochs of the recipe are over, or its patience is."""
+        return self.epoch >= self.task.recipe.epochs or self._out_of_patience()
+
+    def ending(self) -> str:
+        """Why training ends here, and what it has come to, as a sentence."""
         recipe = self.task.recipe
-        return self.epoch >= recipe.epochs or self.epoch - self.best_epoch >= recipe.patience
+        if self._out_of_patience():
+            why = f"no better dev F1 for {recipe.patience} epochs (patience)"
+        elif self.epoch >= recipe.epochs:
+            why = "all epochs are done"
+        else:
+            why = "interrupted"
+        best = f"best dev F1 {100 * self.best_f1:.2f} in epoch {self.best_epoch}"
+        return f"training ended after epoch {self.epoch} of {recipe.epochs}: {why}; {best}"
+
+    def _out_of_patience(self) -> bool:
+        """Whether no epoch of late had a better dev F1; there must be one above 0 before."""
+        scores = [row["f1"] for row in self.history]
+        best = max(scores, default=0.0)
+        return best > 0 and len(scores) - 1 - scores.index(best) >= self.task.recipe.patience
 
     def fingerprint(self) -> str:
         """Digest of what must not change between an interrupted run and its resumption."""
@@ -153,22 +176,15 @@ class Run:
         return digest.hexdigest()
 
     def train_epoch(self, progress: Callable[[Progress], None] | None) -> None:
-        """One pass over the training corpus, then the dev score that decides what is kept."""
-        recipe, task = self.task.recipe, self.task
+        """One epoch of updates, then the dev score that decides what is kept.
+
+        Of epochs with the same dev F1, that with the lowest dev loss is kept.
+        """
+        recipe = self.task.recipe
         self.optimizer.learning_rate = _learning_rate(recipe, self.epoch)
         total, tokens, began = 0.0, 0, time.perf_counter()
         step = 0
-        for step, batch in enumerate(
-            task.train.epoch(
-                recipe.batch_sentences,
-                self._rng,
-                unknown_rate=recipe.unknown_rate,
-                unknown=task.unknown,
-                offset_rate=recipe.offset_rate,
-                variant_rate=recipe.variant_rate,
-            ),
-            1,
-        ):
+        for step, batch in enumerate(self._batches(), 1):
             self.network.reset_metrics()  # before 3.15 Keras gave the mean of all losses so far
             loss = float(self.network.train_on_batch(batch.inputs, batch.tag_ids))
             if not np.isfinite(loss):
@@ -183,13 +199,18 @@ class Run:
             if progress is not None:
                 progress(self._progress(step, total, tokens, began, None))
         with self._averaged():
-            dev = self.score_dev()
-            better = not self.best or dev.f1 > self.best_f1
+            dev, dev_loss = self.score_dev()
+            better = not self.best or (dev.f1, -dev_loss) > (self.best_f1, -self._best_loss)
             weights = self._weights() if better else self.best
         seconds = time.perf_counter() - began
         # all at once: what Ctrl-C cuts off does not count
         self.history.append(
-            {"loss": total / step, "f1": dev.f1, "tokens_per_second": tokens / seconds}
+            {
+                "loss": total / step,
+                "f1": dev.f1,
+                "dev_loss": dev_loss,
+                "tokens_per_second": tokens / seconds,
+            }
         )
         self.epoch += 1
         if better:
@@ -202,18 +223,46 @@ class Run:
         """Dev entity F1 of the best epoch so far, 0 before the first."""
         return self.history[self.best_epoch - 1]["f1"] if self.best_epoch else 0.0
 
-    def score_dev(self) -> Scores:
-        """Dev scores of the network's present weights, through the decoder of inference."""
+    @property
+    def _best_loss(self) -> float:
+        return self.history[self.best_epoch - 1]["dev_loss"] if self.best_epoch else math.inf
+
+    def _batches(self) -> Iterator[Batch]:
+        """Those of an epoch: the training corpus once, or as often as the recipe wants."""
+        recipe, task = self.task.recipe, self.task
+        for _ in range(self._passes):
+            yield from task.train.epoch(
+                recipe.batch_sentences,
+                self._rng,
+                unknown_rate=recipe.unknown_rate,
+                unknown=task.unknown,
+                offset_rate=recipe.offset_rate,
+                variant_rate=recipe.variant_rate,
+            )
+
+    def score_dev(self) -> tuple[Scores, float]:
+        """Dev scores of the network's present weights, through the decoder of inference; and loss.
+
+        The loss is the mean negative log-likelihood of a sentence, in nats, over those that have
+        no label that training lacks.
+        """
         decoder = self.decoder()
+        losses: list[float] = []
         predicted: list[list[str]] = [[] for _ in range(len(self.task.dev))]
         for batch in self.task.dev.in_order_of_length(DECODE_SENTENCES):
             lengths = batch.inputs["lengths"]
             emissions = np.asarray(self.network.predict_on_batch(batch.inputs), np.float32)
+            known = (batch.tag_ids >= 0).all(axis=1)
+            if known.any():
+                scored = emissions[known], lengths[known]
+                gold = decoder.sequence_score(scored[0], batch.tag_ids[known], scored[1])
+                losses += (decoder.log_normalizer(*scored) - gold).tolist()
             for sentence, ids, length in zip(
                 batch.sentences, decoder.decode(emissions, lengths), lengths, strict=True
             ):
                 predicted[sentence] = [self.task.tags[i] for i in ids[:length]]
-        return score(self.task.dev_corpus.tags, predicted)
+        loss = math.fsum(losses) / len(losses) if losses else 0.0
+        return score(self.task.dev_corpus.tags, predicted), loss
 
     def decoder(self) -> CRF:
         """The CRF of inference with the present weights and without illegal transitions."""
@@ -221,6 +270,22 @@ class Run:
         return CRF(
             *(ops.convert_to_numpy(v) for v in (layer.start, layer.transitions, layer.end)),
             allowed=allowed(self.task.tags, self.task.recipe.scheme),
+        )
+
+    def last_progress(self, scores: Scores) -> Progress:
+        """What is said when all is done: why training ended, and what its model scores on dev."""
+        row = self.history[-1]
+        return Progress(
+            epoch=self.epoch,
+            epochs=self.task.recipe.epochs,
+            step=self.steps,
+            steps=self.steps,
+            loss=row["loss"],
+            tokens_per_second=row["tokens_per_second"],
+            seconds_left=0.0,
+            best_f1=self.best_f1,
+            ending=self.ending(),
+            scores=scores,
         )
 
     def _progress(

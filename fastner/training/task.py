@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastner.bundle import product_vectors
+from fastner.bundle.manifest import ENGLISH
 from fastner.corpus import Corpus
 from fastner.reading import folded
 from fastner.strict import MAX_STRING
 from fastner.tags import labels_of, tag_set
 from fastner.training.batches import Examples
-from fastner.training.lexicons import WordLexicon, brown_clusters
+from fastner.training.lexicons import WordLexicon, brown_clusters, is_english
 from fastner.training.product import product_quantize
 from fastner.training.recipe import Recipe
-from fastner.training.vectors import load_vectors
+from fastner.training.vectors import WordVectors
 from fastner.vocab import Vocabulary
 
 
@@ -40,6 +42,7 @@ class Task:
     centroids: NDArray[np.float32] | None
     unknown: NDArray[np.float32]  # [width]
     tuned_rows: NDArray[np.int32]  # vector rows that have an offset, ascending
+    own_rows: int  # how many of them are random but for it: of words that had no vector
     characters: list[int]
     categories: NDArray[np.uint16] | None
     lexicons: tuple[WordLexicon, ...]
@@ -52,19 +55,29 @@ class Task:
         train: Corpus,
         dev: Corpus,
         *,
-        vectors: str | Path,
-        max_words: int | None,
+        vectors: WordVectors | None,
         coded: bool,
-        trust_pickle: bool = False,
+        seed: int,
+        language: str = ENGLISH,
     ) -> Task:
+        """The task of learning `train`.
+
+        vectors: of words from elsewhere. A word of `train` that has none of these gets a row of its
+        own, random at first and always trained. coded: product-quantize the vectors of words that
+        `train` lacks. language: of the texts; clusters are of English alone.
+        """
         for corpus in (train, dev):
             corpus.require_sentences()
         train, dev = train.converted(recipe.scheme), dev.converted(recipe.scheme)
         tags = tag_set(labels_of(t for s in train.tags for t in s), recipe.scheme)
-        words, matrix = load_vectors(vectors, limit=max_words, trust_pickle=trust_pickle)
+        if recipe.clusters is None:
+            recipe = replace(recipe, clusters=language == ENGLISH and is_english(train.sentences))
         lexicons = (brown_clusters(),) if recipe.clusters else ()
-        words, matrix, categories = _join(words, matrix, lexicons)
-        seen = {word for sentence in train.sentences for word in sentence}
+        tables = list(map(_table, lexicons))
+        words, matrix = _given(vectors, recipe.vector_width)
+        given = len(words)
+        words, categories = _joined(words, tables)
+        seen = Counter(chain.from_iterable(train.sentences))
 
         def index(characters: list[int]) -> Vocabulary:
             return Vocabulary.from_words(
@@ -78,26 +91,36 @@ class Task:
 
         # Which form a word reads as depends on the characters that are known. With those of the
         # readings alone, each of these words reads as it does with its own.
-        vocabulary = index(_characters(map(folded, seen)))
+        characters = _characters(map(folded, seen))
+        vocabulary = index(characters)
+        if own_words := _own_words(vocabulary, seen):
+            matrix = np.concatenate([matrix, _random(matrix, len(own_words), seed)])
+            words, categories = _joined([*words[:given], *own_words], tables)
+            vocabulary = index(characters)
         characters = _characters(vocabulary.readings(list(seen)))
         vocabulary = index(characters)
         rows = np.unique(vocabulary.encode(train.sentences).words.vector_rows)
-        tuned_rows = rows[(rows >= 0) & recipe.tune_vectors].astype(np.int32)
+        tuned_rows = rows[(rows >= given) | ((rows >= 0) & recipe.tune_vectors)].astype(np.int32)
+        own = tuned_rows >= given
+        is_given = np.arange(len(matrix)) < given
         codes = centroids = None
         if coded:  # tuned rows first, so that all behind them are codes
             others = np.setdiff1d(np.arange(len(words)), tuned_rows)
             order = np.concatenate([tuned_rows, others])
-            words, matrix = [words[i] for i in order], matrix[order[: len(matrix)]]
+            rows = order[: len(matrix)]
+            words, matrix, is_given = [words[i] for i in order], matrix[rows], is_given[rows]
             categories = None if categories is None else categories[order]
             vocabulary, tuned_rows = index(characters), np.arange(len(tuned_rows), dtype=np.int32)
             codes, centroids = product_quantize(matrix[len(tuned_rows) :])
             matrix[len(tuned_rows) :] = product_vectors(codes, centroids, matrix.shape[1])
-        unknown = matrix.mean(axis=0)
+        unknown = matrix[is_given].mean(axis=0) if given else np.zeros(matrix.shape[1], np.float32)
+        if vectors is not None and vectors.unknown is not None:
+            unknown = vectors.unknown
         varied = recipe.variant_rate > 0
         train_set = Examples(train, vocabulary, matrix, unknown, tags, varied=varied)
         dev_set = Examples(dev, vocabulary, matrix, unknown, tags)
         for examples in (train_set, dev_set):
-            examples.tune(tuned_rows)
+            examples.tune(tuned_rows, own)
         content = json.dumps([train.sentences, train.tags, dev.sentences, dev.tags])
         return cls(
             recipe,
@@ -112,6 +135,7 @@ class Task:
             centroids,
             unknown,
             tuned_rows,
+            len(matrix) - given,
             characters,
             categories,
             lexicons,
@@ -119,31 +143,68 @@ class Task:
         )
 
 
-def _join(
-    words: list[str], matrix: NDArray[np.float32], lexicons: tuple[WordLexicon, ...]
-) -> tuple[list[str], NDArray[np.float32], NDArray[np.uint16] | None]:
-    """One word list, words with vectors first, and the category of each in every lexicon.
+def _given(vectors: WordVectors | None, width: int) -> tuple[list[str], NDArray[np.float32]]:
+    """The words of vectors, spelled as words are read, and their rows [N, D].
 
-    The words are spelled as words are read; of those that are then the same, the first stays.
+    Of words that are then the same, the first stays.
     """
+    if vectors is None:
+        return [], np.zeros((0, width), np.float32)
     row_of: dict[str, int] = {}
-    for row, word in enumerate(map(folded, words)):
+    for row, word in enumerate(map(folded, vectors.words)):
         if _storable(word):
             row_of.setdefault(word, row)
-    if len(row_of) < len(words):
-        matrix = matrix[list(row_of.values())]
-    if not lexicons:
-        return list(row_of), matrix, None
-    tables: list[dict[str, int]] = []
-    known = dict.fromkeys(row_of)
-    for lexicon in lexicons:
-        table: dict[str, int] = {}
-        for word, category in lexicon.category.items():
-            table.setdefault(folded(word), category)
-        tables.append(table)
+    if len(row_of) == len(vectors.words):
+        return list(row_of), vectors.matrix
+    return list(row_of), vectors.matrix[list(row_of.values())]
+
+
+def _own_words(vocabulary: Vocabulary, seen: Counter[str]) -> list[str]:
+    """What words of these that have no vector are looked up as, frequent ones first.
+
+    It is the form that look-up tries last, in lower case with digits as 0, so that one row serves a
+    word in any case: rows of exact words scored the same and are more.
+    """
+    words = list(seen)
+    lacking = np.flatnonzero(vocabulary.encode_words(words).vector_rows < 0)
+    readings = vocabulary.readings([words[i] for i in lacking])
+    counts: Counter[str] = Counter()
+    for i, reading in zip(lacking, readings, strict=True):
+        form = "".join("0" if char.isdecimal() else char for char in reading.lower())
+        if _storable(form):
+            counts[form] += seen[words[i]]
+    return [word for word, _ in counts.most_common()]
+
+
+def _random(beside: NDArray[np.float32], count: int, seed: int) -> NDArray[np.float32]:
+    """Rows [count, D] as spread as those beside them, else as Lample et al. 2016 begin."""
+    width = beside.shape[1]
+    sample = beside[:: 1 + len(beside) // 4096]
+    spread = float(sample.std()) if len(sample) else (1 / width) ** 0.5
+    limit = 3**0.5 * spread
+    rng = np.random.default_rng(seed)
+    return rng.uniform(-limit, limit, (count, width)).astype(np.float32)
+
+
+def _table(lexicon: WordLexicon) -> dict[str, int]:
+    """The categories of its words, these spelled as words are read; the first of equal ones."""
+    table: dict[str, int] = {}
+    for word, category in lexicon.category.items():
+        table.setdefault(folded(word), category)
+    return table
+
+
+def _joined(
+    words: list[str], tables: list[dict[str, int]]
+) -> tuple[list[str], NDArray[np.uint16] | None]:
+    """The words and behind them those that lexicons alone have; the category of each in each."""
+    if not tables:
+        return words, None
+    known = dict.fromkeys(words)
+    for table in tables:
         known.update(dict.fromkeys(filter(_storable, table)))
-    categories = np.array([[table.get(word, 0) for table in tables] for word in known], np.uint16)
-    return list(known), matrix, categories
+    categories = [[table.get(word, 0) for table in tables] for word in known]
+    return list(known), np.array(categories, np.uint16)
 
 
 def _characters(words: Iterable[str]) -> list[int]:
@@ -152,5 +213,8 @@ def _characters(words: Iterable[str]) -> list[int]:
 
 
 def _storable(word: str) -> bool:
-    """Whether a bundle can hold this word: no corpus token could be another anyway."""
-    return bool(word) and "\n" not in word and len(word.encode("utf-8", "replace")) <= MAX_STRING
+    """Whether a bundle can hold this word."""
+    try:
+        return bool(word) and "\n" not in word and len(word.encode()) <= MAX_STRING
+    except UnicodeEncodeError:  # a lone surrogate
+        return False

@@ -134,7 +134,10 @@ assert_type(
         vector_dtype="product",
         epochs=5,
     ),
-    Scores,
+    fastner.Tagger,
+)
+assert_type(
+    fastner.train([("Oslo won.", [(0, 4, "LOC")])], text=["a.txt"], force=True), fastner.Tagger
 )
 
 # --- errors ----------------------------------------------------------------------------------

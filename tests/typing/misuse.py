@@ -28,7 +28,7 @@ tagger.tag_batch(["Ada", "spoke"][0].encode())  # type: ignore[arg-type]
 tagger.pipe([["words"]])  # type: ignore[list-item]
 tagger.nbest([["Ada"]])  # type: ignore[call-arg]
 tagger.entity_scores([["Ada"]], temperature="hot")  # type: ignore[arg-type]
-fastner.train("train.txt", "dev.txt", output="model")  # type: ignore[call-arg]
+fastner.train()  # type: ignore[call-arg]
 read_conll("dev.txt", 0)  # type: ignore[call-arg]
 CRF([0.0], [[0.0]], [0.0]).decode(np.zeros((1, 1, 1)), [1])  # type: ignore[call-overload]
 

@@ -1,0 +1,96 @@
+"""What a run is about to learn from, in lines, and what of it is odd or would be refused later."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from fastner.bundle.manifest import MAX_TAGS
+from fastner.corpus import Corpus
+from fastner.errors import InputError
+from fastner.strict import MAX_STRING
+from fastner.tags import TagScheme, shown, spans_of, tag_set
+from fastner.training.task import Task
+
+FEW = 10  # entities of a label, below which it is hardly learnt
+_LOW = 0.5  # share of the training words with vectors, below which these hardly fit
+
+
+def check_labels(corpus: Corpus, scheme: TagScheme) -> None:
+    """Raises InputError for labels that no bundle can hold, before they are learnt."""
+    labels = sorted(_entities(corpus))
+    for label in labels:
+        if label.split() != [label]:
+            raise InputError(
+                f"{corpus.path}: expected labels without blanks, got {shown(label)}, which a model "
+                f"cannot hold; write {shown('-'.join(label.split()))}"
+            )
+        if len(f"B-{label}".encode()) > MAX_STRING:
+            raise InputError(
+                f"{corpus.path}: expected labels of at most {MAX_STRING - 2} bytes in UTF-8, got "
+                f"{shown(label)}; shorten it"
+            )
+    if not labels:
+        raise InputError(
+            f"{corpus.path}: expected entities to learn, got tags that are all O; name the column "
+            "or key of the tags, or check that the file is annotated"
+        )
+    if len(tag_set(labels, scheme)) > MAX_TAGS:
+        raise InputError(
+            f"{corpus.path}: expected at most {MAX_TAGS} tags in {scheme.value}, got "
+            f"{len(tag_set(labels, scheme))} for {len(labels)} labels; merge some"
+        )
+
+
+def summary(task: Task, train: Corpus, dev: Corpus, notes: tuple[str, ...]) -> list[str]:
+    """Lines that say what is learnt from, then warnings; notes: what was odd with the vectors."""
+    learnt, measured = _entities(train), _entities(dev)
+    lines = [_line("train", train, learnt), _line("dev", dev, measured), *_words(task)]
+    warnings = [f"vectors: {note}" for note in notes]
+    if len(task.vectors) > task.own_rows:
+        seen = task.train.word_counts[task.train.given].sum()
+        share = float(seen / task.train.word_counts.sum())
+        if share < _LOW:
+            some = "no word" if not share else f"only {100 * share:.1f} % of the words"
+            warnings.append(f"{some} of {train.path} has a vector: are they of its language?")
+    warnings += (
+        f"{label} is in {dev.path} alone: its {measured[label]:,} entities count as missed"
+        for label in sorted(measured.keys() - learnt.keys())
+    )
+    if not measured:
+        warnings.append(f"{dev.path} has no entity: nothing tells which epoch is best")
+    if few := [f"{label} {n}" for label, n in sorted(learnt.items()) if n < FEW]:
+        warnings.append(f"labels with fewer than {FEW} entities to learn from: {', '.join(few)}")
+    return [*lines, *map("warning: {}".format, warnings)]
+
+
+def _words(task: Task) -> list[str]:
+    counts = task.train.word_counts
+    given = len(task.vectors) - task.own_rows
+    width = task.vectors.shape[1]
+    lines = []
+    if given:
+        there = task.train.given
+        lines.append(
+            f"vectors: {given:,} of {width} numbers, for "
+            f"{100 * counts[there].sum() / counts.sum():.1f} % of the training words "
+            f"({np.count_nonzero(there & (counts > 0)):,} of {np.count_nonzero(counts):,} distinct)"
+        )
+    if task.own_rows:
+        lines.append(f"random vectors of {width} numbers: {task.own_rows:,}, trained")
+    if task.lexicons:
+        names = ", ".join(lexicon.name for lexicon in task.lexicons)
+        lines.append(f"clusters: {names}, of English words")
+    return lines
+
+
+def _line(name: str, corpus: Corpus, entities: Counter[str]) -> str:
+    tokens = sum(map(len, corpus.sentences))
+    labels = ", ".join(f"{label} {count:,}" for label, count in entities.most_common())
+    return f"{name}: {len(corpus):,} sentences, {tokens:,} tokens; {labels or 'no entities'}"
+
+
+def _entities(corpus: Corpus) -> Counter[str]:
+    """How many entities of each label there are."""
+    return Counter(span.label for tags in corpus.tags for span in spans_of(tags))
