@@ -13,8 +13,8 @@ markup token. A zero-width joiner or emoji selector behind a pictograph is read.
 (`folded`) are read as their ASCII ones. With html=True an entity is read as its character; a
 comment, a tag, and a `script` or `style` element whole are one markup token each, and a tag of the
 list `block_tag` ends a sentence; a quoted value in a tag may hold `>` but no `<`. Where there is a
-tag, and unless lines="sentences", a line end outside <pre> is white space, but beside a blank line.
-Below, "character" means one that is read.
+tag, and unless lines="sentences", outside <pre> a line end is white space, but beside a blank line,
+and blanks in a row are one. Below, "character" means one that is read.
 
 2. Pieces. What is not white space is cut from left to right by `text_rules.PIECE`; in languages
 with such words, a word of the list `elision` with its apostrophe is a piece (l'), and so is an

@@ -85,6 +85,8 @@ class Reading {
                 joined_lines_ += !(c == '\r' && text_.at(end) == '\n');
                 c = ' ';
             }
+            if (flows_ && !in_pre_ && c == ' ' && !to.empty() && memory_.read_text.back() == ' ')
+                return;  // blanks are one, or they would look like columns
         }
         if (flags & kFolded) c -= 0xfee0;
         memory_.read_text.push_back(c);

@@ -495,6 +495,8 @@ HTML = [
      ['«<a title="x > y" b=\'"\'>» Tim «</a>» < b c = " x']),
     ("<div>\r\n  <p>Ada Roe\n  of\nOslo</p>\n\n<b>Bo</b>",
      ["«<div>» «<p>» Ada Roe of Oslo «</p>»", "«<b>» Bo «</b>»"]),
+    ("<p>Ada met\n    Bo.</p>\n\n  <p>Cy met\n    Dy.</p>",
+     ["«<p>» Ada met Bo . «</p>»", "«<p>» Cy met Dy . «</p>»"]),
     ("<PRE>Ada\nBo</PRE> <pref>Cy\nDy</pref>",
      ["«<PRE>» Ada", "Bo «</PRE>»", "«<pref>» Cy Dy «</pref>»"]),
     ("AT&amp;T\nIBM", ["AT&amp;T", "IBM"]),
