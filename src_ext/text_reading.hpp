@@ -28,7 +28,7 @@ class Reading {
             for (std::size_t i = 0; i < text_.size; ++i)
                 if (text_[i] == '<' || text_[i] == '&') return true;
         if constexpr (sizeof(Character) == 1)
-            return std::memchr(text_.characters, 0xad, text_.size) != nullptr;
+            return text_.size && std::memchr(text_.characters, 0xad, text_.size);
         for (std::size_t i = 0; i < text_.size; ++i)
             if (text_[i] > 0x7f && (text_.flags(i) & (kFormat | kFolded))) return true;
         return false;
