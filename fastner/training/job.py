@@ -13,13 +13,14 @@ import keras
 import numpy as np
 
 from fastner.bundle.directory import check_replaceable
-from fastner.bundle.manifest import ENGLISH, LANGUAGES
+from fastner.bundle.manifest import ENGLISH
 from fastner.bundle.vectors import DTYPES
 from fastner.corpus import Corpus, read
 from fastner.corpus.spans import Misaligned, Overlapping
 from fastner.errors import DependencyError, InputError, TrainingError
 from fastner.evaluation import plots
 from fastner.files import check_output, normalised
+from fastner.lists.rules import LANGUAGES
 from fastner.scoring import Scores
 from fastner.strict import MAX_STRING
 from fastner.training.checkpoint import Checkpoint, refuse_unfinished
@@ -68,7 +69,7 @@ def train(
     tensorflow-addons. vector_dtype: how vectors are stored: float32, float16, int8 with a scale per
     row, or product: the words of the training corpus as int8, and all others product-quantized,
     which the network is then trained on (`product_quantize`). language: of the texts that the model
-    is for, kept in it, by which they are split into words: one of `bundle.manifest.LANGUAGES`,
+    is for, kept in it, by which they are split into words: one of `lists.rules.LANGUAGES`,
     where "xx" is any other. Words are read as at inference (`fastner.reading`), those of corpora,
     vectors and clusters alike.
 
