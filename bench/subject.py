@@ -21,8 +21,8 @@ from bench.words import Sentences
 from fastner import tagger as internals
 from fastner._tagging import Batch, Pipeline
 from fastner.bundle import read_bundle
+from fastner.lists.rules import PIECE
 from fastner.text import rules, tokenize
-from fastner.text_rules import PIECE
 from fastner.vocab import Vocabulary
 
 PIECES = re.compile(PIECE, re.VERBOSE | re.DOTALL)

@@ -1,7 +1,7 @@
 r"""Raw text → sentences of tokens with exact offsets, in the habits of CoNLL-2003.
 
 `src_ext/text.hpp` and the files it names do it, in time and memory linear in the text whatever it
-holds; classes of characters, word lists and the pattern of pieces are data, in `text_rules`. These
+holds; classes of characters, word lists and the pattern of pieces are data, in `lists.rules`. These
 are the rules, in the order in which they work. They are a function of the text alone, and what
 stands behind a blank line changes nothing before it (but in HTML). Other clients follow the same
 text.
@@ -13,10 +13,10 @@ markup token. A zero-width joiner or emoji selector behind a pictograph is read.
 (`folded`) are read as their ASCII ones. With html=True an entity is read as its character; a
 comment, a tag, and a `script` or `style` element whole are one markup token each, and a tag of the
 list `block_tag` ends a sentence; a quoted value in a tag may hold `>` but no `<`. Where there is a
-tag, and unless lines="sentences", a line end outside <pre> is white space, but beside a blank line.
-Below, "character" means one that is read.
+tag, and unless lines="sentences", outside <pre> a line end is white space, but beside a blank line,
+and blanks in a row are one. Below, "character" means one that is read.
 
-2. Pieces. What is not white space is cut from left to right by `text_rules.PIECE`; in languages
+2. Pieces. What is not white space is cut from left to right by `lists.rules.PIECE`; in languages
 with such words, a word of the list `elision` with its apostrophe is a piece (l'), and so is an
 apostrophe with a word of the list `apostrophe` and what is joined to it ('t, 's-Gravenhage).
 Scripts without spaces: each Han character is a piece, so are runs of hiragana and of katakana, and
@@ -85,9 +85,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Literal, NamedTuple, TypeAlias
 
-from fastner import text_rules
 from fastner._text import Rules
 from fastner.errors import InputError
+from fastner.lists.rules import LANGUAGES, rules_of
 
 Lines: TypeAlias = Literal["auto", "sentences", "wrapped"]
 
@@ -121,7 +121,7 @@ def tokenize(
     A word with more than 64 joints (hyphens, dots, …) is cut there. All rules are in the docstring
     of this module.
 
-    language: whose abbreviations, starters and elisions hold, one of `text_rules.LANGUAGES`: en,
+    language: whose abbreviations, starters and elisions hold, one of `lists.rules.LANGUAGES`: en,
     de, fr, it, ca, es, pt, nl, pl, ru, or xx for any other.
     lines: whether line ends end sentences: "auto" decides for each block of lines, "sentences" says
     that each does, "wrapped" that none does but at blank lines, list markers, tables and headings.
@@ -138,12 +138,12 @@ def tokenize(
 @cache
 def rules(language: str) -> Rules:
     """The compiled rules of a language; raises InputError for one that is not known."""
-    if language not in text_rules.LANGUAGES:
-        known = ", ".join(text_rules.LANGUAGES)
+    if language not in LANGUAGES:
+        known = ", ".join(LANGUAGES)
         raise InputError(
             f"expected a language among {known}, got {language!r}; take xx for any other"
         )
-    return Rules(**text_rules.rules(language))
+    return Rules(**rules_of(language))
 
 
 def is_wrapped(text: str, *, language: str = "en", html: bool = False) -> bool:

@@ -1,8 +1,8 @@
 // Raw text -> tokens and sentence ends, by rules that are data; no Python here.
 //
-// The rules are stated in fastner/text.py, their lists stand in fastner/text_rules.py, and both are
-// what clients in other languages follow. `split` is a chain of steps, a file each: the text as it
-// is read (text_reading.hpp), its pieces (text_cut.hpp), the line ends that are white space
+// The rules are stated in fastner/text.py, their lists stand in fastner/lists/rules.py, and clients
+// in other languages follow both. `split` is a chain of steps, a file each: the text as it is read
+// (text_reading.hpp), its pieces (text_cut.hpp), the line ends that are white space
 // (text_lines.hpp), the ends of sentences (text_sentences.hpp); then tokens are made of the pieces.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Where a piece of text ends: what the pattern of fastner/text_rules.py matches.
+// Where a piece of text ends: what the pattern of fastner/lists/rules.py matches.
 //
 // The tests compare the two. Each choice of the pattern has its function here; most pieces are runs
 // of word characters, which `piece_end` ends itself.

@@ -28,7 +28,7 @@ class Reading {
             for (std::size_t i = 0; i < text_.size; ++i)
                 if (text_[i] == '<' || text_[i] == '&') return true;
         if constexpr (sizeof(Character) == 1)
-            return std::memchr(text_.characters, 0xad, text_.size) != nullptr;
+            return text_.size && std::memchr(text_.characters, 0xad, text_.size);
         for (std::size_t i = 0; i < text_.size; ++i)
             if (text_[i] > 0x7f && (text_.flags(i) & (kFormat | kFolded))) return true;
         return false;
@@ -85,6 +85,8 @@ class Reading {
                 joined_lines_ += !(c == '\r' && text_.at(end) == '\n');
                 c = ' ';
             }
+            if (flows_ && !in_pre_ && c == ' ' && !to.empty() && memory_.read_text.back() == ' ')
+                return;  // blanks are one, or they would look like columns
         }
         if (flags & kFolded) c -= 0xfee0;
         memory_.read_text.push_back(c);

@@ -80,7 +80,7 @@ struct Name {
     std::uint32_t bit;
 };
 
-// The flag of a class, or the kind of a word list, by its name in fastner/text_rules.py.
+// The flag of a class, or the kind of a word list, by its name in fastner/lists/rules.py.
 template <std::size_t N>
 std::uint32_t bit_named(const Name (&names)[N], const std::string& name) {
     for (const Name& known : names)

@@ -97,6 +97,7 @@ class SentenceEnds {
         }
         return end < pieces_.size() && !words_.parted(end) && words_.is_one(end, ']') ? end + 1 : 0;
     }
+
     // The number of a note, ¹.
     bool is_note(std::size_t i) const {
         for (std::size_t p = pieces_[i].begin; p < pieces_[i].end; ++p)
@@ -140,6 +141,7 @@ class SentenceEnds {
         if (word & kGivenName) return (kind & ~std::uint32_t{kAcronym}) != 0;  // but J. Mary Roe
         return (kind & kCompany) && verb && !(word & kRole) && !words_.is_upper_case(next);
     }
+
     // Whether the full stop i stands between sentences that no white space parts: He wrote.Then
     bool runs_together(std::size_t i) const {
         if (!words_.is_one(i, '.') || !i || words_.parted(i)) return false;

@@ -10,6 +10,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "isa.hpp"
 #include "text_rules.hpp"
 
 namespace fastner::text {
@@ -70,7 +71,7 @@ struct Line {
     std::size_t begin, end;  // pieces
     std::size_t word = 0;    // the first piece that is no quote or bracket
     std::uint32_t looks = 0;
-    std::size_t wide_gaps = 0;
+    std::size_t wide_gaps = 0;  // how many of its pieces have kWideGap, but the first
 };
 
 // What `split` works in, kept for the next text.
@@ -106,7 +107,8 @@ struct Text {
     std::size_t size;
 
     std::uint32_t operator[](std::size_t i) const { return characters[i]; }
-    std::uint32_t flags(std::size_t i) const { return rules.flags(characters[i]); }
+    // asked of each character: GCC left it a call of its own, which took a tenth of the time
+    FASTNER_INLINE std::uint32_t flags(std::size_t i) const { return rules.flags(characters[i]); }
 
     // The same anywhere; behind the end is no character.
     std::uint32_t at(std::size_t i) const { return i < size ? characters[i] : 0xffffffffu; }
@@ -116,7 +118,6 @@ struct Text {
     bool space_before(std::size_t i) const { return !i || (flags(i - 1) & kSpace); }
 };
 
-// Places fit: `split` refuses longer texts.
 // Places fit: `split` refuses longer texts.
 inline std::uint32_t narrow(std::size_t i) { return static_cast<std::uint32_t>(i); }
 

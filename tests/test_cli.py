@@ -482,7 +482,7 @@ CHOICES = {
     "plot what": held("fastner.cli.plot:PICTURES"),
     "train --preset": held("fastner.training.recipe:PRESETS"),
     "train --crf": held("fastner.training.crf_layer:LIKELIHOODS"),
-    "train --language": held("fastner.bundle.manifest:LANGUAGES"),
+    "train --language": held("fastner.lists.rules:LANGUAGES"),
     "train --vector-dtype": held("fastner.bundle.vectors:DTYPES"),
     "export --quantize": held("fastner.bundle.vectors:PACKED_DTYPES"),
     "export --recurrences": held("fastner.deploy.export:RECURRENCES"),

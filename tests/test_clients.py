@@ -21,8 +21,8 @@ from pathlib import Path
 import pytest
 
 import fastner
-from fastner import text_rules
 from fastner.deploy.tokens import GOLDEN_TOKENS, tokenizer_json
+from fastner.lists.rules import LANGUAGES, words_of
 from fastner.reading import folded, plain, tables
 from fastner.tagger import EMBEDDED
 from fastner.verify import case_id
@@ -397,7 +397,7 @@ def test_javascript_tokenises_hostile_text_as_python_does(tmp_path):
     alphabet += "Mr U.S. Inc http://x.y/z &amp; &nbsp; <b> <p> n't ... l' 't ## Hi, From:".split()
     alphabet += "<pre> </pre> =' pre- and Joe met [4] [a ¹ .... .Then is".split()
     alphabet += ['<i a="x>" b>', "\r\n", "   "]
-    words = [w for kind in text_rules.words("en").values() for w in kind]
+    words = [w for kind in words_of("en").values() for w in kind]
     lines = GOLDEN_TOKENS.read_text("ascii").splitlines()
     texts = [json.loads(line)["text"] for line in lines]
     cases = []
@@ -410,7 +410,7 @@ def test_javascript_tokenises_hostile_text_as_python_does(tmp_path):
             pieces[at : at + rng.randint(0, 3)] = [rng.choice(alphabet)]
         text = "".join(pieces)
         options = {
-            "language": rng.choice(text_rules.LANGUAGES),
+            "language": rng.choice(LANGUAGES),
             "lines": rng.choice(["auto", "auto", "sentences", "wrapped"]),
             "html": rng.random() < 0.3,
         }

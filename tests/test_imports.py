@@ -26,14 +26,16 @@ errors:
 strict: errors numpy
 arrays: errors numpy
 reading:
+lists:
+lists.edges:
+lists.rules:
 files.names:
 files.paths: errors strict
 files.reading: errors files.names strict
 files.writing: errors files.names files.reading
 files: files.paths files.reading files.writing
 tags: _tags errors; later numpy
-text_rules:
-text: _text errors text_rules
+text: _text errors lists.rules
 corpus.sources: errors tags
 corpus.sentences: errors tags text
 corpus.spans: corpus.sentences corpus.sources errors tags text
@@ -66,7 +68,7 @@ screen: screen.export screen.graph screen.operators
 bundle.safetensors: errors strict numpy
 bundle.directory: errors files
 bundle.vectors: errors strict numpy
-bundle.manifest: bundle.directory bundle.vectors errors posterior reading strict tags
+bundle.manifest: bundle.directory bundle.vectors errors lists.rules posterior reading strict tags
 bundle.store: bundle.directory bundle.manifest bundle.safetensors bundle.vectors crf errors files
               screen strict tags vocab numpy
 bundle: bundle.manifest bundle.store bundle.vectors
@@ -79,8 +81,6 @@ engine.native: _native arrays bundle bundle.vectors engine.gru engine.lstm engin
 engine.session: errors screen numpy onnxruntime
 engine.onnx: bundle engine.inputs engine.session errors vocab numpy
 engine: errors; later ~bundle ~numpy ~vocab engine.native engine.onnx
-lists:
-lists.edges:
 tagger: _tagging arrays bundle doc engine errors lists.edges posterior text vocab numpy
 verify: engine.session errors files strict numpy
 evaluation.analysis: scoring tags
@@ -106,7 +106,7 @@ doctor.table: doctor.diagnosis doctor.suspects
 doctor.page: doctor.coverage doctor.diagnosis doctor.suspects doctor.table evaluation.page
 doctor: doctor.coverage doctor.diagnosis doctor.examination doctor.page doctor.suspects doctor.table
 deploy.golden: bundle engine.onnx tags vocab numpy
-deploy.tokens: lists.edges text_rules
+deploy.tokens: lists.edges lists.rules
 deploy.graph: bundle crf engine.session errors screen.export numpy onnx
 deploy.price: corpus errors scoring tags verify
 deploy.export: bundle bundle.vectors deploy.golden deploy.price deploy.tokens errors files

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 from fastner.bundle.directory import OPTIONAL, REQUIRED
 from fastner.bundle.vectors import DTYPES
 from fastner.errors import BundleError
+from fastner.lists.rules import LANGUAGES
 from fastner.posterior import TEMPERATURES
 from fastner.reading import RULE
 from fastner.strict import Json, parse_json, refuse, show, twice
@@ -33,8 +34,6 @@ MAX_MANIFEST = 4 << 20  # bytes
 MAX_WORDS = 20_000_000
 LOOKUPS = ("exact", "lower", "digits")
 
-# Of texts, as the tokenizer knows them; "xx": any other.
-LANGUAGES = ("en", "de", "fr", "it", "es", "pt", "nl", "pl", "ru", "xx")
 ENGLISH = "en"
 
 FAST_BITS, CAREFUL_BITS = 8, 16  # of the recurrence

@@ -6,8 +6,8 @@ import json
 import re
 from pathlib import Path
 
-from fastner import text_rules
 from fastner.lists.edges import lists_of
+from fastner.lists.rules import LANGUAGES, PIECE, rules_of
 
 # Written by tests/golden/make_tokens.py.
 GOLDEN_TOKENS = Path(__file__).with_name("tokens.jsonl")
@@ -16,11 +16,11 @@ _ESCAPE = re.compile(r"\\(?:U([0-9a-f]{8})|u[0-9a-f]{4}|x[0-9a-f]{2}|(.))", re.I
 
 def tokenizer_json() -> bytes:
     """tokenizer.json, as docs/onnx.md describes it: pattern, classes, and words by language."""
-    every = {language: text_rules.rules(language) for language in text_rules.LANGUAGES}
+    every = {language: rules_of(language) for language in LANGUAGES}
     classes = dict(every["en"]["classes"])
     del classes["spaced_closer"]
     rules = {
-        "pattern": portable(text_rules.PIECE),
+        "pattern": portable(PIECE),
         "classes": classes,
         "entities": every["en"]["entities"],
         "languages": {

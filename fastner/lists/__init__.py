@@ -1,1 +1,1 @@
-"""Word lists that rules are made of: data alone."""
+"""What rules are made of, by language: data alone."""

@@ -5,8 +5,8 @@ import time
 
 import reference
 
+from fastner.lists.rules import CLASSES, LANGUAGES, PIECE
 from fastner.text import Token, printable, rules, tokenize
-from fastner.text_rules import CLASSES, LANGUAGES, PIECE
 from fuzz.source import Source
 
 # What the rules look at, so that random text reaches their corners.

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from fastner.lists.rules import LANGUAGES
+
 TEXTS = Path(__file__).with_name("texts.txt")
-LANGUAGES = ("en", "de", "fr", "it", "es", "pt", "nl", "pl", "ru", "xx")
 LINES = ("auto", "sentences", "wrapped")
 _ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|([ntrfv\\]))")
 _SIMPLE = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "\\": "\\"}

@@ -154,6 +154,7 @@ const isUpper = (c) => c >= 65 && c <= 90;
 const isApostrophe = (c) => c === 39 || c === 0x2019;
 const NEW_LINE = code("\n");
 const RETURN = code("\r");
+const BLANK = code(" ");
 const STOP = code(".");
 const SOFT_HYPHEN = 0xad;
 
@@ -172,22 +173,23 @@ class Reading {
     this.soft = new Set(); // characters with a soft hyphen behind them
     this.lone = -1; // where format characters began that have no neighbour yet
     this.lastFlags = 0;
+    this.flows = false;
+    this.inPre = false;
     this.never = new Set(); // what does not come any more
   }
 
-  // flows: whether in HTML with a tag a line end is white space, unless a blank line is beside it or
-  // <pre> around it.
+  // flows: whether in HTML with a tag a line end is a blank, unless a blank line is beside it or <pre>
+  // around it.
   run(flows) {
     const { raw } = this;
-    flows &&= this.html && raw.some((c, i) => c === code("<") && this.tag(i));
-    let inPre = false;
+    this.flows = flows && this.html && raw.some((c, i) => c === code("<") && this.tag(i));
     for (let i = 0; i < raw.length; ) {
       let end = 0;
       if (this.html && raw[i] === code("<")) {
         const tag = this.tag(i);
         if (tag) {
           end = tag.end;
-          if (this.isPre(i)) inPre = raw[i + 1] !== code("/");
+          if (this.isPre(i)) this.inPre = raw[i + 1] !== code("/");
           this.endLone(i);
           this.putMarkup(i, end, tag.block);
         }
@@ -200,8 +202,7 @@ class Reading {
       }
       if (!end) {
         end = i + 1;
-        const joins = flows && !inPre && this.flagsAt(i) & K.line_end && this.isLoneLineEnd(i);
-        this.put(joins ? code(" ") : raw[i], i, end);
+        this.put(raw[i], i, end);
       }
       i = end;
     }
@@ -220,7 +221,15 @@ class Reading {
       }
       return;
     }
-    if (flags[c] & K.space) this.endLone(begin);
+    if (flags[c] & K.space) {
+      this.endLone(begin);
+      if (this.flows && !this.inPre) {
+        const isRaw = end === begin + 1; // no entity
+        if (flags[c] & K.line_end && isRaw && this.isLoneLineEnd(begin)) c = BLANK;
+        // blanks are one, or they would look like columns
+        if (c === BLANK && this.points.at(-1) === BLANK) return;
+      }
+    }
     if (flags[c] & K.folded) c -= 0xfee0;
     this.points.push(c);
     this.begins.push(this.lone < 0 ? begin : this.lone);
@@ -800,7 +809,6 @@ class Splitter {
 
   // Whether a list marker begins the line, piece i; glues "1" ".".
   marksItem(i) {
-    if (i + 1 === this.pieces.length) return false;
     if (this.length(i) === 1 && this.firstFlags(i) & K.bullet) return this.parted(i + 1);
     if (!this.isNumber(i, 3) || this.parted(i + 1) || !this.parted(i + 2)) return false;
     if (this.isOne(i + 1, ")")) return true;

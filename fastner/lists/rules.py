@@ -241,7 +241,6 @@ _ENGLISH = {
 }
 # A language's own words, and what it writes otherwise.
 _OTHERS: dict[str, dict[str, str]] = {
-    "xx": {},
     "de": {
         "title": """Hr Fr Hrn Frl Dres Dipl Ing Hl hl bzw Bzw sog Sog ca Ca
             vgl Vgl z d h u o i v a St""",
@@ -408,8 +407,9 @@ _OTHERS: dict[str, dict[str, str]] = {
         "greeting": "Здравствуйте Привет Уважаемый Уважаемая Уважаемые Дорогой Дорогая Добрый",
         "sign_off": "С Спасибо Всего",
     },
+    "xx": {},
 }
-LANGUAGES = ("en", *_OTHERS)
+LANGUAGES = ("en", *_OTHERS)  # of texts and models; "xx": any other
 _ORDINALS = ("de", "pl")  # a number with its dot is "third"
 # white space before these keeps them with what they close
 _SPACED_CLOSERS = {
@@ -453,7 +453,7 @@ class Rules(TypedDict):
     ordinals: bool  # whether a number with its dot is one
 
 
-def rules(language: str) -> Rules:
+def rules_of(language: str) -> Rules:
     """The rules of one of LANGUAGES."""
     classes = {name: ranges(inside) for name, inside in CLASSES.items()}
     classes["spaced_closer"] = ranges(_SPACED_CLOSERS.get(language, ""))
@@ -465,13 +465,13 @@ def rules(language: str) -> Rules:
     classes["word"] = [*word, (begin, sys.maxunicode)]
     return {
         "classes": classes,
-        "words": words(language),
+        "words": words_of(language),
         "entities": _entities(),
         "ordinals": language in _ORDINALS,
     }
 
 
-def words(language: str) -> dict[str, list[str]]:
+def words_of(language: str) -> dict[str, list[str]]:
     """The words of each kind in this language."""
     own = _ENGLISH if language == "en" else _OTHERS[language]
     lists: dict[str, list[str]] = {}
