@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import errno
-import importlib.util
 import io
 import json
 import os
@@ -26,6 +25,7 @@ from fastner.scoring import score
 from fastner.tagger import load
 from fastner.tags import spans_of
 from fastner.text import Lines, tokenize
+from fastner.training import recipe as recipe_module
 from fastner.version import __version__
 
 PACKAGE = Path(app.__file__).parents[1]
@@ -757,24 +757,6 @@ class Progress:
     scores: object = None
 
 
-def recipes():
-    """fastner.training.recipe alone: its package imports Keras."""
-    spec = importlib.util.spec_from_file_location(
-        "fastner.training.recipe", PACKAGE / "training" / "recipe.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    before = sys.modules.get(spec.name)
-    sys.modules[spec.name] = module  # dataclasses look their module up while they are made
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        if before is None:
-            del sys.modules[spec.name]
-        else:
-            sys.modules[spec.name] = before
-    return module
-
-
 @pytest.fixture
 def training(monkeypatch):
     """A training that reports two epochs and learns nothing; `calls` holds its arguments."""
@@ -792,7 +774,7 @@ def training(monkeypatch):
 
     fake.train = learn
     monkeypatch.setitem(sys.modules, "fastner.training", fake)
-    monkeypatch.setitem(sys.modules, "fastner.training.recipe", recipes())
+    monkeypatch.setitem(sys.modules, "fastner.training.recipe", recipe_module)
     return fake
 
 
@@ -902,7 +884,7 @@ def test_train_refuses_choices(run, training, assignment, message):
 
 @pytest.mark.parametrize("preset", ["default", "notebook"])
 def test_recipes_parse_what_they_are_written_as(preset):
-    recipe = recipes().PRESETS[preset]
+    recipe = recipe_module.PRESETS[preset]
     written = json.loads(json.dumps(recipe.to_dict()))
     found = {name: recipe.parsed(name, value) for name, value in written.items()}
     assert found == {name: getattr(recipe, name) for name in written}
@@ -911,7 +893,7 @@ def test_recipes_parse_what_they_are_written_as(preset):
 
 @pytest.mark.parametrize("value", [None, {}, [[1]], [True], "", "1", {"a": 1}, [None]])
 def test_recipes_parse_no_other_json(value):
-    recipe = recipes().PRESETS["default"]
+    recipe = recipe_module.PRESETS["default"]
     for name, present in recipe.to_dict().items():
         if name == "clusters" and value is None:
             continue
@@ -950,7 +932,7 @@ def test_train_needs_a_corpus_and_an_output_alone(run, training):
 
 def test_help_of_train_lists_the_recipe(run):
     code, out, _ = run("train", "--help")
-    names = recipes().PRESETS["default"].to_dict()
+    names = recipe_module.PRESETS["default"].to_dict()
     assert code == 0 and list(train.RECIPE) == list(names)
     for name, meaning in train.RECIPE.items():
         assert re.search(rf"^  {name} +{re.escape(meaning)}$", out, re.MULTILINE), name

@@ -1079,7 +1079,7 @@ def dev(conll2003):
 def test_embedded_model_tags_golden_cases_as_the_tagger_does(embedded):
     cases = cases_of(embedded)
     assert len(cases) >= 500
-    with fastner.load() as tagger:
+    with fastner.load(engine="onnxruntime") as tagger:  # in full precision, as exports are
         for case in cases:
             assert tagger.tag(case["tokens"]) == case["tags"]
 
@@ -1087,7 +1087,7 @@ def test_embedded_model_tags_golden_cases_as_the_tagger_does(embedded):
 def test_embedded_model_on_all_of_dev(embedded, dev, monkeypatch):
     """In batches and one by one, in onnxruntime without fastner, as the tagger does."""
     exported, client = ExportedModel(embedded), documented_client(embedded, monkeypatch)
-    with fastner.load() as tagger:
+    with fastner.load(engine="onnxruntime") as tagger:
         wanted = tagger.tag_batch(dev)
     assert exported.tag_batch(dev) == wanted
     ids = {tag: number for number, tag in enumerate(exported.config["tags"])}

@@ -317,6 +317,14 @@ def test_coverage_by_the_forms_of_words(tokens, vectors):
     assert list(coverage.missing.items()) == [(w, tokens.count(w)) for w in lacking[:20]]
 
 
+def test_coverage_reads_words():
+    counts = dict.fromkeys(["Zürich", "Zu\u0308rich", "café", "a\ufeffb", "Łódź"], (1, 0))
+    coverage = measure_coverage(
+        "v", vocabulary_of(["zu\u0308rich", "cafe", "ab", "a\u200bb"]), counts
+    )
+    assert (coverage.vectors, coverage.missing) == (3, {"Łódź": 1})
+
+
 # --- suspects --------------------------------------------------------------------------------
 
 LABELS = ["LOC", "PER"]

@@ -284,6 +284,14 @@ def test_split_spans_come_back_and_wide_ones_hold_them(data, text):
     assert sorted(t for s in sentences for t in s) == sorted(t for s in tokenize(text) for t in s)
 
 
+def test_texts_are_split_by_the_rules_of_their_language():
+    source = [("Elle vit à l'Oréal.", [(13, 18, "ORG")])]
+    split = {language: read(source, language=language) for language in ("en", "fr")}
+    words = ["Elle", "vit", "à", "l'", "Oréal", "."]
+    assert [corpus.sentences for corpus in split.values()] == [[words], [words]]
+    assert "split there (1)" in split["en"].warnings[0] and not split["fr"].warnings
+
+
 def test_markup_is_no_word_and_edges_no_span():
     text = "**Ada Roe** left [Oslo](https://a.org).\n\n***\n\n| Bo |"
     spans = [[0, 11, "PER"], [17, 38, "LOC"], [46, 47, "X"]]

@@ -95,7 +95,7 @@ evaluation: evaluation.analysis evaluation.breakdown evaluation.calibration eval
             evaluation.labels evaluation.report
 doctor.worst:
 doctor.oddities:
-doctor.coverage: vocab numpy
+doctor.coverage: reading vocab numpy
 doctor.suspects: corpus.items doctor.worst tags numpy; later ~tagger
 doctor.diagnosis: doctor.coverage doctor.suspects
 doctor.examination: corpus corpus.items corpus.reader corpus.sentences corpus.signs

@@ -60,9 +60,11 @@ def corpus(*sentences, path="c"):
     return Corpus(words, tags, TagScheme.IOB2, [0], path)
 
 
-def task(train, vectors=None, *, coded=False, seed=1, **choices):
+def task(train, vectors=None, *, coded=False, seed=1, language="en", **choices):
     recipe = preset("default").updated(**{**SMALL, **choices})
-    return Task.prepare(recipe, train, train, vectors=vectors, coded=coded, seed=seed)
+    return Task.prepare(
+        recipe, train, train, vectors=vectors, coded=coded, seed=seed, language=language
+    )
 
 
 class TestFromPython:
@@ -148,6 +150,12 @@ class TestOwnRows:
         assert found.train.given.tolist() == [
             row in (0, 1) for row in found.train.words.vector_rows.tolist()
         ]
+
+    def test_they_are_of_what_words_read_as_frequent_ones_first(self):
+        train = corpus("Zu\u0308rich/B-LOC ZÜRICH/B-LOC o\u200bn/O on/O zürich/O \ud800/O")
+        found = task(train)
+        assert found.words == ["zürich", "on"]
+        assert self.rows(found, "Zürich", "zu\u0308rich", "on", "\ud800") == [0, 0, 1, -1]
 
     def test_without_vectors_all_have_one_the_same_for_a_seed(self):
         found, again, other = task(self.TRAIN), task(self.TRAIN), task(self.TRAIN, seed=2)
@@ -238,13 +246,14 @@ class TestClusters:
         needs("spacy_lookups_data", extra="clusters")
         german = corpus("Der/O Hund/O von/O Ada/B-PER lief/O")
         english = corpus("The/O dog/O and/O the/O cat/O of/O Ada/B-PER")
-        for train, clusters, there in (
-            (german, None, False),
-            (german, True, True),
-            (english, None, True),
-            (english, False, False),
+        for train, language, clusters, there in (
+            (german, "en", None, False),
+            (german, "de", True, True),
+            (english, "en", None, True),
+            (english, "de", None, False),
+            (english, "en", False, False),
         ):
-            found = task(train, clusters=clusters)
+            found = task(train, language=language, clusters=clusters)
             assert bool(found.lexicons) is there and found.recipe.clusters is there
 
 

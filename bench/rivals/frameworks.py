@@ -20,7 +20,7 @@ def import_keras(backend: str, *, threads: int) -> ModuleType:
     if backend == "tensorflow":
         framework.config.threading.set_intra_op_parallelism_threads(threads)
         framework.config.threading.set_inter_op_parallelism_threads(threads)
-    import_module("fastner.training")  # whose error says more than that of Keras
+    _ = import_module("fastner.training").train  # whose error says more than that of Keras
     return import_module("keras")
 
 

@@ -158,8 +158,7 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    with output.hushed():
-        from fastner.training.recipe import preset
+    from fastner.training.recipe import preset
 
     recipe = preset(args.preset)
     try:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fastner.reading import folded
 from fastner.vocab import Vocabulary
 
 LISTED = 20  # words without a vector
@@ -16,7 +17,7 @@ LISTED = 20  # words without a vector
 
 @dataclass(frozen=True)
 class Coverage:
-    """Words with a vector of their own, of their lower case, or of that with digits as 0.
+    """Words with a vector: of what they read as, of its lower case, or of that with digits as 0.
 
     missing: the most frequent words without any, and their counts.
     """
@@ -36,9 +37,15 @@ class Coverage:
 
 
 def vocabulary_of(words: Iterable[str]) -> Vocabulary:
-    """The words of vectors as a vocabulary; without repeated ones, and those that no file holds."""
-    kept = [word for word in dict.fromkeys(words) if word and "\n" not in word and _encodes(word)]
-    return Vocabulary.from_words(kept, vector_rows=len(kept), characters=(), max_characters=1)
+    """The words of vectors as a vocabulary that reads, as training makes it.
+
+    Without repeated ones, and those that no file holds.
+    """
+    once = dict.fromkeys(map(folded, words))
+    kept = [word for word in once if word and "\n" not in word and _encodes(word)]
+    return Vocabulary.from_words(
+        kept, vector_rows=len(kept), characters=(), max_characters=1, reading=True
+    )
 
 
 def measure_coverage(

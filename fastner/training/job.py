@@ -67,25 +67,10 @@ def train(
 ) -> Tagger:
     """Trains a tagger, saves its bundle at `output`, if that is given, and returns it.
 
-<<<<<<< HEAD
     train, dev: what `corpus.read` reads, with its options from `format` to `language`: paths,
     pairs (text, [(start, end, label), …]) or (words, tags), records, data frames; or corpora. dev
     decides when to stop and which weights to keep; without it a fifth of train is held out, whole
     documents drawn by `seed` (`hold_out`).
-=======
-    train, dev: files that `corpus.read` reads, with its options from `format` to `overlapping`, or
-    corpora; dev decides when to stop and which weights to keep. notice is called with a line for
-    what each was read as and for each of its warnings. vectors: see `load_vectors`, frequent words
-    first; all their words stay known, or the first `max_words`; a gensim .kv file is a pickle,
-    which may run code, and loads with `trust_pickle=True` only. preset and choices: a recipe and
-    what to change in it, see `Recipe`. crf: "own", or "tfa" for the likelihood of
-    tensorflow-addons. vector_dtype: how vectors are stored: float32, float16, int8 with a scale per
-    row, or product: the words of the training corpus as int8, and all others product-quantized,
-    which the network is then trained on (`product_quantize`). language: of the texts that the model
-    is for, kept in it, by which they are split into words: one of `lists.rules.LANGUAGES`,
-    where "xx" is any other. Words are read as at inference (`fastner.reading`), those of corpora,
-    vectors and clusters alike.
->>>>>>> golden
 
     vectors: see `load_vectors`; all their words stay known, or the first `max_words`; what gensim
     saves is a pickle, which may run code, and loads with `trust_pickle=True` only. text: files of
@@ -96,7 +81,7 @@ def train(
     int8 with a scale per row, or product: the words of the training corpus as int8, and all others
     product-quantized, which the network is then trained on (`product_quantize`). language: of the
     texts that the model is for, kept in it, by which they are split into words: one of
-    `bundle.manifest.LANGUAGES`, where "xx" is any other. Words are read as at inference
+    `lists.rules.LANGUAGES`, where "xx" is any other. Words are read as at inference
     (`fastner.reading`), those of corpora, vectors and clusters alike; vectors should come in order
     of frequency.
 
