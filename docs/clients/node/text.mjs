@@ -800,7 +800,6 @@ class Splitter {
 
   // Whether a list marker begins the line, piece i; glues "1" ".".
   marksItem(i) {
-    if (i + 1 === this.pieces.length) return false;
     if (this.length(i) === 1 && this.firstFlags(i) & K.bullet) return this.parted(i + 1);
     if (!this.isNumber(i, 3) || this.parted(i + 1) || !this.parted(i + 2)) return false;
     if (this.isOne(i + 1, ")")) return true;
