@@ -66,7 +66,7 @@ screen: screen.export screen.graph screen.operators
 bundle.safetensors: errors strict numpy
 bundle.directory: errors files
 bundle.vectors: errors strict numpy
-bundle.manifest: bundle.directory bundle.vectors errors posterior reading strict tags
+bundle.manifest: bundle.directory bundle.vectors errors posterior reading strict tags text_rules
 bundle.store: bundle.directory bundle.manifest bundle.safetensors bundle.vectors crf errors files
               screen strict tags vocab numpy
 bundle: bundle.manifest bundle.store bundle.vectors

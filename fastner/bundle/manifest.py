@@ -21,6 +21,7 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from fastner import text_rules
 from fastner.bundle.directory import OPTIONAL, REQUIRED
 from fastner.bundle.vectors import DTYPES
 from fastner.errors import BundleError
@@ -34,7 +35,7 @@ MAX_WORDS = 20_000_000
 LOOKUPS = ("exact", "lower", "digits")
 
 # Of texts, as the tokenizer knows them; "xx": any other.
-LANGUAGES = ("en", "de", "fr", "it", "es", "pt", "nl", "pl", "ru", "xx")
+LANGUAGES = text_rules.LANGUAGES
 ENGLISH = "en"
 
 FAST_BITS, CAREFUL_BITS = 8, 16  # of the recurrence

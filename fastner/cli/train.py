@@ -139,7 +139,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument(
         "--language",
-        choices=("en", "de", "fr", "it", "es", "pt", "nl", "pl", "ru", "xx"),
+        choices=("en", "xx", "de", "fr", "it", "ca", "es", "pt", "nl", "pl", "ru"),
         default="en",
         help="of the texts that the model is for, kept in it, by which they are split into words; "
         "xx: any other (default: %(default)s)",
