@@ -68,7 +68,8 @@ next, or a number behind four dots or more; behind a dot without white space, to
 lower case and a capitalised one (He wrote.Then he); and behind the full stops of scripts without
 spaces (`full_stop`), white space or not. But:
 - A dot behind a listed abbreviation, an initial, or in German and Polish a number of one or two
-  digits before a word, is part of its token (Inc., J., 3.). At a paragraph's end it is not, behind
+  digits before a word, is part of its token (Inc., J., 3.), but not behind a word hyphenated at a
+  line end. At a paragraph's end it is not, behind
   an initial or a number. Behind those of the list `numbered` it is, only before a number.
 - Titles (`title`: Mr.) and those of `numbered` end no sentence; those of `final` (etc.) do, like
   any other word.

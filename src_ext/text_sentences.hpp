@@ -109,6 +109,7 @@ class SentenceEnds {
     std::uint32_t dot_kind(std::size_t i, std::size_t next, bool word_follows,
                            bool paragraph_ends) const {
         if (!i || words_.parted(i) || pieces_[i - 1].end != pieces_[i].begin) return 0;
+        if (pieces_[i - 1].state & kGone) return 0;  // the rest of a hyphenated word
         if (words_.length(i - 1) == 1 && (words_.first_flags(i - 1) & kUpper))
             return paragraph_ends ? 0u : std::uint32_t{kAcronym};  // an initial
         if (text_.rules.ordinals && words_.is_number(i - 1, 2) && word_follows && !paragraph_ends &&

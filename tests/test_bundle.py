@@ -20,6 +20,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from fastner.lists.rules import LANGUAGES
 from fastner.bundle import (
     Bundle,
     Lexicon,
@@ -603,6 +604,12 @@ def test_bits_of_the_recurrence_came_with_format_1_4(small):
         refused(small, change("recurrence_bits", bits), "recurrence_bits: expected")
     old = parse(reseal(small, as_of("1.3")))
     assert old.manifest.recurrence_bits == 16
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_model_may_be_of_each_language_that_the_tokenizer_knows(small, language):
+    found = parse(reseal(small, change("language", language)))
+    assert found.manifest.language == language
 
 
 def test_language_and_reading_came_with_format_1_4(small):

@@ -433,6 +433,13 @@ def test_a_word_hyphenated_at_a_line_end_is_one_token(text, tokens):
     assert not any("\n" in word for word in words(text, lines="sentences"))
 
 
+@pytest.mark.parametrize(
+    "text", ["Zh-\nInc.", "Rolls-\nInc. rose", "Zh-\nX. He left", "O'Brien\xad\n Inc.\u2019", "Zh-\nU.S."]
+)  # fmt: skip
+def test_the_dot_behind_a_hyphenated_word_is_not_lost(text):
+    assert "".join("".join(words(text, lines="wrapped")).split()) == "".join(text.split())
+
+
 @given(RULE_TEXT, RULE_TEXT)
 def test_a_blank_line_parts_texts(text, other):
     gap = "\n\n"

@@ -1135,6 +1135,7 @@ class Splitter {
   dotKind(i, next, wordFollows, paragraphEnds) {
     const { pieces } = this;
     if (!i || this.parted(i) || pieces[i - 1].end !== pieces[i].begin) return 0;
+    if (pieces[i - 1].state & GONE) return 0; // the rest of a hyphenated word
     if (this.length(i - 1) === 1 && this.firstFlags(i - 1) & K.upper) {
       return paragraphEnds ? 0 : ACRONYM; // an initial
     }
