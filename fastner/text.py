@@ -46,7 +46,7 @@ paragraph, as a blank line does (a line of markup alone is one). A sentence ends
   depth of quotation changes.
 The lines between such places are decided together, with lines="auto": wrapped prose, whose line
 ends are white space, or lines of their own, whose ends end sentences. Each line end scores, and a
-sum above 0 is prose (the function is_wrapped of text_lines.hpp holds the numbers): for prose count
+sum above 0 is prose (is_wrapped of text_lines.hpp holds the numbers): for prose count
 a hyphenated word, a last word of the list `function`, a next line that opens in lower case, a next
 word that would not have fit, a capital at either side of the line end within one sentence, or a
 given name before it and a sentence that goes on with the name (President Joe⏎Biden met); against it
@@ -82,7 +82,7 @@ spaces (`full_stop`), white space or not. But:
   a name that is written so (`marked_name`), unless a starter follows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -147,13 +147,26 @@ def rules(language: str) -> Rules:
     return Rules(**rules_of(language))
 
 
-def is_wrapped(text: str, *, language: str = "en", html: bool = False) -> bool:
-    """Whether some line of the text runs on in the next, as `tokenize` decides of itself.
+def joined(lines: Sequence[str], *, language: str = "en", html: bool = False) -> list[str]:
+    """Return the lines, those together that a sentence runs across, as `tokenize` finds it.
 
-    So a program that reads lines can tell which to keep together. A block (lines without a blank
-    one between) is decided by itself.
+    lines: a block, such as the lines of a file up to a blank one. Joined by line feeds, what is
+    returned is what the lines are. So a program that reads lines can tell which are one text.
     """
-    return rules(language).joins_lines(text, html)
+    ranges = iter(rules(language).sentence_ranges("\n".join(lines), html))
+    texts: list[str] = []
+    at = end = 0  # where the line begins, and the last sentence that began before it ends
+    begin, stop = next(ranges, (None, 0))
+    for line in lines:
+        while begin is not None and begin < at:
+            end = stop
+            begin, stop = next(ranges, (None, 0))
+        if end > at and texts:
+            texts[-1] += "\n" + line
+        else:
+            texts.append(line)
+        at += len(line) + 1
+    return texts
 
 
 def _escaped(char: str) -> str:

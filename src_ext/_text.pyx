@@ -127,8 +127,8 @@ cdef class Rules:
             sentences.append(sentence)
         return sentences
 
-    def joins_lines(self, str text not None, bint html=False):
-        """Whether a line end of the text is white space, rather than the end of a sentence."""
+    def sentence_ranges(self, str text not None, bint html=False):
+        """Where sentences begin and end, as (first character, character behind)."""
         cdef Options options
         cdef Split out
         cdef const void* characters
@@ -139,7 +139,12 @@ cdef class Rules:
         characters, width, size = PyUnicode_DATA(text), PyUnicode_KIND(text), PyUnicode_GET_LENGTH(text)
         with nogil:
             split(self.rules, characters, width, size, options, out)
-        return out.joined_lines > 0
+        cdef list ranges = []
+        cdef size_t s, first = 0
+        for s in range(out.ends.size()):
+            ranges.append((out.tokens[first].begin, out.tokens[out.ends[s] - 1].end))
+            first = out.ends[s]
+        return ranges
 
     def split_utf8(self, const unsigned char[::1] data, lines="auto", bint html=False):
         """The sentences of a text in UTF-8, as lists of (start, end, first byte, byte behind)."""

@@ -69,20 +69,19 @@ void put_together(const Memory& memory, const Raw& raw, Split& out) {
 
 // The text as read -> memory.pieces, which know where sentences begin, and memory.markup.
 template <class Character>
-void cut(const Text<Character>& text, const Options& options, Split& out) {
-    const std::size_t line_ends = Cutter<Character>(text, out.memory).run();
-    LineEnds<Character>(text, options.lines, out).run(line_ends != 0);
-    SentenceEnds<Character>(text, out.memory).run();
+void cut(const Text<Character>& text, const Options& options, Memory& memory) {
+    const std::size_t line_ends = Cutter<Character>(text, memory).run();
+    LineEnds<Character>(text, options.lines, memory).run(line_ends != 0);
+    SentenceEnds<Character>(text, memory).run();
 }
 
 template <class Character>
 void split_characters(const Text<Character>& text, const Options& options, Split& out) {
     Memory& memory = out.memory;
-    out.joined_lines = 0;
     memory.begin();
     Reading<Character> reading(text, options.html, memory);
     if (!reading.differs()) {
-        cut(text, options, out);
+        cut(text, options, memory);
         put_together(
             memory,
             [](std::uint32_t begin, std::uint32_t end, bool markup) {
@@ -91,9 +90,9 @@ void split_characters(const Text<Character>& text, const Options& options, Split
             out);
         return;
     }
-    out.joined_lines = reading.read(options.lines != Lines::sentences);
+    reading.read(options.lines != Lines::sentences);
     const std::vector<Read>& read = memory.read;
-    cut(Text<std::uint32_t>{text.rules, memory.read_text.data(), read.size()}, options, out);
+    cut(Text<std::uint32_t>{text.rules, memory.read_text.data(), read.size()}, options, memory);
     put_together(
         memory,
         [&](std::uint32_t begin, std::uint32_t end, bool markup) {

@@ -30,9 +30,9 @@ enum Looks : std::uint32_t {
 template <class Character>
 class LineEnds {
    public:
-    LineEnds(const Text<Character>& text, Lines choice, Split& out)
-        : text_(text), words_(text, out.memory), choice_(choice), memory_(out.memory),
-          pieces_(out.memory.pieces), joined_lines_(out.joined_lines) {}
+    LineEnds(const Text<Character>& text, Lines choice, Memory& memory)
+        : text_(text), words_(text, memory), choice_(choice), memory_(memory),
+          pieces_(memory.pieces) {}
 
     // line_ends: whether there are any between words.
     void run(bool line_ends) {
@@ -118,7 +118,6 @@ class LineEnds {
             if (!wrapped || (decides && stands_alone(l - 1, l == begin + 1, widest))) {
                 pieces_[lines[l].begin].state |= kCut;
             } else {
-                ++joined_lines_;
                 join_hyphenated(lines[l].begin);
             }
         }
@@ -310,7 +309,6 @@ class LineEnds {
     const Lines choice_;
     Memory& memory_;
     std::vector<Piece>& pieces_;
-    std::size_t& joined_lines_;
     std::size_t joined_ = static_cast<std::size_t>(-1), head_ = 0;  // the last word joined, to what
 };
 

@@ -35,8 +35,8 @@ class Reading {
     }
 
     // flows: whether in HTML with a tag a line end is white space, unless a blank line is beside it
-    // or <pre> around it. Returns how many are.
-    std::size_t read(bool flows) {
+    // or <pre> around it.
+    void read(bool flows) {
         flows_ = flows && html_ && has_tag();
         std::vector<Read>& to = memory_.read;
         to.clear();
@@ -61,7 +61,6 @@ class Reading {
         }
         end_lone(text_.size);
         std::reverse(memory_.planned.begin(), memory_.planned.end());
-        return joined_lines_;
     }
 
    private:
@@ -81,10 +80,8 @@ class Reading {
         if (flags & kSpace) {
             end_lone(begin);
             const bool is_raw = end == begin + 1;  // no entity
-            if (flows_ && !in_pre_ && (flags & kLineEnd) && is_raw && is_lone_line_end(begin)) {
-                joined_lines_ += !(c == '\r' && text_.at(end) == '\n');
+            if (flows_ && !in_pre_ && (flags & kLineEnd) && is_raw && is_lone_line_end(begin))
                 c = ' ';
-            }
             if (flows_ && !in_pre_ && c == ' ' && !to.empty() && memory_.read_text.back() == ' ')
                 return;  // blanks are one, or they would look like columns
         }
@@ -225,7 +222,6 @@ class Reading {
     std::size_t lone_ = kNone;  // where format characters began that have no neighbour yet
     std::uint32_t last_flags_ = 0;
     bool flows_ = false, in_pre_ = false;
-    std::size_t joined_lines_ = 0;
     bool no_comment_ = false, no_script_ = false, no_style_ = false;
 };
 

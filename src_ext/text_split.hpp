@@ -95,7 +95,6 @@ struct Memory {
 struct Split {
     std::vector<Token> tokens;
     std::vector<std::uint32_t> ends;  // of each sentence: the first token behind it
-    std::size_t joined_lines = 0;     // line ends that are white space
     Memory memory;
 };
 

@@ -143,6 +143,8 @@ NAMES = "Ada Smith\nBob Jones\nAcme"
         (PROSE, "auto", [PROSE]),
         (NAMES, "auto", NAMES.split("\n")),
         (f"{PROSE}\n\n\n{NAMES}\n", "auto", [PROSE, "", "", *NAMES.split("\n")]),
+        (f"{PROSE}\nBob Jones spoke too.\nAda left early.", "auto",
+         [PROSE, "Bob Jones spoke too.", "Ada left early."]),  # fmt: skip
         (f"{PROSE}\n\n{NAMES}", "sentences", [*PROSE.split("\n"), "", *NAMES.split("\n")]),
         (f"{PROSE}\n\n{NAMES}", "wrapped", [PROSE, "", NAMES]),
         ("Ada\r\nSmith\r\n\r\nx", "wrapped", ["Ada\nSmith", "", "x"]),
@@ -151,7 +153,8 @@ NAMES = "Ada Smith\nBob Jones\nAcme"
 )
 def test_text_is_read_block_by_block(run, tagger, stdin, lines_, texts):
     code, out, err = run("tag", "--lines", lines_, stdin=stdin)
-    assert (code, err) == (0, "") and tagger.readings == {(lines_, False)}
+    assert (code, err) == (0, "")
+    assert tagger.readings == {("wrapped" if lines_ == "auto" else lines_, False)}
     assert [row["text"] for row in lines(out)] == texts
     if lines_ == "auto":  # which is the default
         assert run("tag", stdin=stdin)[1] == out

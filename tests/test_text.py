@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fastner._text import Rules
 from fastner.errors import InputError
 from fastner.lists.rules import CLASSES, LANGUAGES, ranges, rules_of
-from fastner.text import Token, is_wrapped, printable, rules, tokenize
+from fastner.text import Token, joined, printable, rules, tokenize
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates too
 RULE_TEXT = st.lists(st.sampled_from(RULES)).map("".join)
@@ -313,7 +313,7 @@ WRAPPED = [
 @pytest.mark.parametrize("text", WRAPPED)
 def test_wrapped_prose_is_one_sentence(text):
     assert lines(text) == [" ".join(words(text.replace("\r\n", " ").replace("\n", " ")))]
-    assert is_wrapped(text)
+    assert len(joined(text.splitlines())) == 1
     # so is it in a quotation
     quoted = tokenize("> " + text.replace("\n", "\n> "))
     assert len(quoted) == 1
@@ -348,7 +348,7 @@ OWN_LINES = [
 def test_lines_of_their_own_are_sentences(text, end):
     each = [" ".join(words(line)) for line in text.split("\n")]
     assert lines(text.replace("\n", end)) == each
-    assert not is_wrapped(text)
+    assert joined(text.split("\n")) == text.split("\n")
 
 
 @pytest.mark.parametrize(
@@ -724,3 +724,17 @@ def test_printable_text_keeps_and_escapes_as_told():
     assert printable("a\n\x1b[2J\u202eb") == r"a\n\x1b[2J\u202eb"
     assert printable("a\n\r\nb", keep="\n") == "a\n\\r\nb"
     assert printable("<\ud800\u200d>", keep="\u200d", escape=ascii) == "<'\\ud800'\u200d>"
+
+
+@given(st.lists(st.text(st.sampled_from("aB. -,\t|1"), max_size=30), min_size=1), st.booleans())
+def test_joined_lines_are_those_that_a_sentence_runs_across(some, html):
+    together = joined(some, html=html)
+    assert "\n".join(together) == "\n".join(some)
+    text, at = "\n".join(some), -1
+    ranges = [(row[0].start, row[-1].end) for row in tokenize(text, html=html)]
+    line_ends = {i for i, char in enumerate(text) if char == "\n"}
+    across = {i for i in line_ends if any(begin < i < end for begin, end in ranges)}
+    for part in together[:-1]:
+        at += len(part) + 1
+        line_ends.remove(at)
+    assert line_ends == across

@@ -18,7 +18,7 @@ from fastner.corpus import iter_jsonl, iter_records, iter_text
 from fastner.doc import Doc
 from fastner.errors import InputError
 from fastner.tags import shown, spans_of
-from fastner.text import Lines, is_wrapped
+from fastner.text import Lines, joined
 
 if TYPE_CHECKING:
     from fastner.tagger import Tagger
@@ -61,9 +61,8 @@ def add(commands: Commands) -> None:
         "tag",
         run,
         "find the entities of texts, or of sentences given as words",
-        "Results come in the order of the inputs, one for each. text: blank lines part blocks; "
-        "wrapped prose is one input a block, any other "
-        "line is an input of its own, blank ones too (--lines). conll: the tag column, comments "
+        "Results come in the order of the inputs, one for each. text: a line is an input of its own, "
+        "blank ones too, but lines that a sentence runs across are one (--lines says otherwise). conll: the tag column, comments "
         "and -DOCSTART- lines of the input are ignored; on output a -DOCSTART- line parts texts, "
         "and a terminal is shown escapes for what does not print, where a file gets the words as "
         "they are. A line has at most 16 MiB. "
@@ -134,6 +133,8 @@ def run(args: argparse.Namespace) -> None:
         records: Iterator[Record]
         if form == "text" and not isinstance(source, list) and not typed:
             records = ({"text": text} for text in _blocks(source, reading, tagger))
+            if reading.lines == "auto":  # their line ends were looked at where they stood
+                reading = reading._replace(lines="wrapped")
         else:
             records = _records(source, form, args.word_column)
         batch_tokens = 1 if typed else BATCH_TOKENS
@@ -195,20 +196,17 @@ def _records(source: Source, form: str, word_column: int | None) -> Iterator[Rec
 
 
 def _blocks(source: str | TextIO, reading: Reading, tagger: Tagger) -> Iterator[str]:
-    """The texts of plain text: lines, or blocks of wrapped ones, which keep their line ends."""
+    """The texts of plain text: lines, or several that run on, which keep their line ends."""
     block: list[str] = []
     size = 0
     for line in chain(iter_text(source), [None]):
         if block and (not line or size + len(line) > BLOCK):
-            text = "\n".join(block)
-            wrapped = reading.lines == "wrapped" or (
-                reading.lines == "auto"
-                and is_wrapped(text, language=tagger.manifest.language, html=reading.html)
-            )
-            if len(block) > 1 and wrapped:
-                yield text
-            else:
+            if reading.lines == "wrapped":
+                yield "\n".join(block)
+            elif reading.lines == "sentences":
                 yield from block
+            else:
+                yield from joined(block, language=tagger.manifest.language, html=reading.html)
             block, size = [], 0
         if line:
             block.append(line)

@@ -33,7 +33,6 @@ cdef extern from "text.hpp" namespace "fastner::text" nogil:
     cdef cppclass Split:
         vector[Token] tokens
         vector[uint32_t] ends
-        size_t joined_lines
 
     cdef cppclass CppRules "fastner::text::Rules":
         void add(uint32_t flag, uint32_t first, uint32_t last) except +raise_input_error
