@@ -780,6 +780,18 @@ class Everything:
         return scores
 
 
+def test_vectors_that_are_all_codes_run_in_both_engines():
+    bundle = read_bundle(fastner.tagger.EMBEDDED)
+    arrays = dict(bundle.arrays)
+    rows, parts = len(arrays["vectors"]), arrays["codes"].shape[1]
+    arrays |= {"vectors": arrays["vectors"][:0], "scales": arrays["scales"][:0]}
+    arrays["codes"] = np.concatenate([np.zeros((rows, parts), np.uint8), arrays["codes"]])
+    bundle = replace(bundle, arrays=arrays)
+    text = "Angela Merkel met Tim Cook."
+    native, other = (fastner.Tagger(bundle, engine=name) for name in ("native", "onnxruntime"))
+    assert native(text) == other(text)
+
+
 class Liar(str):
     """A str that says of itself what its characters do not."""
 
