@@ -58,7 +58,7 @@ cdef class Networks:
         table = vectors.vectors
         stored.stored, stored.width = table.shape
         stored.bytes = table.itemsize
-        numbers = table.view(np.uint8).reshape(table.shape[0], -1)
+        numbers = table.view(np.uint8)
         stored.numbers = <const void*>numbers._data
         held.append(numbers)
         if vectors.scales is not None:

@@ -64,6 +64,7 @@ cdef extern from "Python.h" nogil:  # declared here to take borrowed pointers
 
 cdef extern from "Python.h":
     str PyUnicode_FromKindAndData(int kind, const void* text, Py_ssize_t length)
+    str PyUnicode_FromObject(object text)  # itself, where it is no more than a str
 
 
 cdef extern from "tagging.hpp" namespace "fastner::tagging" nogil:
@@ -104,8 +105,8 @@ cdef extern from "tagging.hpp" namespace "fastner::tagging" nogil:
         vector[Span] spans
         void add(const void* characters, int width, const Split& split) except +raise_input_error
         void close() except +raise_input_error
-        void find_spans(const Scheme& scheme, const Edges& edges,
-                        const double* scores) except +raise_input_error
+        void find_spans(const Scheme& scheme, const Edges& edges, const double* scores,
+                        size_t scored) except +raise_input_error
         size_t packed_count(size_t document)
         void pack[Number](size_t document, Number* to)
         Part part_of(size_t document)
@@ -284,15 +285,16 @@ cdef class Batch:
     def documents(self, Entities entities not None, make, const double[::1] scores=None):
         """A make(text, packed, labels) for each text, see `fastner.doc.Doc`.
 
-        scores: one for each entity that the tags hold, in order. To be called once.
+        scores: one for each entity that the tags hold, in order; InputError for more or fewer. To
+        be called once.
         """
         cdef const double* values = NULL
         cdef list documents = []
-        cdef size_t d
+        cdef size_t d, count = 0
         if scores is not None:
-            values = <const double*>scores._data
+            values, count = <const double*>scores._data, scores.shape[0]
         with nogil:
-            self.it.find_spans(entities.scheme, entities.edges, values)
+            self.it.find_spans(entities.scheme, entities.edges, values, count)
         for d in range(self.it.document_ends.size()):
             text = self.held[d]
             documents.append(make(text, self._packed(d, len(text) > 0xffff, scores is not None),
@@ -319,11 +321,13 @@ cdef class Batch:
 
 
 cdef Batch _held(list texts):
+    """A batch of these texts; one of a subclass of str, which may say anything, becomes a str."""
     cdef Batch batch = Batch.__new__(Batch)
-    batch.held = list(texts)
-    for text in batch.held:
+    batch.held = []
+    for text in texts:
         if not isinstance(text, str):
             raise InputError(f"expected a text of type str, got {type(text).__name__}")
+        batch.held.append(PyUnicode_FromObject(text))
     return batch
 
 

@@ -139,9 +139,15 @@ struct Batch {
     }
 
     // The entities of all texts, mended by `edges`. scores: one for each entity that the tags
-    // hold, in order; null: none were asked for.
-    void find_spans(const Scheme& scheme, const Edges& edges, const double* scores) {
-        std::size_t s = 0, i = 0;
+    // hold, `scored` in all, in order; null: none were asked for.
+    void find_spans(const Scheme& scheme, const Edges& edges, const double* scores,
+                    std::size_t scored) {
+        std::size_t s = 0, i = 0, entities = 0;
+        const auto expect = [&](bool fits) {
+            if (scores && !fits)
+                throw std::invalid_argument("expected as many scores as entities, got " +
+                                            std::to_string(scored));
+        };
         for (std::size_t document = 0; document < document_ends.size(); ++document) {
             const std::size_t base = first_token(document);
             for (; s < document_ends[document]; ++s) {
@@ -154,8 +160,10 @@ struct Batch {
                     }
                     std::size_t stop = i + 1;
                     while (stop < end && scheme.continues(tags[stop - 1], tags[stop])) ++stop;
+                    expect(entities < scored);
                     Found found{i, stop, static_cast<std::uint32_t>(scheme.labels[tags[i]]),
-                                scores ? *scores++ : 0.0};
+                                scores ? scores[entities] : 0.0};
+                    ++entities;
                     edges.mend(found, sentence, stop < end && scheme.outside(tags[stop]));
                     if (found.begin < found.end) {
                         const std::size_t first = places[found.begin];
@@ -171,6 +179,7 @@ struct Batch {
             }
             span_ends.push_back(spans.size());
         }
+        expect(entities == scored);
     }
 
     // A document as numbers of one width, see `Doc` in fastner/doc.py.

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from operator import ne
 from pathlib import Path
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from reference import conlleval_chunks, crf_entities
 
 import fastner
+from fastner._tagging import Batch
 from fastner.bundle import read_bundle
 from fastner.corpus import read_conll
 from fastner.deploy.golden import golden_sentences
@@ -776,3 +778,44 @@ class Everything:
             for t, prefix in enumerate(prefixes):
                 row[t, self.tags.index(f"{prefix}-ORG")] = 1e6
         return scores
+
+
+def test_vectors_that_are_all_codes_run_in_both_engines():
+    bundle = read_bundle(fastner.tagger.EMBEDDED)
+    arrays = dict(bundle.arrays)
+    rows, parts = len(arrays["vectors"]), arrays["codes"].shape[1]
+    arrays |= {"vectors": arrays["vectors"][:0], "scales": arrays["scales"][:0]}
+    arrays["codes"] = np.concatenate([np.zeros((rows, parts), np.uint8), arrays["codes"]])
+    bundle = replace(bundle, arrays=arrays)
+    text = "Angela Merkel met Tim Cook."
+    native, other = (fastner.Tagger(bundle, engine=name) for name in ("native", "onnxruntime"))
+    assert native(text) == other(text)
+
+
+class Liar(str):
+    """A str that says of itself what its characters do not."""
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, key):
+        return "?"
+
+
+@pytest.mark.parametrize("tokenizer", [fastner.tokenize, partial(fastner.tokenize)])
+def test_a_text_of_a_subclass_is_read_as_its_characters(tokenizer):
+    text = "Zoë Quinn met Angela Merkel. " * 3000  # offsets of more than 16 bits
+    with fastner.load(tokenizer=tokenizer) as tagger:
+        doc = tagger(Liar(text))
+        assert type(doc.text) is str
+        assert doc == tagger(text) == next(tagger.pipe([Liar(text)]))
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_documents_take_a_score_for_each_entity(count):
+    rules = fastner.text.rules("en")
+    batch = Batch.of_texts(["Angela Merkel met Tim Cook."], rules, "auto", False)
+    with fastner.load() as tagger:
+        tagger._run(batch, 1)
+        with pytest.raises(fastner.InputError, match=f"as entities, got {count}"):
+            batch.documents(tagger._entities, fastner.Doc.unpack, np.ones(count))

@@ -434,8 +434,9 @@ def test_a_word_hyphenated_at_a_line_end_is_one_token(text, tokens):
 
 
 @pytest.mark.parametrize(
-    "text", ["Zh-\nInc.", "Rolls-\nInc. rose", "Zh-\nX. He left", "O'Brien\xad\n Inc.\u2019", "Zh-\nU.S."]
-)  # fmt: skip
+    "text",
+    ["Zh-\nInc.", "Rolls-\nInc. rose", "Zh-\nX. He left", "O'Brien\xad\n Inc.\u2019", "Zh-\nU.S."],
+)
 def test_the_dot_behind_a_hyphenated_word_is_not_lost(text):
     assert "".join("".join(words(text, lines="wrapped")).split()) == "".join(text.split())
 
