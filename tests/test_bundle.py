@@ -20,7 +20,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fastner.lists.rules import LANGUAGES
 from fastner.bundle import (
     Bundle,
     Lexicon,
@@ -37,6 +36,7 @@ from fastner.bundle.manifest import parse_manifest
 from fastner.bundle.safetensors import parse_safetensors
 from fastner.errors import BundleError, InputError
 from fastner.files import reading, writing
+from fastner.lists.rules import LANGUAGES
 from fastner.screen import screen, words_signature
 from fastner.vocab import Vocabulary
 

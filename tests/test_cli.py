@@ -147,7 +147,7 @@ NAMES = "Ada Smith\nBob Jones\nAcme"
             f"{PROSE}\nBob Jones spoke too.\nAda left early.",
             "auto",
             [PROSE, "Bob Jones spoke too.", "Ada left early."],
-        ),  # fmt: skip
+        ),
         (f"{PROSE}\n\n{NAMES}", "sentences", [*PROSE.split("\n"), "", *NAMES.split("\n")]),
         (f"{PROSE}\n\n{NAMES}", "wrapped", [PROSE, "", NAMES]),
         ("Ada\r\nSmith\r\n\r\nx", "wrapped", ["Ada\nSmith", "", "x"]),
