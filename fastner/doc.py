@@ -3,12 +3,12 @@
 import html
 import io
 import json
-import struct
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
+from fastner._doc import unpacked
 from fastner.corpus import json_safe, write_conll
 from fastner.errors import InputError
 from fastner.text import Token, printable
@@ -180,7 +180,8 @@ class Doc:
     def entities(self) -> tuple[Entity, ...]:
         """The entities in order; made at the first access."""
         if self._entities is None:
-            self._entities = self._unpacked()
+            assert isinstance(self._packed, bytes)
+            self._entities = unpacked(self._text, self._packed, self._labels, Entity)
         return self._entities
 
     def byte_offsets(self) -> list[tuple[int, int]]:
@@ -211,22 +212,6 @@ class Doc:
         """First token and the one behind of each sentence."""
         numbers = self._numbers()
         return pairwise(chain((0,), numbers[4 : 4 + numbers[0]]))
-
-    def _unpacked(self) -> tuple[Entity, ...]:
-        numbers, packed = self._numbers(), self._packed
-        assert isinstance(packed, bytes)
-        sentences, tokens, marks, count = numbers[:4]
-        at = 4 + sentences + 2 * tokens + marks
-        size = (at + 5 * count) * numbers.itemsize
-        scores: Iterable[float | None] = (None,) * count
-        if len(packed) > size:
-            scores = struct.unpack_from(f"={count}d", packed, size)
-        text, labels = self._text, self._labels
-        entities = []
-        for n, score in enumerate(scores):
-            first, end, label, start, stop = numbers[at + 5 * n : at + 5 * n + 5]
-            entities.append(Entity(text[start:stop], labels[label], start, stop, first, end, score))
-        return tuple(entities)
 
     def _made(self) -> tuple[Any, ...]:
         return self.text, self.sentences, self.tags, self.entities

@@ -230,3 +230,26 @@ def test_a_document_that_is_kept_is_small():
     with load(threads=1) as tagger:
         kept = list(tagger.pipe([text, "Oslo"]))
     assert len(pickle.dumps(kept[0])) < len(text) + 7 * len(kept[0].tokens)
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("scores", [False, True])
+def test_a_packed_document_that_is_damaged_is_refused(wide, scores):
+    """As another machine, or a hostile pickle, may hand it over."""
+    text = "Angela Merkel met Tim Cook in Oslo." + wide * " and so on" * 7000
+    with load() as tagger:
+        doc = tagger(text, scores=scores)
+    assert len(doc.entities) == 3 and doc.entities[0].text == "Angela Merkel"
+    packed, labels = doc._packed, doc._labels
+    size = 4 if wide else 2
+    swapped = b"".join(packed[i : i + size][::-1] for i in range(0, len(packed), size))
+    unscored = len(packed) - 3 * 8 * scores
+    cuts = range(0, len(packed), max(1, len(packed) // 40))
+    cut = [packed[:n] for n in cuts if n != unscored]
+    for wrong in [b"", packed + b"\0", swapped, b"\xff" * len(packed), *cut]:
+        with pytest.raises(InputError, match="expected a document of .* characters as it was"):
+            _ = Doc.unpack(text, wrong, labels).entities
+    with pytest.raises(InputError, match="expected a document of"):
+        _ = Doc.unpack(text, packed, labels[:1]).entities
+    with pytest.raises(InputError, match="expected a document of 4 characters"):
+        _ = Doc.unpack(text[:4], packed, labels).entities

@@ -55,7 +55,7 @@ corpus.reader: corpus.brat corpus.conll corpus.conllu corpus.items corpus.jsonl 
 corpus.writers: corpus.conll corpus.jsonl corpus.sentences errors tags text
 corpus: corpus.conll corpus.jsonl corpus.reader corpus.sentences corpus.sources corpus.spans
         corpus.writers
-doc: corpus errors text
+doc: _doc corpus errors text
 scoring: errors tags
 vocab: _index arrays errors reading numpy
 crf: _crf arrays errors numpy
