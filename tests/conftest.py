@@ -4,8 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # tests that import onnxruntime themselves
+
+# No test is one of speed: the first example may compile a pattern, under sanitizers even.
+settings.register_profile("fastner", deadline=None)
+settings.load_profile("fastner")
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
