@@ -83,6 +83,7 @@ class LineEnds {
         for (std::size_t l = 1; l < lines.size(); ++l) {
             const Line &above = lines[l - 1], &line = lines[l];
             if (!line.wide_gaps || line.wide_gaps != above.wide_gaps) continue;
+            if (pieces_[line.begin].state & kBlankBefore) continue;
             open_cells(above);
             open_cells(line);
         }

@@ -442,6 +442,7 @@ def test_the_dot_behind_a_hyphenated_word_is_not_lost(text):
 
 
 @given(RULE_TEXT, RULE_TEXT)
+@example("a   a", "a   a")  # no columns
 def test_a_blank_line_parts_texts(text, other):
     gap = "\n\n"
     assert tokenize(text + gap + other)[: len(tokenize(text))] == tokenize(text)

@@ -829,6 +829,7 @@ class Splitter {
     for (let l = 1; l < lines.length; ++l) {
       const gaps = this.wideGaps(lines[l]);
       if (!gaps || gaps !== this.wideGaps(lines[l - 1])) continue;
+      if (this.pieces[lines[l].begin].state & BLANK_BEFORE) continue;
       this.openCells(lines[l - 1]);
       this.openCells(lines[l]);
     }
