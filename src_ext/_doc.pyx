@@ -1,29 +1,13 @@
 """Reads entities off documents as the tagger packs them; fastner.doc says how."""
 
 from cpython.bytes cimport PyBytes_AS_STRING
-from cpython.ref cimport Py_INCREF
 from libc.stddef cimport size_t
 from libc.stdint cimport uint16_t, uint32_t
 from libc.string cimport memcpy
 
+from _named cimport empty_named, put
+
 from fastner.errors import InputError
-
-
-cdef extern from *:
-    """
-    /* An empty tuple of seven of a subclass of tuple: what tuple.__new__ begins with. */
-    #define FASTNER_SEVEN(type) (((PyTypeObject*)(type))->tp_alloc((PyTypeObject*)(type), 7))
-    """
-    object _seven "FASTNER_SEVEN"(object type)
-
-
-cdef extern from "Python.h":
-    void PyTuple_SET_ITEM(object tuple_, Py_ssize_t i, object value)
-
-
-cdef inline void _put(object seven, Py_ssize_t i, object value) noexcept:
-    Py_INCREF(value)
-    PyTuple_SET_ITEM(seven, i, value)  # takes that reference
 
 
 cdef inline size_t _number(const char* numbers, size_t i, bint wide) noexcept:
@@ -61,18 +45,18 @@ def unpacked(str text not None, bytes packed not None, tuple labels not None, en
         if label >= <size_t>len(labels) or stop > <size_t>len(text):
             fits = False
             break
-        made = _seven(entity)
-        _put(made, 0, text[start:stop])
-        _put(made, 1, labels[label])
-        _put(made, 2, start)
-        _put(made, 3, stop)
-        _put(made, 4, _number(data, at + 5 * n, wide))
-        _put(made, 5, _number(data, at + 5 * n + 1, wide))
+        made = empty_named(entity, 7)
+        put(made, 0, text[start:stop])
+        put(made, 1, labels[label])
+        put(made, 2, start)
+        put(made, 3, stop)
+        put(made, 4, _number(data, at + 5 * n, wide))
+        put(made, 5, _number(data, at + 5 * n + 1, wide))
         if scored:
             memcpy(&score, data + end + 8 * n, 8)
-            _put(made, 6, score)
+            put(made, 6, score)
         else:
-            _put(made, 6, None)
+            put(made, 6, None)
         found.append(made)
     if not fits:
         raise InputError(

@@ -1,11 +1,11 @@
 """The tokenizer of text.hpp: rules made of lists, and texts cut by them."""
 
-from cpython.ref cimport Py_INCREF
 from libc.stddef cimport size_t
 from libc.stdint cimport uint32_t
 from libcpp.string cimport string
 
 from _errors cimport raise_input_error
+from _named cimport empty_named, put
 
 from fastner.errors import InputError
 
@@ -17,11 +17,8 @@ cdef extern from *:
     #else
     #define FASTNER_READY(text) 0
     #endif
-    /* An empty tuple of four of a subclass of tuple: what tuple.__new__ begins with. */
-    #define FASTNER_FOUR(type) (((PyTypeObject*)(type))->tp_alloc((PyTypeObject*)(type), 4))
     """
     int _ready "FASTNER_READY"(object text) except -1
-    object _four "FASTNER_FOUR"(object type)
 
 
 cdef extern from "Python.h":
@@ -32,7 +29,6 @@ cdef extern from "Python.h":
     bint Py_UNICODE_ISUPPER(uint32_t point)
     bint Py_UNICODE_ISLOWER(uint32_t point)
     bint Py_UNICODE_ISALPHA(uint32_t point)
-    void PyTuple_SET_ITEM(object tuple_, Py_ssize_t i, object value)
 
 
 cdef extern from "text.hpp" namespace "fastner::text" nogil:
@@ -52,11 +48,6 @@ cdef Lines lines_named(lines) except *:
     if lines == "wrapped":
         return Lines.wrapped
     raise InputError(f'expected lines="auto", "sentences" or "wrapped", got {lines!r}')
-
-
-cdef inline void _put(object four, Py_ssize_t i, object value) noexcept:
-    Py_INCREF(value)
-    PyTuple_SET_ITEM(four, i, value)  # takes that reference
 
 
 cdef class Rules:
@@ -117,11 +108,11 @@ cdef class Rules:
             sentence = []
             for i in range(i, out.ends[s]):
                 found = out.tokens[i]
-                made = _four(token)
-                _put(made, 0, PyUnicode_Substring(text, found.begin, found.end))
-                _put(made, 1, found.begin)
-                _put(made, 2, found.end)
-                _put(made, 3, True if found.markup else False)
+                made = empty_named(token, 4)
+                put(made, 0, PyUnicode_Substring(text, found.begin, found.end))
+                put(made, 1, found.begin)
+                put(made, 2, found.end)
+                put(made, 3, True if found.markup else False)
                 sentence.append(made)
             i = out.ends[s]
             sentences.append(sentence)
