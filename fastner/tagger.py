@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +71,32 @@ def load(
     available, InputError for other arguments, also for "native" where the model does not allow it.
     """
     bundle = read_bundle(EMBEDDED if path is None else path, sha256=sha256)
-    return Tagger(bundle, engine=engine, device=device, threads=threads, tokenizer=tokenizer)
+    where = None if path is None else os.path.abspath(os.fspath(path))
+    tagger = Tagger(bundle, engine=engine, device=device, threads=threads, tokenizer=tokenizer)
+    tagger._origin = _Origin(where, bundle.sha256, engine, device, threads, tokenizer)
+    return tagger
+
+
+class _Origin(NamedTuple):
+    """What another process needs to open the same tagger: all that it was opened with."""
+
+    path: str | None  # None: the embedded model
+    sha256: str
+    engine: EngineName
+    device: str
+    threads: int | None
+    tokenizer: Tokenizer
+
+    def open(self) -> Tagger:
+        """The tagger of this process that was opened so, or a new one, which stays open."""
+        with _process.lock:
+            for tagger in _process.taggers:
+                if tagger._origin == self and not tagger._closed:
+                    return tagger
+            tagger = load(**self._asdict())
+            kept = [other for other in _process.reopened if not other._closed]
+            _process.reopened = [*kept, tagger]
+            return tagger
 
 
 def available_processors() -> int:
@@ -90,7 +115,12 @@ def available_processors() -> int:
 
 
 class Tagger:
-    """A loaded model. Immutable in use but for its word cache, and shared between threads."""
+    """A loaded model. Immutable in use but for its word cache, and shared between threads.
+
+    Pickling one that `load` opened sends its path, the SHA-256 of its manifest and its options,
+    not the model: the other process opens it there, once, however often it is sent, and refuses
+    another model with a BundleError. A copy is the tagger itself.
+    """
 
     def __init__(
         self,
@@ -103,6 +133,7 @@ class Tagger:
     ) -> None:
         manifest = bundle.manifest
         self.manifest: Manifest = manifest
+        self._origin: _Origin | None = None  # of a model in memory
         default = available_processors() if threads is None else threads
         self._threads = whole_number("threads", default)
         if not callable(tokenizer):
@@ -128,7 +159,8 @@ class Tagger:
         # the threads of calls that are tagging now: the last one frees a closed model
         self._under_way: list[int] = []
         self._lock = threading.RLock()  # a signal's handler may call wherever its thread is
-        _taggers.add(self)
+        with _process.lock:
+            _process.taggers.add(self)
 
     @property
     def engine(self) -> str:
@@ -280,6 +312,22 @@ class Tagger:
                 if self._closed and not self._under_way:
                     self._free()
 
+    def __reduce__(self) -> tuple[Callable[[_Origin], Tagger], tuple[_Origin]]:
+        if self._closed:
+            raise FastnerError("expected an open tagger to pickle; load the model again")
+        if self._origin is None:
+            raise InputError(
+                "expected a tagger that `fastner.load` opened to pickle: another process opens it "
+                "by its path; got one of a model in memory, which can be saved and loaded"
+            )
+        return _Origin.open, (self._origin,)
+
+    def __copy__(self) -> Tagger:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Tagger:
+        return self
+
     def __enter__(self) -> Tagger:
         return self
 
@@ -387,13 +435,20 @@ def _side_by_side(run: Callable[[int], None], groups: Sequence[int], threads: in
             raise
 
 
-_taggers: weakref.WeakSet[Tagger] = weakref.WeakSet()
+class _Process:
+    """The taggers of this process: all that live, and those that came by pickle, which stay."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()  # held to change or walk these two
+        self.taggers: weakref.WeakSet[Tagger] = weakref.WeakSet()
+        self.reopened: list[Tagger] = []
+
+    def in_child(self) -> None:
+        self.lock = threading.RLock()  # another thread may have held it
+        for tagger in self.taggers:
+            tagger._in_child()
 
 
-def _in_child() -> None:
-    for tagger in _taggers:
-        tagger._in_child()
-
-
+_process = _Process()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)
+    os.register_at_fork(after_in_child=_process.in_child)
