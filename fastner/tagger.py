@@ -114,6 +114,29 @@ def available_processors() -> int:
     return count
 
 
+class EntityColumns(NamedTuple):
+    """The N entities of D texts, column by column: of text d those in ends[d - 1]:ends[d].
+
+    start and end are half-open offsets in their text, label counts in `Tagger.labels`.
+    """
+
+    ends: NDArray[np.int64]  # [D]
+    start: NDArray[np.int64]  # [N]
+    end: NDArray[np.int64]  # [N]
+    label: NDArray[np.int32]  # [N]
+    score: NDArray[np.float64] | None  # [N]
+
+
+class TokenColumns(NamedTuple):
+    """The N tokens of D texts, likewise; tag counts in `Tagger.tags`, sentence in the text."""
+
+    ends: NDArray[np.int64]  # [D]
+    start: NDArray[np.int64]  # [N]
+    end: NDArray[np.int64]  # [N]
+    tag: NDArray[np.int32]  # [N]
+    sentence: NDArray[np.int32]  # [N]
+
+
 class Tagger:
     """A loaded model. Immutable in use but for its word cache, and shared between threads.
 
@@ -166,6 +189,11 @@ class Tagger:
     def engine(self) -> str:
         """What runs the LSTM: "native" or "onnxruntime"."""
         return self._engine_name
+
+    @property
+    def threads(self) -> int:
+        """How many groups of sentences may be tagged side by side within one call."""
+        return self._threads
 
     @property
     def labels(self) -> list[str]:
@@ -246,6 +274,45 @@ class Tagger:
                     yield from under_way.popleft().result()
             while under_way:
                 yield from under_way.popleft().result()
+
+    def tag_utf8(
+        self,
+        data: bytes | bytearray | memoryview | NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        *,
+        scores: bool = False,
+        lines: Lines = "auto",
+        html: bool = False,
+        in_bytes: bool = False,
+        threads: int | None = None,
+    ) -> EntityColumns:
+        """The entities of D texts in UTF-8 that lie one behind the other, as columns.
+
+        Text d is data[offsets[d]:offsets[d + 1]], offsets int64 [D + 1]; its entities are those
+        that calling the tagger gives. in_bytes: count their offsets in bytes of the text, not in
+        characters. Raises InputError, naming the row, for text that is not UTF-8.
+        """
+        batch = self._utf8(data, offsets, lines, html)
+        flat = self._tagged(batch, scores, threads)
+        columns = batch.entity_lists(self._entities, in_bytes, flat)
+        return EntityColumns(*columns[:4], columns[4] if scores else None)
+
+    def tag_utf8_tokens(
+        self,
+        data: bytes | bytearray | memoryview | NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        *,
+        lines: Lines = "auto",
+        html: bool = False,
+        in_bytes: bool = False,
+        threads: int | None = None,
+    ) -> TokenColumns:
+        """All tokens of such texts with their tags; markup has the tag O."""
+        batch = self._utf8(data, offsets, lines, html)
+        self._tagged(batch, False, threads)
+        ends, start, end, ids, sentence = batch.token_lists(in_bytes, self._tag_names.index("O"))
+        columns = np.array([self.tags.index(name) for name in self._tag_names], np.int32)
+        return TokenColumns(ends, start, end, columns[ids], sentence)
 
     def entity_scores(
         self, sentences: Sequence[Sequence[str]], *, temperature: float | None = None
@@ -348,12 +415,29 @@ class Tagger:
         return Batch.of_tokens(texts, self._tokenizer)
 
     def _documents(self, batch: Batch, scores: bool, threads: int) -> list[Doc]:
+        return batch.documents(self._entities, Doc.unpack, self._tagged(batch, scores, threads))
+
+    def _tagged(
+        self, batch: Batch, scores: bool, threads: int | None
+    ) -> NDArray[np.float64] | None:
+        """Tags a batch; with scores, the probability of each entity that its tags hold."""
+        threads = self._threads if threads is None else threads
         if not scores:
             self._run(batch, threads)
-            return batch.documents(self._entities, Doc.unpack)
+            return None
         pairs = self._each(batch, self._posterior.tagged, threads)
-        flat = np.array([chance for _, chances in pairs for chance in chances], np.float64)
-        return batch.documents(self._entities, Doc.unpack, flat)
+        return np.array([chance for _, chances in pairs for chance in chances], np.float64)
+
+    def _utf8(
+        self,
+        data: bytes | bytearray | memoryview | NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        lines: Lines,
+        html: bool,
+    ) -> Batch:
+        if self._tokenizer is not None:
+            raise InputError("expected a tagger with its model's tokenizer, got one of your own")
+        return Batch.of_utf8(data, offsets, self._rules, lines, bool(html))
 
     def _tag(self, sentences: Sequence[Sequence[str]], threads: int) -> list[list[str]]:
         batch = Batch.of_words(sentences)
