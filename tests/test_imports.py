@@ -82,6 +82,7 @@ engine.session: errors screen numpy onnxruntime
 engine.onnx: bundle engine.inputs engine.session errors vocab numpy
 engine: errors; later ~bundle ~numpy ~vocab engine.native engine.onnx
 tagger: _tagging arrays bundle doc engine errors lists.edges posterior text vocab numpy
+arrow: arrays errors numpy pyarrow; later ~tagger ~text
 verify: engine.session errors files strict numpy
 evaluation.analysis: scoring tags
 evaluation.breakdown: scoring tags
@@ -208,10 +209,13 @@ def test_the_table_stands_from_the_ground_up():
         assert below <= hints, f"fastner.{name} imports upwards: {sorted(below)}"
 
 
+ADAPTERS = {"arrow"}  # of other people's tools, a module each
+
+
 def test_the_top_floor_is_small():
-    assert (
-        len([name for name in MODULES if "." not in name and not (PACKAGE / name).is_dir()]) <= 16
-    )
+    floor = {name for name in MODULES if "." not in name and not (PACKAGE / name).is_dir()}
+    assert len(floor - ADAPTERS) <= 16
+    assert floor >= ADAPTERS
 
 
 @pytest.mark.parametrize(

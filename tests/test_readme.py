@@ -160,6 +160,11 @@ def test_the_page_on_evaluation(folder):
     assert run_python("docs/evaluation.md", {}) == 3
 
 
+def test_the_page_on_arrow(folder):
+    pytest.importorskip("pyarrow")
+    assert run_python("docs/arrow.md", {}) == 1
+
+
 def test_the_page_on_data(folder):
     """Its command prints the table that it shows, its Python runs, and it names every check."""
     out = "".join(bash(code) for _, code in blocks("docs/data.md", "sh"))
