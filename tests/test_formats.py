@@ -1,6 +1,7 @@
 """Every format that `read` knows, from small files in the shape that its tool writes."""
 
 import ast
+import gzip
 import importlib.util
 import io
 import json
@@ -16,7 +17,18 @@ from hypothesis import strategies as st
 from small import needs
 
 from fastner.cli import main
-from fastner.corpus import FORMATS, STYLES, Corpus, iter_records, iter_sentences, read, write_corpus
+from fastner.corpus import (
+    FORMATS,
+    STYLES,
+    Corpus,
+    iter_jsonl,
+    iter_records,
+    iter_sentences,
+    iter_text,
+    read,
+    sources,
+    write_corpus,
+)
 from fastner.corpus.spans import CharSpan, put_on_tokens
 from fastner.errors import DependencyError, InputError
 from fastner.tags import TagScheme, spans_of
@@ -142,6 +154,43 @@ def test_a_stream_is_recognised_as_its_file_is(name):
     for source in (io.BytesIO(data), io.StringIO(data.decode())):
         corpus = read(source, overlapping="longest")
         assert (corpus.format, entities(corpus)) == (OF_SPANS[name], ENTITIES)
+
+
+@pytest.mark.parametrize("name", OF_SPANS)
+def test_what_gzip_packed_is_read_as_it_was(name, tmp_path):
+    if name == "brat":
+        pytest.skip("a folder is not packed")
+    path = tmp_path / "any.name"
+    path.write_bytes(gzip.compress((DATA / name).read_bytes()))
+    with gzip.open(path) as raw, gzip.open(path, "rt", encoding="utf-8") as text:
+        for source in (path, raw, text):
+            corpus = read(source, overlapping="longest")
+            assert (corpus.format, entities(corpus)) == (OF_SPANS[name], ENTITIES)
+
+
+def test_packed_lines_and_damaged_ones(tmp_path, monkeypatch):
+    path = tmp_path / "a.gz"
+    for rows in ([], ["", "a\rb", "c"], ["\x1f\x8b"]):
+        path.write_bytes(gzip.compress("".join(f"{row}\n" for row in rows).encode()))
+        assert list(iter_text(path)) == rows
+    path.write_bytes(b"\x1f")  # as the system has it
+    assert list(iter_text(path)) == ["\x1f"]
+    packed = gzip.compress(b'{"text": "Oslo"}\n' * 999)
+    for damaged in (
+        packed[:-1],
+        packed[:30],
+        packed[:-8] + bytes(8),
+        packed + b"\x00\x01",
+        b"\x1f\x8bx",
+    ):
+        path.write_bytes(damaged)
+        for reader in (read, lambda path: list(iter_jsonl(path))):
+            with pytest.raises(InputError, match=r"a.gz: expected a whole file of gzip, got"):
+                reader(path)
+    path.write_bytes(packed)
+    monkeypatch.setattr(sources, "MAX_LINE", 8)
+    with pytest.raises(InputError, match=r"a.gz:1: expected lines of at most 8 bytes"):
+        next(iter_jsonl(path))
 
 
 @pytest.mark.parametrize("name", OF_SPANS)
