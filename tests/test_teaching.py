@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -368,3 +369,21 @@ def test_the_embedded_model_agrees_with_its_silver():
     with fastner.load(threads=1) as tagger:
         (record,) = fastner.distill(tagger, ["Angela Merkel met Tim Cook in Cupertino."])
         assert spans_of(record["ner_tags"]) == spans_of(tagger.tag(record["tokens"]))
+
+
+# --- the page ----------------------------------------------------------------------------------
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "distillation.md"
+
+
+@pytest.mark.skipif(not PAGE.is_file(), reason=f"{PAGE} is absent")
+def test_the_file_of_the_page(tmp_path):
+    page = PAGE.read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```text\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    record = json.loads(shown)
+    (tmp_path / "a.jsonl").write_text(shown)
+    assert read(tmp_path / "a.jsonl").tags == [record["ner_tags"]]
+    again = silver_record(record["tokens"], record["ner_tags"], record["probabilities"])
+    assert json.dumps(again) == shown.strip()
+    for number in (CERTAIN, LEAST):
+        assert f"{number} or more" in page
