@@ -27,11 +27,12 @@ from fastner.corpus import (
     iter_text,
     read,
     sources,
+    to_dataset,
     write_corpus,
 )
 from fastner.corpus.spans import CharSpan, put_on_tokens
 from fastner.errors import DependencyError, InputError
-from fastner.tags import TagScheme, spans_of
+from fastner.tags import TagScheme, spans_of, tag_set
 from fastner.text import tokenize
 
 DATA = Path(__file__).parent / "data"
@@ -515,6 +516,64 @@ def test_a_dataset_of_datasets(tmp_path):
     assert entities(read(dataset([{"text": "In Oslo.", "spans": [SPAN]}]))) == [("Oslo", "LOC")]
     with pytest.raises(InputError, match="choose one, as in dataset"):
         read(datasets.DatasetDict(train=data))
+
+
+class Features(dict):
+    """What a stand-in for datasets makes of columns."""
+
+
+def fake_datasets():
+    """datasets as far as `to_dataset` and `read` use it: the shapes of its documentation."""
+
+    class Dataset(list):
+        @classmethod
+        def from_dict(cls, columns, *, features):
+            rows = cls(
+                dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+            )
+            rows.features = features
+            return rows
+
+    return types.SimpleNamespace(
+        Dataset=Dataset,
+        Features=Features,
+        Sequence=lambda feature: types.SimpleNamespace(feature=feature),
+        ClassLabel=lambda names: types.SimpleNamespace(names=names),
+        Value=str,
+    )
+
+
+@pytest.mark.parametrize("real", [False, True])
+def test_a_corpus_as_a_dataset_and_back(real, monkeypatch):
+    if real:
+        pytest.importorskip("datasets", reason="datasets is not installed")
+    else:
+        monkeypatch.setitem(sys.modules, "datasets", fake_datasets())
+    corpus = read(
+        [
+            {
+                "tokens": ["Ada", "Lovelace", "left", "Oslo"],
+                "ner_tags": ["B-PER", "E-PER", "O", "S-LOC"],
+            },
+            {"tokens": ["It", "rained"], "ner_tags": ["O", "O"]},
+        ]
+    )
+    data = to_dataset(corpus)
+    assert list(data.features) == ["tokens", "ner_tags"]
+    assert data.features["ner_tags"].feature.names == tag_set(["LOC", "PER"], TagScheme.BIOES)
+    assert data[0] == {"tokens": ["Ada", "Lovelace", "left", "Oslo"], "ner_tags": [5, 7, 0, 4]}
+    again = read(data)
+    assert (again.sentences, again.tags) == (corpus.sentences, corpus.tags)
+    assert again.scheme is TagScheme.BIOES
+    assert len(to_dataset(read([{"tokens": ["It"], "ner_tags": ["O"]}]))) == 1
+    with pytest.raises(InputError, match="with tags, got words only"):
+        to_dataset(Corpus([["It"]], [], None, [0], "a.conll"))
+
+
+def test_a_dataset_needs_datasets(monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(DependencyError, match="pip install datasets"):
+        to_dataset(read([{"tokens": ["It"], "ner_tags": ["O"]}]))
 
 
 def test_docbin(tmp_path):

@@ -54,7 +54,7 @@ corpus.reader: corpus.brat corpus.conll corpus.conllu corpus.items corpus.jsonl 
                corpus.tables errors tags
 corpus.silver: corpus.items corpus.jsonl corpus.records corpus.sentences corpus.spans errors tags;
                later files
-corpus.writers: corpus.conll corpus.jsonl corpus.sentences errors tags text
+corpus.writers: corpus.conll corpus.jsonl corpus.sentences errors tags text; later datasets
 corpus: corpus.conll corpus.jsonl corpus.reader corpus.sentences corpus.silver corpus.sources
         corpus.spans corpus.writers
 doc: _doc corpus errors text

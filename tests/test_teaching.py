@@ -257,6 +257,21 @@ def test_records_of_annotated_texts():
     assert {finding.kind.split(",")[0] for finding in findings} >= {
         "spans that overlap a longer one"
     }
+    (record,) = silver_records(
+        {
+            "text": text,
+            "entities": [
+                {"start": 5, "end": 9, "label": "LOC", "score": np.float32(0.5)},
+                {"start": 0, "end": 9, "label": "LOC", "score": 0.25},  # the longest, so it counts
+                {"start": 14, "end": 18, "label": "LOC", "score": 1},
+            ],
+        }
+        for text in ["East Oslo and Oslo-Lima"]
+    )
+    assert record["ner_tags"] == ["B-LOC", "E-LOC", "O", "S-LOC"]
+    doubt = [{"O": 0.75, tag: 0.25} for tag in ("B-LOC", "E-LOC")]
+    assert record["probabilities"] == [*doubt, None, None]
+
     for entity, message in (
         ({"start": 0, "end": 3, "label": "PER", "score": 2}, "text 1: expected a score"),
         ({"start": 0, "end": 30, "label": "PER"}, "text 1: expected a span within the 4"),

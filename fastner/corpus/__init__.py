@@ -7,7 +7,7 @@ from fastner.corpus.sentences import Corpus, Finding, Text
 from fastner.corpus.silver import silver_record, silver_records, write_silver
 from fastner.corpus.sources import Source
 from fastner.corpus.spans import MISALIGNED, OVERLAPPING
-from fastner.corpus.writers import STYLES, write_corpus
+from fastner.corpus.writers import STYLES, to_dataset, write_corpus
 
 __all__ = [
     "FORMATS",
@@ -31,6 +31,7 @@ __all__ = [
     "read_jsonl",
     "silver_record",
     "silver_records",
+    "to_dataset",
     "write_conll",
     "write_corpus",
     "write_silver",

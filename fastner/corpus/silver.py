@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import os
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ from fastner.corpus.items import Annotated, Options
 from fastner.corpus.jsonl import jsonl_line
 from fastner.corpus.records import items_of
 from fastner.corpus.sentences import Finding
-from fastner.corpus.spans import Misaligned, Overlapping, put_on_tokens
+from fastner.corpus.spans import CharSpan, Misaligned, Overlapping, put_on_tokens
 from fastner.errors import InputError
 from fastner.tags import TagScheme, shown, spans_of
 
@@ -104,7 +105,7 @@ def silver_records(
     placed = ((f"text {number}", dict(record)) for number, record in enumerate(texts, 1))
     for item in items_of(placed, "jsonl", options):
         assert isinstance(item, Annotated)
-        scored = _scores(item)
+        score_of = _Scores(item)
         sentences, tag_rows = put_on_tokens(
             item.text,
             item.spans,
@@ -118,31 +119,42 @@ def silver_records(
             spans = spans_of(row)
             tags = TagScheme.BIOES.tags(spans, len(tokens))
             rows: list[dict[str, float] | None] = [None] * len(tokens)
-            for span in spans:
-                start, end = tokens[span.start].start, tokens[span.end - 1].end
-                p = max(
-                    p
-                    for at, to, label, p in scored
-                    if label == span.label and at < end and start < to
-                )
-                for i in range(span.start, span.end):
+            for start, end, label in spans:
+                p = score_of(CharSpan(tokens[start].start, tokens[end - 1].end, label))
+                for i in range(start, end):
                     rows[i] = {"O": 1 - p, tags[i]: p}
             yield silver_record([token.text for token in tokens], tags, rows)
 
 
-def _scores(item: Annotated) -> list[tuple[int, int, str, float]]:
-    """Start, end, label and probability of each entity of a text."""
-    written = item.record.get("entities") or []
-    if len(written) != len(item.spans):
-        raise InputError(f"{item.place}: expected entities of one label each, got {shown(written)}")
-    scored = []
-    for span, entity in zip(item.spans, written, strict=True):
-        p = entity.get("score") if isinstance(entity, Mapping) else None
-        p = 1.0 if p is None else p
-        if not isinstance(p, (int, float)) or not 0 <= p <= 1:
-            raise InputError(f"{item.place}: expected a score from 0 to 1, got {shown(p)}")
-        scored.append((*span, float(p)))
-    return scored
+class _Scores:
+    """The probabilities of the entities of a text, to be found by where they came to lie."""
+
+    def __init__(self, item: Annotated) -> None:
+        written = item.record.get("entities") or []
+        if not isinstance(written, (list, tuple)) or len(written) != len(item.spans):
+            got = shown(written)
+            raise InputError(f"{item.place}: expected entities of one label each, got {got}")
+        scored = []
+        for span, entity in zip(item.spans, written, strict=True):
+            p = entity.get("score") if isinstance(entity, Mapping) else None
+            p = 1.0 if p is None else p
+            if not hasattr(p, "__float__") or not 0 <= p <= 1:
+                raise InputError(f"{item.place}: expected a score from 0 to 1, got {shown(p)}")
+            scored.append((span, float(p)))
+        self._scored = sorted(scored, key=lambda pair: pair[0])
+        self._starts = [span.start for span, _ in self._scored]
+        self._longest = max((span.end - span.start for span in item.spans), default=0)
+
+    def __call__(self, on_tokens: CharSpan) -> float:
+        """Of the longest span of the same label that overlaps this one, which was made of it."""
+        first = bisect_left(self._starts, on_tokens.start - self._longest)
+        last = bisect_left(self._starts, on_tokens.end)
+        near = (
+            (span.end - span.start, p)
+            for span, p in self._scored[first:last]
+            if span.label == on_tokens.label and span.end > on_tokens.start
+        )
+        return max(near)[1]
 
 
 def write_silver(path: str | os.PathLike[str], records: Iterable[Mapping[str, Any]]) -> None:
