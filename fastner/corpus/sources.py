@@ -150,7 +150,7 @@ def pieces_of(source: IO[str] | IO[bytes]) -> Iterator[str | bytes]:
     Raises InputError where what gzip packed is damaged.
     """
     # the bytes below a text file: its universal newlines would split at a lone "\r"
-    file = source if isinstance(source, gzip.GzipFile) else getattr(source, "buffer", source)
+    file = getattr(source, "buffer", source)
     if not hasattr(file, "readline"):  # something that is no file, but gives lines
         return iter(file)
     read = partial(_piece, file) if isinstance(file, gzip.GzipFile) else file.readline
