@@ -347,6 +347,11 @@ def test_a_pipe_is_written_to_and_a_folder_is_not_replaced(place):
     reader = subprocess.Popen(["cat", place / "pipe"], stdout=subprocess.PIPE)
     atomic_write(place / "pipe", b"through")
     assert reader.communicate(timeout=30)[0] == b"through"
+    reading, writing = os.pipe()  # as /dev/stdout may be
+    atomic_write(f"/dev/fd/{writing}", b"nameless")
+    os.close(writing)
+    with open(reading, "rb") as file:
+        assert file.read() == b"nameless"
     (place / "folder").mkdir()
     with pytest.raises(IsADirectoryError, match="folder"):
         atomic_write(place / "folder", b"x")

@@ -46,14 +46,14 @@ def atomic_writer(path: str | os.PathLike[str]) -> Iterator[Callable[[bytes], No
     """
     given = os.fspath(path)
     with _named(given):
+        mode = _mode_of(given)  # not of what the link names: /dev/stdout names no path
         target = os.path.realpath(given)
-        mode = _mode_of(target)
         partial: str | None = None
         if mode is None or stat.S_ISREG(mode):
             sweep(target)
             partial, file = _create_file(target)
         else:
-            file = open(target, "wb")  # noqa: SIM115 - closed below
+            file = open(given, "wb")  # noqa: SIM115 - closed below
 
     def write(data: bytes) -> None:
         with _named(given):
