@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,8 @@ from fastner.doc import Doc
 from fastner.engine import Engine, EngineName, open_engine
 from fastner.errors import FastnerError, InputError
 from fastner.lists.edges import lists_of
-from fastner.posterior import Posterior
+from fastner.posterior import ClosedMarginals, Posterior
+from fastner.tags import TagScheme
 from fastner.text import Lines, Token, rules, tokenize
 from fastner.vocab import WordCache
 
@@ -326,13 +327,25 @@ class Tagger:
         pairs = self._per_sentence(sentences, posterior.tagged, self._threads)
         return [tags for tags, _ in pairs], [scores for _, scores in pairs]
 
-    def marginals(self, sentences: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
+    def marginals(
+        self, sentences: Sequence[Sequence[str]], *, scheme: Literal["IOB2", "BIOES"] = "IOB2"
+    ) -> list[NDArray[np.float32]]:
         """The probability of every tag at every word of every sentence, float32 [words, tags].
 
         Column k is that of `self.tags[k]`, over all tags of the rest of the sentence; a row sums
-        to 1.
+        to 1. With the scheme BIOES, columns are `tags.tag_set(self.labels, TagScheme.BIOES)`,
+        whatever the model's own scheme.
         """
-        return self._per_sentence(sentences, self._posterior.marginals, self._threads)
+        if scheme not in ("IOB2", "BIOES"):
+            raise InputError(f"expected the scheme IOB2 or BIOES, got {scheme!r}")
+        rows = self._bioes if scheme == "BIOES" else self._posterior.marginals
+        return self._per_sentence(sentences, rows, self._threads)
+
+    @cached_property
+    def _bioes(self) -> ClosedMarginals:
+        manifest = self.manifest
+        scheme = TagScheme(manifest.scheme)
+        return ClosedMarginals(self._crf, manifest.tags, scheme, manifest.temperature)
 
     def nbest(
         self, sentences: Sequence[Sequence[str]], n: int

@@ -52,9 +52,11 @@ corpus.signs: tags
 corpus.reader: corpus.brat corpus.conll corpus.conllu corpus.items corpus.jsonl corpus.memory
                corpus.records corpus.sentences corpus.signs corpus.sources corpus.spans
                corpus.tables errors tags
-corpus.writers: corpus.conll corpus.jsonl corpus.sentences errors tags text
-corpus: corpus.conll corpus.jsonl corpus.reader corpus.sentences corpus.sources corpus.spans
-        corpus.writers
+corpus.silver: corpus.items corpus.jsonl corpus.records corpus.sentences corpus.spans errors tags;
+               later files
+corpus.writers: corpus.conll corpus.jsonl corpus.sentences errors tags text; later datasets
+corpus: corpus.conll corpus.jsonl corpus.reader corpus.sentences corpus.silver corpus.sources
+        corpus.spans corpus.writers
 doc: _doc corpus errors text
 scoring: errors tags
 vocab: _index arrays errors reading numpy
@@ -81,8 +83,10 @@ engine.native: _native arrays bundle bundle.vectors engine.gru engine.lstm engin
 engine.session: errors screen numpy onnxruntime
 engine.onnx: bundle engine.inputs engine.session errors vocab numpy
 engine: errors; later ~bundle ~numpy ~vocab engine.native engine.onnx
-tagger: _tagging arrays bundle doc engine errors lists.edges posterior text vocab numpy
+tagger: _tagging arrays bundle doc engine errors lists.edges posterior tags text vocab numpy
 arrow: arrays errors numpy pyarrow; later ~tagger ~text
+teaching.distilling: arrays corpus.silver crf errors tagger tags text numpy
+teaching: teaching.distilling
 verify: engine.session errors files strict numpy
 evaluation.analysis: scoring tags
 evaluation.breakdown: scoring tags
@@ -119,7 +123,8 @@ models:
 cli.output: corpus doc errors text
 cli.options: corpus engine errors text; later ~bundle ~tagger bundle tagger
 cli.progress: cli.output; later ~training rich
-cli.tag: cli.options cli.output corpus doc errors tags text; later ~tagger
+cli.tag: cli.options cli.output corpus corpus.sources doc errors tags text; later ~tagger
+cli.distill: cli.options cli.output cli.tag corpus errors text; later files tagger teaching
 cli.evaluate: cli.options cli.output corpus errors scoring tags version; later files tagger
               evaluation evaluation.breakdown evaluation.intervals evaluation.labels
               evaluation.analysis evaluation.calibration evaluation.report
@@ -131,13 +136,13 @@ cli.plot: cli.options errors tags; later files ~bundle evaluation.plots
 cli.train: cli.options cli.output cli.progress errors scoring; later training training.recipe
 cli.export: cli.options cli.output; later deploy
 cli.verify: cli.options cli.output errors; later verify
-cli.app: cli.convert cli.data cli.evaluate cli.export cli.info cli.options cli.output cli.plot
-         cli.tag cli.train cli.verify errors version
+cli.app: cli.convert cli.data cli.distill cli.evaluate cli.export cli.info cli.options cli.output
+         cli.plot cli.tag cli.train cli.verify errors version
 cli: cli.app
 __main__: cli
 _pyinstaller:
 _pyinstaller.hook-fastner: PyInstaller
-__init__: doc errors text version; later tagger training
+__init__: doc errors text version; later tagger teaching training
 """
 ROWS = re.sub(r"\n +", " ", TABLE).strip().splitlines()
 FIRST = {
