@@ -488,7 +488,10 @@ CHOICES = {
     "plot what": held("fastner.cli.plot:PICTURES"),
     "train --preset": held("fastner.training.recipe:PRESETS"),
     "train --crf": held("fastner.training.crf_layer:LIKELIHOODS"),
-    "train --language": held("fastner.lists.rules:LANGUAGES"),
+    **{
+        f"{name} --language": held("fastner.lists.rules:LANGUAGES")
+        for name in ("train", "convert", "data")
+    },
     "train --vector-dtype": held("fastner.bundle.vectors:DTYPES"),
     "export --quantize": held("fastner.bundle.vectors:PACKED_DTYPES"),
     "export --recurrences": held("fastner.deploy.export:RECURRENCES"),
@@ -1013,7 +1016,10 @@ from contextlib import nullcontext
 from types import SimpleNamespace
 import fastner.tagger
 from fastner.cli import main
-fake = SimpleNamespace(tag_batch=lambda sentences: [["B-LOC"]], labels=["LOC"])
+manifest = SimpleNamespace(language="en")
+fake = SimpleNamespace(
+    tag_batch=lambda sentences: [["B-LOC"]], labels=["LOC"], manifest=manifest
+)
 fastner.tagger.load = lambda model, **options: nullcontext(fake)
 sys.exit(main(["evaluate", "-"]))
 """

@@ -116,9 +116,9 @@ deploy.export: bundle bundle.vectors deploy.golden deploy.price deploy.tokens er
 deploy: deploy.export deploy.price
 models:
 cli.output: corpus doc errors text
-cli.options: corpus engine errors text; later ~bundle ~tagger bundle tagger
+cli.options: corpus engine errors lists.rules text; later ~bundle ~tagger bundle tagger
 cli.progress: cli.output; later ~training rich
-cli.tag: cli.options cli.output corpus doc errors tags text; later ~tagger
+cli.tag: cli.options cli.output corpus corpus.sources doc errors tags text; later ~tagger
 cli.evaluate: cli.options cli.output corpus errors scoring tags version; later files tagger
               evaluation evaluation.breakdown evaluation.intervals evaluation.labels
               evaluation.analysis evaluation.calibration evaluation.report

@@ -15,6 +15,7 @@ from fastner.cli.options import Commands, add_running, command, load_tagger, utf
 from fastner.cli.output import Record
 from fastner.corpus import FORMATS as CORPUS_FORMATS
 from fastner.corpus import iter_jsonl, iter_records, iter_text
+from fastner.corpus.sources import opened_file
 from fastner.doc import Doc
 from fastner.errors import InputError
 from fastner.tags import shown, spans_of
@@ -167,10 +168,11 @@ def _format_of(source: Source) -> str:
     """
     if not isinstance(source, str):
         return "text"
-    if form := OF_ENDINGS.get(os.path.splitext(source)[1].lower()):
+    ending = os.path.splitext(source.lower().removesuffix(".gz"))[1]
+    if form := OF_ENDINGS.get(ending):
         return form
     if os.path.isfile(source):  # a pipe can be read only once
-        with open(source, "rb") as file:
+        with opened_file(source) as file:
             opening = file.read(80).removeprefix(b"\xef\xbb\xbf").lstrip()
         for pattern, form in OF_OPENINGS.items():
             if found := re.match(pattern, opening):

@@ -277,7 +277,3 @@ def _check_writable(word: str, tag: str, where: str) -> None:
         split_tag(tag)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
-    if any(c in tag for c in "\t\n\r"):
-        raise InputError(
-            f"{where}: expected a tag without tab and line break, got {shown(tag)}; rename it"
-        )

@@ -278,7 +278,7 @@ def recognise(opening: Opening) -> str:
 
 def _is_row(line: str) -> bool:
     """Whether a line that opens with a bracket is a token all the same, with a tag at its end."""
-    columns = line.split()
+    columns = line.split("\t") if "\t" in line else line.split()
     return len(columns) > 1 and conll.is_tag(columns[-1])
 
 

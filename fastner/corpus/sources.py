@@ -1,11 +1,13 @@
 """Where corpora come from: paths and open files as numbered lines, and errors with their place."""
 
 import os
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from gzip import BadGzipFile, GzipFile
 from itertools import chain
-from typing import IO, NoReturn, TypeAlias
+from typing import IO, NoReturn, TypeAlias, cast
 
 from fastner.errors import InputError
 from fastner.tags import shown
@@ -14,18 +16,21 @@ Source: TypeAlias = str | os.PathLike[str] | IO[str] | IO[bytes]  # a path or an
 
 MAX_LINE = 16 << 20  # bytes, or characters of text that is decoded already
 
+_GZIP = b"\x1f\x8b"
 _HEAD = 1 << 16  # bytes or characters, of whole lines, that show what a file is
 
 
 class Opening:
     """An open file of which the first lines were read ahead, and which still gives all of them.
 
-    name: for messages. path: of the file, None for a stream. head: its first lines, as they came.
+    name: for messages. path: of the file, None for a stream and what came through gzip. head: its
+    first lines, as they came.
     """
 
     def __init__(self, source: Source, file: IO[str] | IO[bytes]) -> None:
         self.name = name_of(source)
-        self.path = source if isinstance(source, (str, os.PathLike)) else None
+        is_file = isinstance(source, (str, os.PathLike)) and not isinstance(file, GzipFile)
+        self.path = cast("str | os.PathLike[str]", source) if is_file else None
         self.head: list[str | bytes] = []
         # the bytes below a text file: its universal newlines would split at a lone "\r"
         lines = pieces_of(getattr(file, "buffer", file))
@@ -69,10 +74,37 @@ class Opening:
 def opened(source: Source) -> Iterator[Opening]:
     """The source with its first lines read ahead; a file that is opened here is closed."""
     if isinstance(source, (str, os.PathLike)):
-        with open(source, "rb") as file:
+        with opened_file(source) as file:
             yield Opening(source, file)
     else:
         yield Opening(source, source)
+
+
+@contextmanager
+def opened_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """The bytes of a file, unpacked where its first ones are those of gzip, whatever its name."""
+    with open(path, "rb") as file:
+        if file.peek(2)[:2] == _GZIP:
+            with _Unpacked(fileobj=file) as unpacked:
+                yield cast("IO[bytes]", unpacked)
+        else:
+            yield file
+
+
+class _Unpacked(GzipFile):
+    """What a gzip file holds; InputError where it is damaged."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return self._checked(super().read, size)
+
+    def readline(self, size: int | None = -1) -> bytes:
+        return self._checked(super().readline, size)
+
+    def _checked(self, read: Callable[[int | None], bytes], size: int | None) -> bytes:
+        try:
+            return read(size)
+        except (BadGzipFile, EOFError, zlib.error) as error:
+            fail(name_of(self), "a whole gzip file", f"a damaged one ({error})", "pack it again")
 
 
 def name_of(source: object) -> str:
@@ -89,7 +121,7 @@ def lines_of(source: Source | Opening) -> Iterator[tuple[int, str]]:
     that is made of it, and so it must have an end.
     """
     if isinstance(source, (str, os.PathLike)):
-        with open(source, "rb") as file:
+        with opened_file(source) as file:
             yield from lines_of(file)
         return
     # the bytes below a text file: its universal newlines would split at a lone "\r"
