@@ -40,7 +40,7 @@ corpus.sources: errors tags
 corpus.sentences: errors tags text
 corpus.spans: corpus.sentences corpus.sources errors tags text
 corpus.items: corpus.sentences corpus.spans
-corpus.conll: corpus.sentences corpus.sources errors tags
+corpus.conll: corpus.sentences corpus.sources errors reading tags
 corpus.jsonl: corpus.sources errors tags
 corpus.memory: corpus.sources tags
 corpus.records: corpus.items corpus.jsonl corpus.sources corpus.spans errors tags
