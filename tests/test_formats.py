@@ -301,6 +301,21 @@ def test_files_packed_by_gzip(name, tmp_path):
         read(packed, **options)
 
 
+def test_records_that_are_null_are_left_out():
+    data = json.loads((DATA / "ner-annotator.json").read_text(encoding="utf-8"))
+    data["annotations"].insert(0, None)
+    corpus = read(stream(json.dumps(data)), overlapping="longest")
+    assert [text.text for text in corpus.texts] == list(TEXTS)
+    assert "records that are null, left out (1): " in corpus.warnings[0]
+
+
+def test_a_line_that_names_the_columns():
+    for text, hint in (("word\ttag\nAda\tB-PER\n", True), ("Ada\tB-PER\nleft\ttag\n", False)):
+        with pytest.raises(InputError, match="got 'tag'; check that") as caught:
+            read(stream(text))
+        assert str(caught.value).endswith("delete the line if it names the columns") == hint
+
+
 def test_labels_with_blanks(tmp_path):
     columns = "[\tO\nGuernica\tB-creative work\nII\tI-creative work\n]\tO\n"
     numbered = "".join(f"{n}\t{line}\n" for n, line in enumerate(columns.splitlines(), 1))

@@ -220,7 +220,9 @@ def rows(
                 try:
                     split_tag(shared)
                 except InputError as error:
-                    raise InputError(f"{name}:{number}: {error}") from None
+                    first = layout.line == number
+                    hint = ", or delete the line if it names the columns" if first else ""
+                    raise InputError(f"{name}:{number}: {error}{hint}") from None
                 if len(known) < _TAGS_KEPT:
                     known[tag] = shared
             tags.append(shared)

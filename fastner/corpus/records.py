@@ -23,6 +23,7 @@ from fastner.tags import shown, split_tag, without_bilou
 SHAPES = ("jsonl", "prodigy", "doccano", "label-studio", "spacy-json", "tokens")
 
 REFUSED = "examples that were rejected or ignored in Prodigy, left out"
+NOTHING = "records that are null, left out"
 CANCELLED = "tasks without an annotation, left out"
 SEVERAL = "tasks with several annotations, of which the first was taken"
 NO_LABEL = "regions without a label, left out"
@@ -179,6 +180,9 @@ def items_of(
     """
     read = {"tokens": _tokens, "label-studio": _label_studio}.get(shape)
     for place, record in records:
+        if record is None:  # what NER Annotator writes for texts that were skipped
+            options.found(NOTHING, place, "null")
+            continue
         other = shape_of(record)
         if not isinstance(record, (dict, list, tuple)) or (other and other != shape):
             got = f"{shown(record)}, which looks like {other}" if other else shown(record)
