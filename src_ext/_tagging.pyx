@@ -21,6 +21,7 @@ from libcpp.utility cimport pair
 from libcpp.vector cimport vector
 
 from _errors cimport raise_input_error
+from _ready cimport make_ready
 from fastner._crf cimport Batch as LatticeBatch
 from fastner._crf cimport Lattice
 from fastner._index cimport (
@@ -31,6 +32,7 @@ from fastner._index cimport (
     RowCache,
     Word,
     hash_seed,
+    int32_array,
     seed_of_process,
 )
 from fastner._lstm cimport Batch as LayerBatch
@@ -41,17 +43,6 @@ import numpy as np
 
 from fastner.errors import InputError
 from fastner.vocab import RowBatch
-
-
-cdef extern from *:
-    """
-    #if PY_VERSION_HEX < 0x030C0000  /* a str made by an old extension may still be unfinished */
-    #define FASTNER_READY(text) PyUnicode_READY(text)
-    #else
-    #define FASTNER_READY(text) 0
-    #endif
-    """
-    int _ready "FASTNER_READY"(PyObject* text) except -1
 
 
 cdef extern from "Python.h" nogil:  # declared here to take borrowed pointers
@@ -134,15 +125,6 @@ hash_seed = seed_of_process()
 # ---- batches -------------------------------------------------------------------------------------
 
 
-cdef object _array(const vector[int32_t]& values):
-    cdef int32_t[::1] out
-    array = np.empty(values.size(), np.int32)
-    out = array
-    if values.size():
-        memcpy(<void*>out._data, values.data(), values.size() * sizeof(int32_t))
-    return array
-
-
 cdef list _fast(value, str kind):
     """The items of a sequence, in a list of ours."""
     if not isinstance(value, (list, tuple)):
@@ -213,7 +195,7 @@ cdef class Batch:
                 word = PyList_GET_ITEM(<PyObject*>batch.held, i)
                 if not PyUnicode_Check(word) or PyUnicode_GET_LENGTH(word) == 0:
                     raise _no_word(<object>word, number, i - before)
-                _ready(word)
+                make_ready(word)
                 view.text, view.kind = PyUnicode_DATA(word), <uint32_t>PyUnicode_KIND(word)
                 view.length = <uint32_t>PyUnicode_GET_LENGTH(word)
                 batch.it.words.push_back(view)
@@ -337,7 +319,7 @@ cdef int _views(list texts, vector[View]& views) except -1:
     cdef View view
     for d in range(len(texts)):
         text = PyList_GET_ITEM(<PyObject*>texts, d)
-        _ready(text)
+        make_ready(text)
         if PyUnicode_GET_LENGTH(text) >= 0xffffffff:
             raise InputError(
                 "expected a text of fewer than 2^32 - 1 characters, got "
@@ -438,7 +420,7 @@ cdef class Pipeline:
                     with gil:
                         numbers = np.asarray(<int32_t[:group.lengths.size()]>
                                              <int32_t*>group.order()).copy()
-                        use(held, _array(group.lengths), numbers)
+                        use(held, int32_array(group.lengths), numbers)
 
     cdef object _arrays(self, Group& group, LatticeBatch* emissions):
         """The emissions of a group as an array, which `emissions` points into."""
@@ -463,7 +445,7 @@ cdef class Pipeline:
             known = len(rows) - len(words)
             self.engine.encode(words, rows[known:])
             self._keep(group, <float*>to._data)
-        batch = RowBatch(rows, _array(group.tokens), _array(group.lengths), [])
+        batch = RowBatch(rows, int32_array(group.tokens), int32_array(group.lengths), [])
         array = self.engine.emissions(batch)
         view = array
         emissions.emissions = <const char*>view._data
