@@ -11,6 +11,7 @@ import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -307,6 +308,16 @@ def test_records_that_are_null_are_left_out():
     corpus = read(stream(json.dumps(data)), overlapping="longest")
     assert [text.text for text in corpus.texts] == list(TEXTS)
     assert "records that are null, left out (1): " in corpus.warnings[0]
+
+
+def test_pairs_in_memory():
+    spans = [(np.int64(0), np.int32(3), "PER")]
+    assert read([("Ada left", spans)]).tags == [["B-PER", "O"]]
+    with pytest.raises(InputError, match="<tuple>: expected a list of pairs, got the pair"):
+        read(("Ada left", spans))
+    with pytest.raises(InputError, match="expected whole numbers as start and end"):
+        read([("Ada left", [(False, 3, "PER")])])
+    assert read(("Ada B-PER", "left O")).sentences == [["Ada", "left"]]  # lines
 
 
 def test_a_line_that_names_the_columns():

@@ -209,6 +209,8 @@ def open_corpus(
     name = tables.name_of_rows(source)
     if not isinstance(source, (str, os.PathLike)) and not hasattr(source, "readline"):
         if not memory.is_frame(source) and not tables.is_dataset(source):
+            if memory.is_pair(source):
+                fail(name, "a list of pairs", f"the pair {shown(source)}", "write [pair]")
             first, again = memory.first_of(cast(Iterable[Any], source))
             if isinstance(first, (str, bytes)):  # lines, as a file gives them
                 with opened(cast(Source, again)) as opening:
