@@ -658,7 +658,7 @@ def bundle(monkeypatch):
     from fastner.bundle.manifest import FileRecord, Lexicon, Manifest
 
     manifest = Manifest(
-        tags=("O", "B-PER", "I-PER"),
+        tags=("O", "B-PER", "I-PER", "B-creative work", "I-creative work"),
         scheme="IOB2",
         max_characters=24,
         lookup=("exact", "lower", "digits"),
@@ -690,6 +690,7 @@ def test_info(run, bundle):
     assert rows["sha256"] == "ab" * 32
     assert rows["bytes"] == "1,024"
     assert rows["description"] == r"made up \x1b[2J"
+    assert rows["labels"] == 'PER "creative work"'
     assert rows["vectors"] == "rows 1,234, width 8, dtype int8"
     assert rows["training"] == 'seed 1, recipe {"hidden": [4]}'
     assert rows["libraries"] == "-"
@@ -699,7 +700,7 @@ def test_info_in_json(run, bundle):
     code, out, _ = run("info", "m", "--json")
     found = json.loads(out)
     assert code == 0
-    assert found["labels"] == ["PER"]
+    assert found["labels"] == ["PER", "creative work"]
     assert found["lexicons"] == {"brown": 9}
     assert found["training"] == bundle.manifest.training
     assert found["description"] == bundle.manifest.description

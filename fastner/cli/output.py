@@ -140,7 +140,7 @@ def _shown(value: Any) -> str:
                  for name, v in value.items())  # fmt: skip
         return ", ".join(parts)
     if isinstance(value, (list, tuple)):
-        return " ".join(map(_shown, value))
+        return " ".join(f'"{v}"' if isinstance(v, str) and " " in v else _shown(v) for v in value)
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, int) and not isinstance(value, bool):

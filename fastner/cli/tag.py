@@ -15,7 +15,7 @@ from fastner.cli.options import Commands, add_running, command, load_tagger, utf
 from fastner.cli.output import Record
 from fastner.corpus import FORMATS as CORPUS_FORMATS
 from fastner.corpus import iter_jsonl, iter_records, iter_text
-from fastner.corpus.sources import opened_file
+from fastner.corpus.sources import opened
 from fastner.doc import Doc
 from fastner.errors import InputError
 from fastner.tags import shown, spans_of
@@ -172,8 +172,8 @@ def _format_of(source: Source) -> str:
     if form := OF_ENDINGS.get(ending):
         return form
     if os.path.isfile(source):  # a pipe can be read only once
-        with opened_file(source) as file:
-            opening = file.read(80).removeprefix(b"\xef\xbb\xbf").lstrip()
+        with opened(source) as file:
+            opening = file.start(80).removeprefix(b"\xef\xbb\xbf").lstrip()
         for pattern, form in OF_OPENINGS.items():
             if found := re.match(pattern, opening):
                 raise InputError(
