@@ -265,13 +265,20 @@ class Doc:
         return json_safe(line)
 
     def to_conll(self) -> str:
-        """Return a line of word, tab and tag per token and a blank line after each sentence.
+        """Return a line of word, tab and tag per word and a blank line after each sentence.
 
-        `corpus.read_conll` gives words and tags back. Raises InputError for a word given to
-        `from_tokens` that is empty or holds a tab or a newline.
+        Words are what the model reads: markup is left out, and one that is hyphenated at a line end
+        stands on one line. `corpus.read_conll` gives words and tags back. Raises InputError for a
+        word given to `from_tokens` that is empty or holds a tab or a newline.
         """
+        sentences, tags = [], []
+        for tokens, row in zip(self.sentences, self.tags, strict=True):
+            read = [(t.text, tag) for t, tag in zip(tokens, row, strict=True) if not t.markup]
+            if read or not tokens:
+                sentences.append([word for word, _ in read])
+                tags.append([tag for _, tag in read])
         file = io.StringIO()
-        write_conll(file, ([token.text for token in row] for row in self.sentences), self.tags)
+        write_conll(file, sentences, tags)
         return file.getvalue()
 
     def to_table(self) -> str:

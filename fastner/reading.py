@@ -79,7 +79,7 @@ def read(word: str, look_up: LookUp, characters: Container[str]) -> str:
     look_up: answers for a word by its three look-up forms. characters: those that the model knows.
     """
     word = _unescaped(word)
-    reading = normal(_BREAK.sub(_hyphenated, word))
+    reading = normal(unbroken(word))
     joined = normal(_BREAK.sub(_joined, word))
     if joined != reading and look_up(joined)[1]:
         reading = joined
@@ -175,6 +175,11 @@ def _character(match: re.Match[str]) -> str:
     if point == 0 or 0xD800 <= point < 0xE000 or point > 0x10FFFF:
         return match[0]
     return chr(point)
+
+
+def unbroken(word: str) -> str:
+    """The word without line ends behind its hyphens; soft hyphens go with them, others stay."""
+    return _BREAK.sub(_hyphenated, word)
 
 
 def _hyphenated(match: re.Match[str]) -> str:

@@ -243,7 +243,8 @@ class Tagger:
 
         Texts are tagged in batches of about `batch_tokens`, a token taken as four characters,
         n_threads batches side by side, and it reads no further ahead than these and one more.
-        n_threads: default: `load`'s threads.
+        n_threads: default: `load`'s threads. What `texts` raises, or a text that is none, comes out
+        behind the documents of all texts before it.
         """
         if isinstance(texts, str):
             raise InputError("expected texts, got one str; pass [text], or call tagger(text)")
@@ -263,14 +264,24 @@ class Tagger:
             for texts in batches:
                 yield from tagged(texts)
             return
+
+        def begun(pool: ThreadPoolExecutor) -> Iterator[Future[list[Doc]]]:
+            try:
+                for texts in batches:
+                    if self._tokenizer is None:
+                        yield pool.submit(tagged, texts)
+                    else:  # which may not be made for threads
+                        batch = self._batch(texts, lines, html)
+                        yield pool.submit(self._documents, batch, scores, 1)
+            except Exception as error:  # noqa: BLE001 -- raised behind what came before it
+                failed: Future[list[Doc]] = Future()
+                failed.set_exception(error)
+                yield failed
+
         with ThreadPoolExecutor(threads) as pool:
             under_way: deque[Future[list[Doc]]] = deque()
-            for texts in batches:
-                if self._tokenizer is None:
-                    under_way.append(pool.submit(tagged, texts))
-                else:  # which may not be made for threads
-                    batch = self._batch(texts, lines, html)
-                    under_way.append(pool.submit(self._documents, batch, scores, 1))
+            for future in begun(pool):
+                under_way.append(future)
                 if len(under_way) > threads:
                     yield from under_way.popleft().result()
             while under_way:
@@ -501,19 +512,25 @@ class Tagger:
 
 
 def _batches(texts: Iterable[str], batch_tokens: int) -> Iterator[list[str]]:
-    """Texts, in lists of about so many tokens."""
+    """Texts, in lists of about so many tokens; an error comes behind the texts before it."""
     batch: list[str] = []
     tokens = 0
-    for text in texts:
-        if not isinstance(text, str):
-            raise InputError(f"expected a text of type str, got {type(text).__name__}")
-        batch.append(text)
-        tokens += len(text) // CHARACTERS_A_TOKEN + 1
-        if tokens >= batch_tokens:
-            yield batch
-            batch, tokens = [], 0
+    problem = None
+    try:
+        for text in texts:
+            if not isinstance(text, str):
+                raise InputError(f"expected a text of type str, got {type(text).__name__}")
+            batch.append(text)
+            tokens += len(text) // CHARACTERS_A_TOKEN + 1
+            if tokens >= batch_tokens:
+                yield batch
+                batch, tokens = [], 0
+    except Exception as error:  # noqa: BLE001 -- raised below
+        problem = error
     if batch:
         yield batch
+    if problem is not None:
+        raise problem
 
 
 def _side_by_side(run: Callable[[int], None], groups: Sequence[int], threads: int) -> None:

@@ -115,12 +115,17 @@ class TagScheme(Enum):
 def split_tag(tag: str) -> tuple[str, str]:
     """Prefix and label: ("B", "PER") for "B-PER", ("O", "") for "O".
 
-    The label begins after the first hyphen and may hold others. Raises InputError.
+    The label begins after the first hyphen and may hold others, see `is_label`. Raises InputError.
     """
     if tag == "O":
         return "O", ""
     if isinstance(tag, str) and len(tag) > 2 and tag[1] == "-":
         if tag[0] in "BIES":
+            if not is_label(tag[2:]):
+                raise InputError(
+                    "expected a label without tab, line break, or white space at its edges, got "
+                    f"{shown(tag)}; rename it"
+                )
             return tag[0], tag[2:]
         if tag[0] in "UL":
             raise InputError(
@@ -131,6 +136,11 @@ def split_tag(tag: str) -> tuple[str, str]:
         f"expected the tag O or B-, I-, E-, S- before a label, got {shown(tag)}; "
         "check that this is a tag"
     )
+
+
+def is_label(text: str) -> bool:
+    """Whether tags, and all files of tags, can hold this label; blanks inside it are legal."""
+    return bool(text) and text == text.strip() and not set(text) & set("\t\n\r")
 
 
 def without_bilou(tag: str) -> str:

@@ -20,6 +20,7 @@ from libcpp.memory cimport unique_ptr
 from libcpp.vector cimport vector
 
 from _errors cimport raise_input_error
+from _ready cimport make_ready
 
 import numpy as np
 
@@ -33,14 +34,8 @@ cdef extern from *:
     #else
     #define FASTNER_FREE_THREADED 0
     #endif
-    #if PY_VERSION_HEX < 0x030C0000  /* a str made by an old extension may still be unfinished */
-    #define FASTNER_READY(text) PyUnicode_READY(text)
-    #else
-    #define FASTNER_READY(text) 0
-    #endif
     """
     const bint FREE_THREADED "FASTNER_FREE_THREADED"
-    int _ready "FASTNER_READY"(PyObject* text) except -1
 
 
 cdef extern from "Python.h":
@@ -137,7 +132,7 @@ cdef Py_ssize_t _count(object sentences, const vector[int32_t]* order) except -1
 
 
 cdef inline int _view(PyObject* text, Word* word) except -1:
-    _ready(text)
+    make_ready(text)
     word[0] = make_word(PyUnicode_DATA(text), <size_t>PyUnicode_GET_LENGTH(text),
                         PyUnicode_KIND(text), text)
     return 0
@@ -204,7 +199,7 @@ cdef object _lower_case(const Word& word, Form& form, Word* lowered):
     return text
 
 
-cdef object _int32(const vector[int32_t]& values):
+cdef object int32_array(const vector[int32_t]& values):
     cdef int32_t[::1] out
     array = np.empty(values.size(), np.int32)
     out = array
@@ -265,7 +260,7 @@ cdef class Index:
         cdef list owners = []
         _collect_distinct(sentences, NULL, distinct, tokens, lengths, owners)
         self._read(distinct.words, owners)
-        return *self._encode(distinct.words), _int32(tokens), _int32(lengths)
+        return *self._encode(distinct.words), int32_array(tokens), int32_array(lengths)
 
     def form_ids(self, words):
         """1 + the places of three forms of each word in the vocabulary [U, 3]; 0 = not there."""
@@ -407,7 +402,7 @@ cdef class RowCache:
             for i in range(tokens.size()):
                 tokens[i] = numbers[tokens[i]]
         words = [owners[missing[i]] for i in range(missing.size())]
-        return rows, _int32(tokens), _int32(lengths), words
+        return rows, int32_array(tokens), int32_array(lengths), words
 
     def insert(self, words, const float[:, ::1] rows):
         cdef vector[Word] views

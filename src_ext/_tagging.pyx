@@ -21,6 +21,7 @@ from libcpp.utility cimport pair
 from libcpp.vector cimport vector
 
 from _errors cimport raise_input_error
+from _ready cimport make_ready
 from fastner._crf cimport Batch as LatticeBatch
 from fastner._crf cimport Lattice
 from fastner._index cimport (
@@ -31,6 +32,7 @@ from fastner._index cimport (
     RowCache,
     Word,
     hash_seed,
+    int32_array,
     seed_of_process,
 )
 from fastner._lstm cimport Batch as LayerBatch
@@ -41,17 +43,6 @@ import numpy as np
 
 from fastner.errors import InputError
 from fastner.vocab import RowBatch
-
-
-cdef extern from *:
-    """
-    #if PY_VERSION_HEX < 0x030C0000  /* a str made by an old extension may still be unfinished */
-    #define FASTNER_READY(text) PyUnicode_READY(text)
-    #else
-    #define FASTNER_READY(text) 0
-    #endif
-    """
-    int _ready "FASTNER_READY"(PyObject* text) except -1
 
 
 cdef extern from "Python.h" nogil:  # declared here to take borrowed pointers
@@ -153,10 +144,6 @@ hash_seed = seed_of_process()
 # ---- batches -------------------------------------------------------------------------------------
 
 
-cdef object _array(const vector[int32_t]& values):
-    return _copied(values.data(), values.size(), np.int32)
-
-
 cdef object _offsets(const vector[int64_t]& values):
     return _copied(values.data(), values.size(), np.int64)
 
@@ -240,7 +227,7 @@ cdef class Batch:
                 word = PyList_GET_ITEM(<PyObject*>batch.held, i)
                 if not PyUnicode_Check(word) or PyUnicode_GET_LENGTH(word) == 0:
                     raise _no_word(<object>word, number, i - before)
-                _ready(word)
+                make_ready(word)
                 view.text, view.kind = PyUnicode_DATA(word), <uint32_t>PyUnicode_KIND(word)
                 view.length = <uint32_t>PyUnicode_GET_LENGTH(word)
                 batch.it.words.push_back(view)
@@ -374,7 +361,7 @@ cdef class Batch:
             self.it.find_spans(entities.scheme, entities.edges, values, count)
             lists = entities_of(self.it, self.strings, in_bytes)
         return (_offsets(lists.ends), _offsets(lists.starts), _offsets(lists.stops),
-                _array(lists.kinds),
+                int32_array(lists.kinds),
                 _copied(lists.scores.data(), lists.scores.size(), np.float64))
 
     def token_lists(self, bint in_bytes, int32_t outside):
@@ -386,7 +373,7 @@ cdef class Batch:
         with nogil:
             lists = tokens_of(self.it, self.strings, in_bytes, outside)
         return (_offsets(lists.ends), _offsets(lists.starts), _offsets(lists.stops),
-                _array(lists.kinds), _array(lists.sentences))
+                int32_array(lists.kinds), int32_array(lists.sentences))
 
     cdef bytes _packed(self, size_t d, bint wide, bint scored):
         cdef size_t count = self.it.packed_count(d), size, n
@@ -424,7 +411,7 @@ cdef int _views(list texts, vector[View]& views) except -1:
     cdef View view
     for d in range(len(texts)):
         text = PyList_GET_ITEM(<PyObject*>texts, d)
-        _ready(text)
+        make_ready(text)
         if PyUnicode_GET_LENGTH(text) >= 0xffffffff:
             raise InputError(
                 "expected a text of fewer than 2^32 - 1 characters, got "
@@ -525,7 +512,7 @@ cdef class Pipeline:
                     with gil:
                         numbers = np.asarray(<int32_t[:group.lengths.size()]>
                                              <int32_t*>group.order()).copy()
-                        use(held, _array(group.lengths), numbers)
+                        use(held, int32_array(group.lengths), numbers)
 
     cdef object _arrays(self, Group& group, LatticeBatch* emissions):
         """The emissions of a group as an array, which `emissions` points into."""
@@ -550,7 +537,7 @@ cdef class Pipeline:
             known = len(rows) - len(words)
             self.engine.encode(words, rows[known:])
             self._keep(group, <float*>to._data)
-        batch = RowBatch(rows, _array(group.tokens), _array(group.lengths), [])
+        batch = RowBatch(rows, int32_array(group.tokens), int32_array(group.lengths), [])
         array = self.engine.emissions(batch)
         view = array
         emissions.emissions = <const char*>view._data

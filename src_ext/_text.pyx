@@ -1,24 +1,15 @@
 """The tokenizer of text.hpp: rules made of lists, and texts cut by them."""
 
+from cpython.object cimport PyObject
 from libc.stddef cimport size_t
 from libc.stdint cimport uint32_t
 from libcpp.string cimport string
 
 from _errors cimport raise_input_error
 from _named cimport empty_named, put
+from _ready cimport make_ready
 
 from fastner.errors import InputError
-
-
-cdef extern from *:
-    """
-    #if PY_VERSION_HEX < 0x030C0000  /* a str made by an old extension may still be unfinished */
-    #define FASTNER_READY(text) PyUnicode_READY(text)
-    #else
-    #define FASTNER_READY(text) 0
-    #endif
-    """
-    int _ready "FASTNER_READY"(object text) except -1
 
 
 cdef extern from "Python.h":
@@ -97,7 +88,7 @@ cdef class Rules:
         cdef size_t size
         cdef int width
         options.lines, options.html = lines_named(lines), html
-        _ready(text)
+        make_ready(<PyObject*>text)
         characters, width, size = PyUnicode_DATA(text), PyUnicode_KIND(text), PyUnicode_GET_LENGTH(text)
         with nogil:
             split(self.rules, characters, width, size, options, out)
@@ -126,7 +117,7 @@ cdef class Rules:
         cdef size_t size
         cdef int width
         options.lines, options.html = Lines.automatic, html
-        _ready(text)
+        make_ready(<PyObject*>text)
         characters, width, size = PyUnicode_DATA(text), PyUnicode_KIND(text), PyUnicode_GET_LENGTH(text)
         with nogil:
             split(self.rules, characters, width, size, options, out)

@@ -505,7 +505,10 @@ CHOICES = {
     "plot what": held("fastner.cli.plot:PICTURES"),
     "train --preset": held("fastner.training.recipe:PRESETS"),
     "train --crf": held("fastner.training.crf_layer:LIKELIHOODS"),
-    "train --language": held("fastner.lists.rules:LANGUAGES"),
+    **{
+        f"{name} --language": held("fastner.lists.rules:LANGUAGES")
+        for name in ("train", "convert", "data")
+    },
     "train --vector-dtype": held("fastner.bundle.vectors:DTYPES"),
     "export --quantize": held("fastner.bundle.vectors:PACKED_DTYPES"),
     "export --recurrences": held("fastner.deploy.export:RECURRENCES"),
@@ -672,7 +675,7 @@ def bundle(monkeypatch):
     from fastner.bundle.manifest import FileRecord, Lexicon, Manifest
 
     manifest = Manifest(
-        tags=("O", "B-PER", "I-PER"),
+        tags=("O", "B-PER", "I-PER", "B-creative work", "I-creative work"),
         scheme="IOB2",
         max_characters=24,
         lookup=("exact", "lower", "digits"),
@@ -704,6 +707,7 @@ def test_info(run, bundle):
     assert rows["sha256"] == "ab" * 32
     assert rows["bytes"] == "1,024"
     assert rows["description"] == r"made up \x1b[2J"
+    assert rows["labels"] == 'PER "creative work"'
     assert rows["vectors"] == "rows 1,234, width 8, dtype int8"
     assert rows["training"] == 'seed 1, recipe {"hidden": [4]}'
     assert rows["libraries"] == "-"
@@ -713,7 +717,7 @@ def test_info_in_json(run, bundle):
     code, out, _ = run("info", "m", "--json")
     found = json.loads(out)
     assert code == 0
-    assert found["labels"] == ["PER"]
+    assert found["labels"] == ["PER", "creative work"]
     assert found["lexicons"] == {"brown": 9}
     assert found["training"] == bundle.manifest.training
     assert found["description"] == bundle.manifest.description
@@ -1030,7 +1034,10 @@ from contextlib import nullcontext
 from types import SimpleNamespace
 import fastner.tagger
 from fastner.cli import main
-fake = SimpleNamespace(tag_batch=lambda sentences: [["B-LOC"]], labels=["LOC"])
+manifest = SimpleNamespace(language="en")
+fake = SimpleNamespace(
+    tag_batch=lambda sentences: [["B-LOC"]], labels=["LOC"], manifest=manifest
+)
 fastner.tagger.load = lambda model, **options: nullcontext(fake)
 sys.exit(main(["evaluate", "-"]))
 """

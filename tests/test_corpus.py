@@ -235,8 +235,9 @@ def test_write_conll_refuses_words_that_would_not_come_back(word):
 
 def test_write_conll_refuses_what_does_not_match(tmp_path):
     for sentences, tag_rows, message in [
-        ([["a"]], [["B-X\t"]], "tag without tab"),
-        ([["a"]], [["B-X\r"]], "tag without tab"),
+        ([["a"]], [["B-X\t"]], "sentence 0, token 0: expected a label without tab"),
+        ([["a"]], [["B-X\rY"]], "label without tab, line break"),
+        ([["a"]], [["B-X "]], "white space at its edges, got 'B-X '"),
         ([["a"]], [["X"]], "sentence 0, token 0: expected the tag O"),
         ([["a"]], [["O", "O"]], "got 1 words and 2 tags"),
         ([["a"], []], [["O"], []], "sentence 1: .* leave out"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -307,16 +309,31 @@ def test_int8_recurrences_say_that_batches_matter(exports, tmp_path, bundle, cap
     assert max(apart) > 1e-3
 
 
-def copied(bundle, path, **changes):
-    """The bundle with other arrays at path."""
+def copied(bundle, path, tags=None, **changes):
+    """The bundle with other arrays, or tags, at path."""
     copy = make_bundle(
-        bundle.manifest,
+        replace(bundle.manifest, tags=tags or bundle.manifest.tags),
         words=bundle.words(),
         arrays={**bundle.arrays, **changes},
         words_onnx=bundle.words_onnx,
         sentences_onnx=bundle.sentences_onnx,
     )
     return write_bundle(path, copy)
+
+
+def test_labels_with_blanks(tmp_path):
+    bundle = read_bundle(GOLDEN / "bundle-1.4")
+    tags = tuple(tag.replace("ORG", "creative work") for tag in bundle.manifest.tags)
+    copied(bundle, tmp_path / "model", tags)
+    deploy.export_onnx(tmp_path / "model", tmp_path / "export")
+    assert verify(tmp_path / "export").ok
+    exported = ExportedModel(tmp_path / "export")
+    with fastner.load(tmp_path / "model") as tagger:
+        assert tagger.labels == ["LOC", "PER", "creative work"]
+        doc = tagger("Ada left Acme Corp .")
+        assert "B-creative work" in doc.tags[0]
+        assert exported.tag_batch([[token.text for token in doc.tokens]]) == [list(doc.tags[0])]
+        assert read_conll(io.StringIO(doc.to_conll())).tags == [list(doc.tags[0])]
 
 
 def test_a_loss_above_the_limit_is_refused(exports, tmp_path):

@@ -126,6 +126,22 @@ def test_to_conll():
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "html", "columns"),
+    [
+        ("<p\n>Ada *left*</p>\n<hr>", True, "Ada\tB-X\nleft\tO\n\n"),
+        ("Ada Love-\r\nlace co\u00ad\n operates", False,
+         "Ada\tB-X\nLove-lace\tO\ncooperates\tO\n\n"),
+        ("", False, ""),
+    ],
+)  # fmt: skip
+def test_to_conll_of_a_text_holds_the_words_that_are_read(text, html, columns):
+    sentences = tokenize(text, lines="wrapped", html=html)
+    tags = [["B-X" if t.text == "Ada" else "O" for t in row] for row in sentences]
+    doc = build_doc(text, sentences, tags, [[] for _ in sentences])
+    assert doc.to_conll() == columns
+
+
 @pytest.mark.parametrize("words", [["\ufeffOslo", "\ufeff"], ["New York", "a\u3000b"]])
 def test_to_conll_is_read_back(words):
     text = Doc.from_tokens(words, ["B-LOC", "O"], [(0, 1, "LOC")]).to_conll()

@@ -11,6 +11,7 @@ import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -332,6 +333,51 @@ def test_split_spans_come_back_and_wide_ones_hold_them(data, text):
     assert found == expected
     sentences, tags = put_on_tokens(text, spans, misaligned="widen", **options)
     assert sorted(t for s in sentences for t in s) == sorted(t for s in tokenize(text) for t in s)
+
+
+def test_records_that_are_null_are_left_out():
+    data = json.loads((DATA / "ner-annotator.json").read_text(encoding="utf-8"))
+    data["annotations"].insert(0, None)
+    corpus = read(stream(json.dumps(data)), overlapping="longest")
+    assert [text.text for text in corpus.texts] == list(TEXTS)
+    assert "records that are null, left out (1): " in corpus.warnings[0]
+
+
+def test_pairs_in_memory():
+    spans = [(np.int64(0), np.int32(3), "PER")]
+    assert read([("Ada left", spans)]).tags == [["B-PER", "O"]]
+    with pytest.raises(InputError, match="<tuple>: expected a list of pairs, got the pair"):
+        read(("Ada left", spans))
+    with pytest.raises(InputError, match="expected whole numbers as start and end"):
+        read([("Ada left", [(False, 3, "PER")])])
+    assert read(("Ada B-PER", "left O")).sentences == [["Ada", "left"]]  # lines
+
+
+def test_a_line_that_names_the_columns():
+    for text, hint in (("word\ttag\nAda\tB-PER\n", True), ("Ada\tB-PER\nleft\ttag\n", False)):
+        with pytest.raises(InputError, match="got 'tag'; check that") as caught:
+            read(stream(text))
+        assert str(caught.value).endswith("delete the line if it names the columns") == hint
+
+
+def test_labels_with_blanks(tmp_path):
+    columns = "[\tO\nGuernica\tB-creative work\nII\tI-creative work\n]\tO\n"
+    numbered = "".join(f"{n}\t{line}\n" for n, line in enumerate(columns.splitlines(), 1))
+    for text in (columns, numbered):
+        (tmp_path / "c").write_text(text, encoding="utf-8")
+        corpus = read(tmp_path / "c")
+        assert spans_of(corpus.tags[0]) == [(1, 3, "creative work")]
+        for style in STYLES:
+            file = io.StringIO()
+            write_corpus(file, corpus, style)
+            again = read(stream(file.getvalue()))
+            spans = [span for row in again.tags for span in spans_of(row)]
+            assert [span.label for span in spans] == ["creative work"]
+    with pytest.raises(InputError, match=":2: expected 2 columns parted by spaces.* got 3"):
+        read(io.StringIO("a O\nGuernica B-creative work\n"))
+    for source in (io.StringIO("Oslo\tB-LOC \n"), [(["Oslo"], ["B- LOC"])]):
+        with pytest.raises(InputError, match="expected a label without tab, .* at its edges, got"):
+            read(source)
 
 
 def test_texts_are_split_by_the_rules_of_their_language():
@@ -732,6 +778,39 @@ def test_convert(capsys, tmp_path):
     assert [note[:9] for note in notes[1:]] == ["warning: "] * 2
     assert main(arguments) == 0
     assert capsys.readouterr().out.startswith("-DOCSTART-\tO\n\nAda\tB-PER\nLovelace\tI-PER\n")
+
+
+def test_commands_split_texts_by_the_rules_of_a_language(capsys, monkeypatch, tmp_path):
+    from contextlib import nullcontext
+
+    from test_cli import FakeTagger
+
+    french = {"text": "Elle vit à l'Oréal.", "spans": [{"start": 13, "end": 18, "label": "ORG"}]}
+    (tmp_path / "f.jsonl").write_text(json.dumps(french), encoding="utf-8")
+    path = str(tmp_path / "f.jsonl")
+    monkeypatch.setattr("fastner.tagger.load", lambda model, **options: nullcontext(FakeTagger()))
+
+    def code(*arguments):
+        done = main([*arguments, "--misaligned", "error"])
+        problem = "expected a span that begins and ends with a token"
+        assert (problem in capsys.readouterr().err) == bool(done)
+        return done
+
+    assert code("convert", path) == 1 and code("convert", path, "--language", "fr") == 0
+    assert code("evaluate", path) == 1 and code("evaluate", path, "--seen", path) == 1
+    assert code("data", path) == 1 and code("data", path, "--language", "fr") == 0
+    manifest = types.SimpleNamespace(language="fr")
+    monkeypatch.setattr(FakeTagger, "manifest", manifest)
+    assert code("evaluate", path, "--seen", path) == 0
+
+    def examined(*_, language, **__):
+        raise InputError(f"examined as {language}")
+
+    monkeypatch.setattr("fastner.doctor.examine", examined)
+    monkeypatch.setattr("fastner.cli.data._vectors", lambda *_: {})
+    for more, language in (([], "fr"), (["--language", "de"], "de")):
+        assert main(["data", path, "--model", "m", *more]) == 1
+        assert f"examined as {language}" in capsys.readouterr().err
 
 
 def test_tag_recognises_where_it_is_asked_to(capsys, monkeypatch, tmp_path):

@@ -40,7 +40,7 @@ corpus.sources: errors tags
 corpus.sentences: errors tags text
 corpus.spans: corpus.sentences corpus.sources errors tags text
 corpus.items: corpus.sentences corpus.spans
-corpus.conll: corpus.sentences corpus.sources errors tags
+corpus.conll: corpus.sentences corpus.sources errors reading tags
 corpus.jsonl: corpus.sources errors tags
 corpus.memory: corpus.sources tags
 corpus.records: corpus.items corpus.jsonl corpus.sources corpus.spans errors tags
@@ -121,7 +121,7 @@ deploy.export: bundle bundle.vectors deploy.golden deploy.price deploy.tokens er
 deploy: deploy.export deploy.price
 models:
 cli.output: corpus doc errors text
-cli.options: corpus engine errors text; later ~bundle ~tagger bundle tagger
+cli.options: corpus engine errors lists.rules text; later ~bundle ~tagger bundle tagger
 cli.progress: cli.output; later ~training rich
 cli.tag: cli.options cli.output corpus corpus.sources doc errors tags text; later ~tagger
 cli.distill: cli.options cli.output cli.tag corpus errors text; later files tagger teaching

@@ -330,10 +330,36 @@ class TestPipe:
             assert read <= number + 40  # 10 texts a batch: two under way, one done, one being read
         docs.close()
 
-    def test_an_error_ends_a_threaded_stream(self, tagger):
-        docs = tagger.pipe(["Oslo."] * 50 + [None], batch_tokens=6, n_threads=2)
-        with pytest.raises(fastner.InputError, match="type str, got NoneType"):
-            list(docs)
+    @pytest.mark.parametrize("n_threads", [1, 2])
+    @pytest.mark.parametrize("batch_tokens", [6, 10_000])
+    def test_an_error_comes_behind_all_texts_before_it(self, tagger, n_threads, batch_tokens):
+        def failing():
+            yield from (f"Oslo {number}." for number in range(51))
+            raise OSError("the disk is gone")
+
+        for texts, error, message in (
+            (failing(), OSError, "the disk is gone"),
+            ([f"Oslo {number}." for number in range(51)] + [None], fastner.InputError, "NoneType"),
+        ):
+            found = []
+            docs = tagger.pipe(texts, batch_tokens=batch_tokens, n_threads=n_threads)
+            with pytest.raises(error, match=message):
+                found.extend(doc.text for doc in docs)
+            assert found == [f"Oslo {number}." for number in range(51)]
+
+    @pytest.mark.parametrize("n_threads", [1, 2])
+    def test_a_tokenizers_error_comes_behind_the_batches_before_it(self, n_threads):
+        def words(text):
+            if text == "d":
+                raise ValueError("no d")
+            return fastner.tokenize(text)
+
+        found = []
+        with fastner.load(tokenizer=words) as tagger:
+            docs = tagger.pipe(list("abcde"), batch_tokens=1, n_threads=n_threads)
+            with pytest.raises(ValueError, match="no d"):
+                found.extend(doc.text for doc in docs)
+        assert found == ["a", "b", "c"]
 
     def test_equals_one_by_one(self, tagger):
         texts = ["Tim Cook.", "", "He met Ada in Paris.\n\nThen he left Rome.", "x"]

@@ -1,5 +1,6 @@
 """Tags stand for the spans that conlleval sees, in every scheme and back."""
 
+import re
 from itertools import pairwise, product
 
 import numpy as np
@@ -100,14 +101,25 @@ def test_detect_finds_a_scheme_that_reads_the_same_spans(corpus, scheme):
     assert [found.tags(*sentence) for sentence in corpus] == tags  # also written in it
 
 
-@pytest.mark.parametrize("tag", ["U-PER", "L-PER", "PER", "B", "B-", "b-PER", "", "-X", "X-Y", 3])
+@pytest.mark.parametrize(
+    "tag",
+    [
+        *"U-PER L-PER PER B B- b-PER -X X-Y".split(),
+        *("", 3, "B- X", "B-X ", "B-X\u00a0", "B-X\tY", "B-X\nY", "B-X\rY"),
+    ],
+)
 def test_what_is_not_a_tag_is_refused_with_its_place(tag):
     with pytest.raises(InputError, match=r"^expected .*, got .*; "):
         split_tag(tag)
-    with pytest.raises(InputError, match=f"sentence 1, token 2: expected .* got {tag!r}"):
+    with pytest.raises(InputError, match=f"sentence 1, token 2: .* got {re.escape(repr(tag))}"):
         TagScheme.detect([["O"], ["O", "O", tag]])
     with pytest.raises(InputError, match="token 1: expected"):
         spans_of(["O", tag])
+
+
+def test_labels_may_hold_blanks_and_hyphens():
+    assert split_tag("B-creative work-2 \u00e9") == ("B", "creative work-2 \u00e9")
+    assert spans_of(["B-a b", "I-a b", "I-a  b"]) == [(0, 2, "a b"), (2, 3, "a  b")]
 
 
 def test_long_tags_do_not_flood_the_message():

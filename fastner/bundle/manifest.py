@@ -28,7 +28,7 @@ from fastner.lists.rules import LANGUAGES
 from fastner.posterior import TEMPERATURES
 from fastner.reading import RULE
 from fastner.strict import Json, parse_json, refuse, show, twice
-from fastner.tags import TagScheme, labels_of
+from fastner.tags import TagScheme, is_label, labels_of
 
 MAX_MANIFEST = 4 << 20  # bytes
 MAX_WORDS = 20_000_000
@@ -288,10 +288,13 @@ def _tags(value: Json, scheme: TagScheme) -> tuple[str, ...]:
     for item in value.elements(MAX_TAGS):
         tag = item.string()
         prefix, _, label = tag.partition("-")
-        spanning = len(prefix) == 1 and prefix in scheme.prefixes and label
-        if tag != "O" and not (spanning and tag.split() == [tag]):
+        spanning = len(prefix) == 1 and prefix in scheme.prefixes
+        if tag != "O" and not (spanning and is_label(label)):
             prefixes = "-, ".join(scheme.prefixes)
-            item.refuse(f"'O' or one of {prefixes}- and a label without blanks ({scheme.value})")
+            item.refuse(
+                f"'O' or one of {prefixes}- and a label without tab, line break, or white space at "
+                f"its edges ({scheme.value})"
+            )
         tags.append(tag)
     if repeated := twice(tags):
         refuse(value.where, f"each tag once, got {show(repeated)} twice")

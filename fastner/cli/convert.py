@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from fastner.cli import output
-from fastner.cli.options import Commands, add_corpus, command, reading
+from fastner.cli.options import Commands, add_corpus, add_language, command, reading
 from fastner.corpus import STYLES, read
 
 
@@ -23,10 +23,12 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--to", choices=STYLES, default="conll", help="(default: %(default)s)")
     add_corpus(parser)
+    add_language(parser)
 
 
 def run(args: argparse.Namespace) -> None:
-    corpus = read(sys.stdin if args.file == "-" else args.file, **reading(args))
+    source = sys.stdin if args.file == "-" else args.file
+    corpus = read(source, **reading(args, args.language))
     for line in corpus.notices():
         output.note(line)
     output.corpus(corpus, args.to)

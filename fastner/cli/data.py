@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from fastner.cli import output
 from fastner.cli.options import (
+    ENGLISH,
     Commands,
     add_corpus,
+    add_language,
     add_running,
     command,
     load_tagger,
@@ -73,6 +75,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--html", metavar="F.html", help="also write a page; it quotes the corpus")
     add_corpus(parser)
+    add_language(parser, default="that of --model, else en")
     add_running(parser, "also list labels that this model doubts: a directory, or embedded")
 
 
@@ -99,6 +102,7 @@ def run(args: argparse.Namespace) -> None:
         part: [stdin() if name == "-" else name for name in names] for part, names in parts.items()
     }
     with nullcontext() if model is None else load_tagger(args, model) as tagger:
+        language = args.language or (ENGLISH if tagger is None else tagger.manifest.language)
         diagnosis = examine(
             sources,
             vectors=_vectors(args, model),
@@ -106,7 +110,7 @@ def run(args: argparse.Namespace) -> None:
             model=args.model or "",
             cases=args.cases,
             suspects=args.suspects,
-            **reading(args),
+            **reading(args, language),
         )
     if args.html is not None:
         facts = {"fastner": __version__}

@@ -107,18 +107,20 @@ def run(args: argparse.Namespace) -> None:
             args.report, inputs if args.file == "-" else {"the corpus": args.file, **inputs}
         )
     mapping = _mapping(args)
-    corpus = read(stdin() if args.file == "-" else args.file, **reading(args))
-    for line in corpus.notices():
-        output.note(line)
-    corpus.require_sentences()
-    if mapping:
-        mapped = labels.map_labels(corpus, mapping)
-        corpus = mapped.corpus
-        for line in mapped.notices():
-            output.note(line)
-    gold = corpus.converted(TagScheme.IOB2).tags
-    known = labels_of(chain.from_iterable(gold))
     with load_tagger(args) as tagger:
+        # annotated texts are split as the model splits them
+        options = reading(args, tagger.manifest.language)
+        corpus = read(stdin() if args.file == "-" else args.file, **options)
+        for line in corpus.notices():
+            output.note(line)
+        corpus.require_sentences()
+        if mapping:
+            mapped = labels.map_labels(corpus, mapping)
+            corpus = mapped.corpus
+            for line in mapped.notices():
+                output.note(line)
+        gold = corpus.converted(TagScheme.IOB2).tags
+        known = labels_of(chain.from_iterable(gold))
         if warning := labels.strangers(known, tagger.labels):
             output.note(warning)
         began = time.perf_counter()
@@ -131,7 +133,7 @@ def run(args: argparse.Namespace) -> None:
     more = {} if confidence is None else {"confidence": confidence.to_dict()}
     tables = [format_scores(scores), format_token_report(report)]
     tables += [] if confidence is None else [format_confidence(confidence)]
-    for name, values, table in _closer(args, corpus, gold, predicted, mapping):
+    for name, values, table in _closer(args, corpus, gold, predicted, mapping, options):
         more[name] = values
         tables.append(table)
     tokens = sum(map(len, gold))
@@ -166,6 +168,7 @@ def _closer(
     gold: list[list[str]],
     predicted: list[list[str]],
     mapping: dict[str, str],
+    options: dict[str, Any],
 ) -> Iterator[tuple[str, dict[str, Any], str]]:
     """What else was asked for: its name, its values for JSON, and its table."""
     from fastner.evaluation import breakdown, intervals
@@ -192,7 +195,7 @@ def _closer(
         parts = breakdown.by_length(gold, predicted)
         yield "by_length", _dicts(parts), breakdown.format_parts("tokens", parts)
     if args.seen is not None:
-        training = read(args.seen, **{**reading(args), "format": "auto"})
+        training = read(args.seen, **{**options, "format": "auto"})
         for line in training.notices():
             output.note(line)
         if mapping:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeAlias, get_args
 from fastner.corpus import FORMATS, MISALIGNED, OVERLAPPING
 from fastner.engine import EngineName
 from fastner.errors import InputError
+from fastner.lists.rules import LANGUAGES
 from fastner.text import printable
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 READING = (
     "format", "word_column", "tag_column", "tag_key", "tag_names", "misaligned", "overlapping",
 )  # fmt: skip
+ENGLISH = "en"
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -180,9 +182,23 @@ def add_keys(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def reading(args: argparse.Namespace) -> dict[str, Any]:
-    """The options of add_corpus as arguments of `corpus.read` and `train`."""
-    return {name: getattr(args, name) for name in READING}
+def add_language(
+    parser: argparse.ArgumentParser,
+    of: str = "of annotated texts, by whose rules they are split into words",
+    default: str = ENGLISH,
+) -> None:
+    """The language of a corpus. of: what the help begins with; default: in words, if it varies."""
+    parser.add_argument(
+        "--language",
+        choices=LANGUAGES,
+        default=default if default in LANGUAGES else None,
+        help=f"{of}; xx: any other (default: {default})",
+    )
+
+
+def reading(args: argparse.Namespace, language: str) -> dict[str, Any]:
+    """The options of add_corpus, and the language, as arguments of `corpus.read` and `train`."""
+    return {**{name: getattr(args, name) for name in READING}, "language": language}
 
 
 def fraction(text: str) -> float:

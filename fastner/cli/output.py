@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from fastner.corpus import Corpus, json_safe, jsonl_line, write_conll, write_corpus
+from fastner.corpus import Corpus, json_safe, jsonl_line, write_corpus
 from fastner.doc import Doc
 from fastner.errors import FastnerError, InputError
 from fastner.text import printable
@@ -140,7 +140,7 @@ def _shown(value: Any) -> str:
                  for name, v in value.items())  # fmt: skip
         return ", ".join(parts)
     if isinstance(value, (list, tuple)):
-        return " ".join(map(_shown, value))
+        return " ".join(f'"{v}"' if isinstance(v, str) and " " in v else _shown(v) for v in value)
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, int) and not isinstance(value, bool):
@@ -175,15 +175,10 @@ def _conll(number: int, record: Record, doc: Doc) -> None:
     elif not record["tokens"]:
         print()  # write_conll has no sentence without words, but it keeps its place
     try:
-        sentences = ([token.text for token in sentence] for sentence in doc.sentences)
-        if not sys.stdout.isatty():
-            write_conll(sys.stdout, sentences, doc.tags)
-            return
-        shown = io.StringIO()
-        write_conll(shown, sentences, doc.tags)
-        print(printable(shown.getvalue(), keep="\n\t"), end="")
+        columns = doc.to_conll()
     except InputError as error:
         raise InputError(f"result {number}, {error}; or choose --output jsonl") from None
+    sys.stdout.write(printable(columns, keep="\n\t") if sys.stdout.isatty() else columns)
 
 
 def _jsonl(number: int, record: Record, doc: Doc) -> None:

@@ -65,7 +65,7 @@ def add(commands: Commands) -> None:
         "Results come in the order of the inputs, one for each. text: a line is an input of its "
         "own, blank ones too, but lines that a sentence runs across are one (--lines sentences: "
         "none are). conll: the tag column, comments and -DOCSTART- lines of the input are ignored; "
-        "on output a -DOCSTART- line parts texts, "
+        "on output a -DOCSTART- line parts texts, whose markup is left out, "
         "and a terminal is shown escapes for what does not print, where a file gets the words as "
         "they are. A line has at most 16 MiB. "
         'jsonl: one {"text": "…"} or {"tokens": ["…"]} a line; the output sets "entities", for '

@@ -7,7 +7,15 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from fastner.cli import output, progress
-from fastner.cli.options import Commands, add_corpus, command, positive, reading, utf8
+from fastner.cli.options import (
+    Commands,
+    add_corpus,
+    add_language,
+    command,
+    positive,
+    reading,
+    utf8,
+)
 from fastner.errors import InputError
 from fastner.scoring import format_scores
 
@@ -83,7 +91,8 @@ def add(commands: Commands) -> None:
         action="extend",
         default=[],
         metavar="F",
-        help="unlabelled text to train vectors on, in place of --vectors: plain, or JSON lines",
+        help="unlabelled text to train vectors on, in place of --vectors: plain, or JSON "
+        "lines, each also as .gz",
     )
     parser.add_argument(
         "--force",
@@ -137,12 +146,9 @@ def add(commands: Commands) -> None:
         help="how the model stores word vectors; product: those that the corpus lacks as codes, 13 "
         "bytes for 50 numbers (default: %(default)s)",
     )
-    parser.add_argument(
-        "--language",
-        choices=("en", "de", "fr", "it", "ca", "es", "pt", "nl", "pl", "ru", "xx"),
-        default="en",
-        help="of the texts that the model is for, kept in it, by which they are split into words; "
-        "xx: any other (default: %(default)s)",
+    add_language(
+        parser,
+        "of the texts that the model is for, kept in it, by whose rules they are split into words",
     )
     parser.add_argument(
         "--license",
@@ -190,8 +196,7 @@ def run(args: argparse.Namespace) -> None:
             seed=args.seed,
             max_words=args.max_words,
             vector_dtype=args.vector_dtype,
-            **reading(args),
-            language=args.language,
+            **reading(args, args.language),
             license=args.license,
             description=args.description,
             trust_pickle=args.trust_pickle,

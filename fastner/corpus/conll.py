@@ -8,6 +8,7 @@ from typing import NamedTuple, TextIO
 from fastner.corpus.sentences import Corpus
 from fastner.corpus.sources import Opening, Source, fail, lines_of, name_of
 from fastner.errors import InputError
+from fastner.reading import unbroken
 from fastner.tags import TagScheme, shown, split_tag, without_bilou
 
 _LOOKAHEAD = 10_000  # lines held back until one shows how a CoNLL file is laid out
@@ -74,7 +75,8 @@ def write_conll(
     Reads its arguments one sentence at a time and writes each sentence whole or not at all, so
     both may be generators; open `file` as UTF-8. Raises InputError, with sentence and token
     (from 0), for what such a file cannot hold: sentences without words, words that are empty,
-    hold a tab or newline or would read back as -DOCSTART-, and what is not a tag.
+    hold a tab or newline or would read back as -DOCSTART-, and what is not a tag. A word that is
+    hyphenated at a line end is written on one line (`reading.unbroken`).
     """
     for number, (words, sentence_tags) in enumerate(zip_longest(sentences, tags)):
         if words is None or sentence_tags is None:
@@ -90,6 +92,8 @@ def write_conll(
             )
         lines = []
         for position, (word, tag) in enumerate(zip(words, sentence_tags, strict=True)):
+            if "\n" in word:
+                word = unbroken(word)
             _check_writable(word, tag, f"sentence {number}, token {position}")
             lines.append(f"{word}\t{tag}\n")
         if number == 0 and lines[0].startswith("\ufeff"):
@@ -216,7 +220,9 @@ def rows(
                 try:
                     split_tag(shared)
                 except InputError as error:
-                    raise InputError(f"{name}:{number}: {error}") from None
+                    first = layout.line == number
+                    hint = ", or delete the line if it names the columns" if first else ""
+                    raise InputError(f"{name}:{number}: {error}{hint}") from None
                 if len(known) < _TAGS_KEPT:
                     known[tag] = shared
             tags.append(shared)
@@ -277,7 +283,3 @@ def _check_writable(word: str, tag: str, where: str) -> None:
         split_tag(tag)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
-    if any(c in tag for c in "\t\n\r"):
-        raise InputError(
-            f"{where}: expected a tag without tab and line break, got {shown(tag)}; rename it"
-        )

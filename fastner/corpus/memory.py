@@ -21,6 +21,13 @@ def is_frame(source: object) -> bool:
     )
 
 
+def is_pair(source: object) -> bool:
+    """Whether this is one text with its spans, rather than an iterable of such pairs."""
+    if not isinstance(source, tuple) or len(source) != 2:
+        return False
+    return isinstance(source[0], str) and not isinstance(source[1], (str, bytes))
+
+
 def records_in(source: Any, name: str) -> Iterator[tuple[str, Any]]:
     """Place and record, one after another, of rows in memory.
 

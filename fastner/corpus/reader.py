@@ -209,6 +209,8 @@ def open_corpus(
     name = tables.name_of_rows(source)
     if not isinstance(source, (str, os.PathLike)) and not hasattr(source, "readline"):
         if not memory.is_frame(source) and not tables.is_dataset(source):
+            if memory.is_pair(source):
+                fail(name, "a list of pairs", f"the pair {shown(source)}", "write [pair]")
             first, again = memory.first_of(cast(Iterable[Any], source))
             if isinstance(first, (str, bytes)):  # lines, as a file gives them
                 with opened(cast(Source, again)) as opening:
@@ -278,7 +280,7 @@ def recognise(opening: Opening) -> str:
 
 def _is_row(line: str) -> bool:
     """Whether a line that opens with a bracket is a token all the same, with a tag at its end."""
-    columns = line.split()
+    columns = line.split("\t") if "\t" in line else line.split()
     return len(columns) > 1 and conll.is_tag(columns[-1])
 
 

@@ -11,7 +11,8 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
-from typing import Any
+from numbers import Integral
+from typing import Any, SupportsInt, TypeGuard
 
 from fastner.corpus.items import Annotated, Item, Options, Tagged
 from fastner.corpus.jsonl import BLANK, parsed
@@ -23,6 +24,7 @@ from fastner.tags import shown, split_tag, without_bilou
 SHAPES = ("jsonl", "prodigy", "doccano", "label-studio", "spacy-json", "tokens")
 
 REFUSED = "examples that were rejected or ignored in Prodigy, left out"
+NOTHING = "records that are null, left out"
 CANCELLED = "tasks without an annotation, left out"
 SEVERAL = "tasks with several annotations, of which the first was taken"
 NO_LABEL = "regions without a label, left out"
@@ -179,6 +181,9 @@ def items_of(
     """
     read = {"tokens": _tokens, "label-studio": _label_studio}.get(shape)
     for place, record in records:
+        if record is None:  # what NER Annotator writes for texts that were skipped
+            options.found(NOTHING, place, "null")
+            continue
         other = shape_of(record)
         if not isinstance(record, (dict, list, tuple)) or (other and other != shape):
             got = f"{shown(record)}, which looks like {other}" if other else shown(record)
@@ -241,11 +246,16 @@ def _spans(
         if not isinstance(labels, list) or not labels:
             options.found(NO_LABEL, place, f"{start} to {end}")
             continue
-        if type(start) is not int or type(end) is not int:
+        if not _is_whole(start) or not _is_whole(end):
             fail(place, "whole numbers as start and end", shown(span), "correct the span")
-        start, end = checked(place, text, start, end, quoted, options)
+        start, end = checked(place, text, int(start), int(end), quoted, options)
         found += [CharSpan(start, end, check_label(label, place)) for label in labels]
     return found
+
+
+def _is_whole(value: object) -> TypeGuard[SupportsInt]:
+    """Whether it is a whole number, of NumPy too."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def checked(

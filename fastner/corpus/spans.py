@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from fastner.corpus.sentences import Finding
 from fastner.corpus.sources import fail
 from fastner.errors import InputError
-from fastner.tags import Span, TagScheme, shown
+from fastner.tags import Span, TagScheme, is_label, shown
 from fastner.text import Token, tokenize
 
 Misaligned: TypeAlias = Literal["split", "widen", "error"]
@@ -181,14 +181,9 @@ def _tags(sentence: Sequence[Token], spans: Sequence[CharSpan]) -> list[str]:
 
 def check_label(label: object, place: str) -> str:
     """The label, which a tag can hold; raises InputError."""
-    if (
-        isinstance(label, str)
-        and label
-        and label == label.strip()
-        and not set(label) & set("\t\n\r")
-    ):
+    if isinstance(label, str) and is_label(label):
         return label
     raise InputError(
-        f"{place}: expected a label as a string without tab and line break, got {shown(label)}; "
-        "rename it"
+        f"{place}: expected a label as a string without tab, line break, or white space at its "
+        f"edges, got {shown(label)}; rename it"
     )

@@ -60,7 +60,7 @@ def export_onnx(
     model: a bundle, None for the embedded one. vectors: how model.onnx holds word vectors,
     "float32", "float16" or "int8"; None: as the bundle does, which may be "product".
     recurrences: "float32", or "int8", which runs in onnxruntime alone and makes the tags of a
-    sentence depend on its batch. dev: a CoNLL file with words and tags in these columns.
+    sentence depend on its batch. dev: a tagged corpus, in any format.
 
     Where any of these is given, the export is compared with one all in float32 and one with vectors
     as the bundle has them, on dev or else on the golden sentences; one that loses more than
@@ -104,7 +104,13 @@ def export_onnx(
                 others[f"{stored}, as stored"] = stored
             exports = {other: written(form, "float32")[0] for other, form in others.items()}
             exports[name] = export
-            prices = compare(exports, dev, word_column=word_column, tag_column=tag_column)
+            prices = compare(
+                exports,
+                dev,
+                word_column=word_column,
+                tag_column=tag_column,
+                language=bundle.manifest.language,
+            )
             check_loss(prices, dev, max_loss)
         install(export, str(target), EXPORT, replaceable=lambda path: _check_target(Path(path)))
     return {

@@ -44,11 +44,13 @@ def compare(
     *,
     word_column: int | None = None,
     tag_column: int | None = None,
+    language: str = "en",
 ) -> list[Price]:
     """What exported directories cost, by name; the first is what the others lose against.
 
-    dev: a tagged corpus that `corpus.read` recognises; None: the golden sentences of the
-    first export but for its long ones, without gold tags. Raises InputError and BundleError.
+    dev: a tagged corpus that `corpus.read` recognises, with its options; None: the golden
+    sentences of the first export but for its long ones, without gold tags. Raises InputError and
+    BundleError.
     """
     gold = None
     if dev is None:
@@ -56,7 +58,7 @@ def compare(
         tokens = (case["tokens"] for case in first.cases())
         sentences = [words for words in tokens if len(words) <= 100]  # the padding would be most
     else:
-        corpus = read(dev, word_column=word_column, tag_column=tag_column)
+        corpus = read(dev, word_column=word_column, tag_column=tag_column, language=language)
         corpus.require_sentences()
         sentences, gold = corpus.sentences, corpus.converted(TagScheme.IOB2).tags
     loads: dict[str, list[float]] = {name: [] for name in exports}

@@ -21,11 +21,6 @@ def check_labels(corpus: Corpus, scheme: TagScheme) -> None:
     """Raises InputError for labels that no bundle can hold, before they are learnt."""
     labels = sorted(_entities(corpus))
     for label in labels:
-        if label.split() != [label]:
-            raise InputError(
-                f"{corpus.path}: expected labels without blanks, got {shown(label)}, which a model "
-                f"cannot hold; write {shown('-'.join(label.split()))}"
-            )
         if len(f"B-{label}".encode()) > MAX_STRING:
             raise InputError(
                 f"{corpus.path}: expected labels of at most {MAX_STRING - 2} bytes in UTF-8, got "

@@ -28,10 +28,10 @@ def train_vectors(
     """Vectors, float32 [N, width], of words as they are read, in lower case, frequent ones first.
 
     texts: plain files, a paragraph a line, or files of records as `corpus.iter_records` reads them
-    (named .jsonl or .json), split into words by the rules of `language`. The words are those that
-    occur twice in them and in `corpus`, whose sentences are text as well, and every word of
-    `corpus`. One thread trains them, so that the same seed gives the same vectors. Raises
-    InputError for files without text.
+    (named .jsonl or .json), each also through gzip (.txt.gz, .jsonl.gz), split into words by the
+    rules of `language`. The words are those that occur twice in them and in `corpus`, whose
+    sentences are text as well, and every word of `corpus`. One thread trains them, so that the same
+    seed gives the same vectors. Raises InputError for files without text.
     """
     try:
         from gensim.models import FastText
@@ -67,7 +67,7 @@ def train_vectors(
 
 
 def _paragraphs(path: str | os.PathLike[str]) -> Iterator[str]:
-    if os.fspath(path).endswith((".jsonl", ".json")):
+    if os.fspath(path).removesuffix(".gz").endswith((".jsonl", ".json")):
         for record in iter_records(path):
             yield record["text"] if "text" in record else " ".join(record["tokens"])
     else:

@@ -85,6 +85,9 @@ cdef inline uint64_t seed_of_process():
     return <uint64_t><Py_ssize_t>hash("fastner")
 
 
+cdef object int32_array(const vector[int32_t]& values)
+
+
 cdef class Index:
     cdef unique_ptr[CVocabulary] vocabulary
     cdef bytes lines  # what the vocabulary points into
