@@ -7,11 +7,9 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +25,10 @@ from fastner.posterior import Posterior
 from fastner.text import Lines, Token, rules, tokenize
 from fastner.vocab import WordCache
 
-EMBEDDED = Path(__file__).parent / "models" / "conll2003"
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+EMBEDDED = os.path.join(os.path.dirname(__file__), "models", "conll2003")
 CACHED_WORDS = 32_768  # most rows kept, and ...
 CACHED_FLOATS = 12_500_000  # ... most numbers in them: 50 MB, or 32,552 rows where H = 96
 CHARACTERS_A_TOKEN = 4  # at least, with the space behind it: to fill batches of about that size
@@ -81,7 +82,8 @@ def available_processors() -> int:
     except AttributeError:  # macOS, Windows
         count = os.cpu_count() or 1
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="utf-8").split()
+        with open("/sys/fs/cgroup/cpu.max", encoding="utf-8") as file:
+            quota, period = file.read().split()
         if quota != "max":
             count = min(count, max(1, int(quota) // int(period)))
     except (OSError, ValueError):
@@ -109,7 +111,6 @@ class Tagger:
             raise InputError(f"expected a tokenizer that can be called, got {tokenizer!r}")
         self._tokenizer = None if tokenizer is tokenize else tokenizer  # None: compiled rules
         language = manifest.language
-        self._rules = rules(language)
         self._engine: Engine | None = open_engine(bundle, engine, device)  # None: closed
         self._engine_name = self._engine.name
         self._crf = bundle.crf()
@@ -202,6 +203,8 @@ class Tagger:
             for texts in batches:
                 yield from tagged(texts)
             return
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(threads) as pool:
             under_way: deque[Future[list[Doc]]] = deque()
             for texts in batches:
@@ -291,7 +294,8 @@ class Tagger:
 
     def _batch(self, texts: list[str], lines: Lines, html: bool) -> Batch:
         if self._tokenizer is None:
-            return Batch.of_texts(texts, self._rules, lines, bool(html))
+            # made for the first text in this language: who gives words needs none
+            return Batch.of_texts(texts, rules(self.manifest.language), lines, bool(html))
         if lines != "auto" or html:
             raise InputError(
                 "expected neither lines nor html with a tokenizer of your own, got "
@@ -372,6 +376,12 @@ def _batches(texts: Iterable[str], batch_tokens: int) -> Iterator[list[str]]:
 
 
 def _side_by_side(run: Callable[[int], None], groups: Sequence[int], threads: int) -> None:
+    try:
+        from concurrent.futures import ThreadPoolExecutor  # many a process never needs it
+    except RuntimeError:  # the main thread has ended: from then on there is no pool
+        for group in groups:
+            run(group)
+        return
     with ThreadPoolExecutor(threads) as pool:
         try:
             futures = []

@@ -14,7 +14,7 @@ from fastner.tagger import EMBEDDED
 
 ROOT = Path(fastner.__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
-MODEL = EMBEDDED if EMBEDDED.is_dir() else GOLDEN / "bundle-1.3"
+MODEL = Path(EMBEDDED) if os.path.isdir(EMBEDDED) else GOLDEN / "bundle-1.3"
 ENGINES = ["native", "onnxruntime"]
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 
