@@ -62,11 +62,11 @@ def load(
     default `tokenize`'s rules for the model's language. One of your own runs in the thread that
     calls, and goes without the options `lines` and `html`.
 
-    A forked child may go on tagging on the CPU: `os.fork` waits for calls of onnxruntime that are
-    under way, at most a minute; a fork that Python knows nothing of does not. On "cuda" the child
-    gets a DeviceError and loads the model itself. A stream of `pipe` with more than one thread does
-    not go on in a child, whose threads are gone. As the interpreter ends, daemon threads stop at
-    their next call of onnxruntime.
+    A forked child may go on tagging on the CPU, and shares the model's memory: `os.fork` waits for
+    calls of onnxruntime that are under way, at most a minute; a fork that Python knows nothing of
+    does not. On "cuda" the child gets a DeviceError and loads the model itself. A stream of `pipe`
+    with more than one thread does not go on in a child, whose threads are gone. As the interpreter
+    ends, daemon threads stop at their next call of onnxruntime.
 
     Raises BundleError for a model that is damaged or unsafe, DeviceError where the device is not
     available, InputError for other arguments, also for "native" where the model does not allow it.

@@ -217,9 +217,8 @@ cdef object _int32(const vector[int32_t]& values):
 
 
 def count_lines(bytes text not None, int64_t longest):
-    """How many lines of 1 to `longest` bytes of UTF-8 there are, and where the first wrong one begins.
-
-    text: empty, or ending with a line feed; -1 where none is wrong.
+    """How many lines there are, and where the first one begins that is not 1 to `longest` bytes of
+    UTF-8; -1: none. Those before that one are counted. text: empty, or ending with a line feed.
     """
     cdef LineCount found = c_count_lines(<const char*>text, <size_t>len(text), longest)
     return found.lines, found.wrong

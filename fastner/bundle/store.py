@@ -109,7 +109,9 @@ def read_bundle(path: str | os.PathLike[str], *, sha256: str | None = None) -> B
     """Read the directory at `path` and check all of it, but for words given twice.
 
     Sizes are compared with the manifest before any other file is read, and each file's digest once
-    it is read, the smallest file first; then what is in them, before any of it is used.
+    it is read, the smallest file first; then what is in them, before any of it is used. What was
+    read is this process's own, not mapped: whoever overwrites or cuts the files later changes
+    nothing that was loaded. Forked children share its pages.
 
     Words given twice are left to `Vocabulary`, which finds them as it builds its index of
     `words_utf8` and raises InputError; a set of them here would cost more than all the rest.
