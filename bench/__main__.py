@@ -115,7 +115,7 @@ def _options() -> argparse.Namespace:
             parser.error(f"expected --corpus with train.txt and valid.txt, found no {split}.txt")
     if options.repeats < 1:
         parser.error(f"expected --repeats of at least 1, got {options.repeats}")
-    if options.model is None and not (EMBEDDED / "manifest.json").is_file():
+    if options.model is None and not Path(EMBEDDED, "manifest.json").is_file():
         parser.error("this fastner has no embedded model; pass --model PATH")
     return options
 

@@ -9,6 +9,8 @@ from fastner.reading import LookUp
 
 _Int32 = NDArray[np.int32]
 
+def count_lines(text: bytes, longest: int) -> tuple[int, int]: ...  # lines; -1, or a wrong one
+
 class Index:
     """The vocabulary. Raises InputError for a wrong line, sentence or token. Keeps arguments."""
 

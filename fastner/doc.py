@@ -1,6 +1,5 @@
 """What the tagger returns: immutable documents, entities at exact offsets, and their writers."""
 
-import html
 import io
 import json
 import unicodedata
@@ -9,7 +8,6 @@ from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 from fastner._doc import unpacked
-from fastner.corpus import json_safe, write_conll
 from fastner.errors import InputError
 from fastner.text import Token, printable
 
@@ -261,6 +259,8 @@ class Doc:
         Non-ASCII text stays readable; what a reader may take for a line end or a terminal for a
         command, and lone surrogates, which UTF-8 cannot carry, are written as \uXXXX.
         """
+        from fastner.corpus import json_safe  # here and below: most who tag write no files
+
         line = json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"))
         return json_safe(line)
 
@@ -271,6 +271,8 @@ class Doc:
         stands on one line. `corpus.read_conll` gives words and tags back. Raises InputError for a
         word given to `from_tokens` that is empty or holds a tab or a newline.
         """
+        from fastner.corpus import write_conll
+
         sentences, tags = [], []
         for tokens, row in zip(self.sentences, self.tags, strict=True):
             read = [(t.text, tag) for t, tag in zip(tokens, row, strict=True) if not t.markup]
@@ -306,6 +308,8 @@ class Doc:
 
     def _repr_html_(self) -> str:
         """Return the text with its entities highlighted, for Jupyter; all text is escaped."""
+        import html
+
         parts = ['<div style="white-space:pre-wrap">']
         done = 0
         for entity in self.entities:

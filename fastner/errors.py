@@ -1,7 +1,5 @@
 """The error tree: every error that fastner raises on purpose is a FastnerError."""
 
-from pathlib import Path
-
 
 class FastnerError(Exception):
     """Base of all errors raised by fastner."""
@@ -33,6 +31,8 @@ def install_hint(extras: str) -> str:
     fastner is on no index, so the name of its distribution is never given to pip: whoever owned
     that name would decide what is installed. A clone is what works.
     """
+    from pathlib import Path  # which takes longer to import than this whole package
+
     clone = Path(__file__).resolve().parents[1]
     place = f"in {clone}" if (clone / "setup.py").is_file() else "in your clone of fastner"
     return f"run pip install -e '.[{extras}]' {place}"

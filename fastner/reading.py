@@ -28,14 +28,12 @@ they have; this rule, number 1, never changes. docs/onnx.md writes it down for t
 import re
 import unicodedata
 from collections.abc import Callable, Container
-from html.entities import name2codepoint
+from functools import cache
 from typing import Any
 
 RULE = 1
 LONGEST = 256  # code points that normalisation takes
 COMMON, FAMILIAR = (8, 1), (1, 2)  # much rarer: row + 1 above this times the plain form's row + 1
-
-ENTITIES = {name: chr(point) for name, point in name2codepoint.items()} | {"apos": "'"}
 
 # Inclusive ranges of code points.
 Ranges = tuple[tuple[int, int], ...]
@@ -80,7 +78,7 @@ def read(word: str, look_up: LookUp, characters: Container[str]) -> str:
     """
     word = _unescaped(word)
     reading = normal(unbroken(word))
-    joined = normal(_BREAK.sub(_joined, word))
+    joined = normal(_compiled(_BREAK).sub(_joined, word))
     if joined != reading and look_up(joined)[1]:
         reading = joined
     other = plain(reading)
@@ -98,10 +96,10 @@ def read(word: str, look_up: LookUp, characters: Container[str]) -> str:
 
 def normal(word: str) -> str:
     """A word after steps 3 to 5, which ask nothing of the vocabulary."""
-    if _VISIBLE.fullmatch(word):
+    if _compiled(_VISIBLE).fullmatch(word):
         return word
-    word = _stripped(_DROPPED.sub("", word) or word)
-    word = _COMPATIBLE.sub(lambda match: unicodedata.normalize("NFKC", match[0]), word)
+    word = _stripped(_compiled(_DROPPED).sub("", word) or word)
+    word = _compiled(_COMPATIBLE).sub(lambda match: unicodedata.normalize("NFKC", match[0]), word)
     return unicodedata.normalize("NFC", word) if len(word) <= LONGEST else word
 
 
@@ -117,7 +115,7 @@ def plain(word: str) -> str:
     """
     if word.isascii() or len(word) > LONGEST:
         return word
-    bare = _MARKS.sub("", unicodedata.normalize("NFD", word))
+    bare = _compiled(_MARKS).sub("", unicodedata.normalize("NFD", word))
     if not bare:
         return word
     upper = word.isupper()
@@ -125,7 +123,7 @@ def plain(word: str) -> str:
     def stands_for(match: re.Match[str]) -> str:
         return PLAIN[match[0]].upper() if upper else PLAIN[match[0]]
 
-    return unicodedata.normalize("NFC", _PLAIN.sub(stands_for, bare))
+    return unicodedata.normalize("NFC", _compiled(_PLAIN).sub(stands_for, bare))
 
 
 def tables() -> dict[str, Any]:
@@ -135,7 +133,7 @@ def tables() -> dict[str, Any]:
         "longest": LONGEST,
         "common": COMMON,
         "familiar": FAMILIAR,
-        "entities": ENTITIES,
+        "entities": _entities(),
         "line_ends": LINE_ENDS,
         "spaces": SPACES,
         "dropped": DROPPED,
@@ -150,12 +148,22 @@ def _class(ranges: Ranges) -> str:
 
 
 _SPACES = "".join(chr(point) for low, high in SPACES for point in range(low, high + 1))
-_VISIBLE = re.compile("[!-~]*")
-_ENTITY = re.compile("&(?:#([0-9]{1,7})|#[xX]([0-9a-fA-F]{1,6})|([A-Za-z][A-Za-z0-9]{1,15}));")
-_BREAK = re.compile(f"(?<=[^{_SPACES}])([-\u2010\u00ad])([{_SPACES}]+)(?=[^{_SPACES}])")
-_LINE_END = re.compile(_class(LINE_ENDS))
-_DROPPED, _COMPATIBLE, _MARKS = (re.compile(_class(r)) for r in (DROPPED, COMPATIBLE, MARKS))
-_PLAIN = re.compile("[{}]".format("".join(PLAIN)))
+# compiled when a word is first read: most processes begin without one
+_VISIBLE = "[!-~]*"
+_ENTITY = "&(?:#([0-9]{1,7})|#[xX]([0-9a-fA-F]{1,6})|([A-Za-z][A-Za-z0-9]{1,15}));"
+_BREAK = f"(?<=[^{_SPACES}])([-\u2010\u00ad])([{_SPACES}]+)(?=[^{_SPACES}])"
+_LINE_END = _class(LINE_ENDS)
+_DROPPED, _COMPATIBLE, _MARKS = map(_class, (DROPPED, COMPATIBLE, MARKS))
+_PLAIN = "[{}]".format("".join(PLAIN))
+_compiled = cache(re.compile)
+
+
+@cache
+def _entities() -> dict[str, str]:
+    """The characters of HTML 4's entities, and of &apos;."""
+    from html.entities import name2codepoint
+
+    return {name: chr(point) for name, point in name2codepoint.items()} | {"apos": "'"}
 
 
 def _stripped(word: str) -> str:
@@ -163,14 +171,14 @@ def _stripped(word: str) -> str:
 
 
 def _unescaped(word: str) -> str:
-    return _ENTITY.sub(_character, word) if "&" in word else word
+    return _compiled(_ENTITY).sub(_character, word) if "&" in word else word
 
 
 def _character(match: re.Match[str]) -> str:
     """The character of an entity, or the entity itself where it is none."""
     decimal, hexadecimal, name = match.groups()
     if name is not None:
-        return ENTITIES.get(name, match[0])
+        return _entities().get(name, match[0])
     point = int(decimal) if decimal is not None else int(hexadecimal, 16)
     if point == 0 or 0xD800 <= point < 0xE000 or point > 0x10FFFF:
         return match[0]
@@ -179,18 +187,18 @@ def _character(match: re.Match[str]) -> str:
 
 def unbroken(word: str) -> str:
     """The word without line ends behind its hyphens; soft hyphens go with them, others stay."""
-    return _BREAK.sub(_hyphenated, word)
+    return _compiled(_BREAK).sub(_hyphenated, word)
 
 
 def _hyphenated(match: re.Match[str]) -> str:
     """A hyphen and the white space behind it, without a line end and what comes with that."""
-    if not _LINE_END.search(match[2]):
+    if not _compiled(_LINE_END).search(match[2]):
         return match[0]
     return "" if match[1] == "\u00ad" else "-"
 
 
 def _joined(match: re.Match[str]) -> str:
-    return "" if _LINE_END.search(match[2]) else match[0]
+    return "" if _compiled(_LINE_END).search(match[2]) else match[0]
 
 
 def _unknown(word: str, characters: Container[str]) -> int:

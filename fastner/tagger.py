@@ -7,10 +7,8 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -28,7 +26,7 @@ from fastner.tags import TagScheme
 from fastner.text import Lines, Token, rules, tokenize
 from fastner.vocab import WordCache
 
-EMBEDDED = Path(__file__).parent / "models" / "conll2003"
+EMBEDDED = os.path.join(os.path.dirname(__file__), "models", "conll2003")
 CACHED_WORDS = 32_768  # most rows kept, and ...
 CACHED_FLOATS = 12_500_000  # ... most numbers in them: 50 MB, or 32,552 rows where H = 96
 CHARACTERS_A_TOKEN = 4  # at least, with the space behind it: to fill batches of about that size
@@ -62,11 +60,11 @@ def load(
     default `tokenize`'s rules for the model's language. One of your own runs in the thread that
     calls, and goes without the options `lines` and `html`.
 
-    A forked child may go on tagging on the CPU: `os.fork` waits for calls of onnxruntime that are
-    under way, at most a minute; a fork that Python knows nothing of does not. On "cuda" the child
-    gets a DeviceError and loads the model itself. A stream of `pipe` with more than one thread does
-    not go on in a child, whose threads are gone. As the interpreter ends, daemon threads stop at
-    their next call of onnxruntime.
+    A forked child may go on tagging on the CPU, and shares the model's memory: `os.fork` waits for
+    calls of onnxruntime that are under way, at most a minute; a fork that Python knows nothing of
+    does not. On "cuda" the child gets a DeviceError and loads the model itself. A stream of `pipe`
+    with more than one thread does not go on in a child, whose threads are gone. As the interpreter
+    ends, daemon threads stop at their next call of onnxruntime.
 
     Raises BundleError for a model that is damaged or unsafe, DeviceError where the device is not
     available, InputError for other arguments, also for "native" where the model does not allow it.
@@ -107,7 +105,8 @@ def available_processors() -> int:
     except AttributeError:  # macOS, Windows
         count = os.cpu_count() or 1
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="utf-8").split()
+        with open("/sys/fs/cgroup/cpu.max", encoding="utf-8") as file:
+            quota, period = file.read().split()
         if quota != "max":
             count = min(count, max(1, int(quota) // int(period)))
     except (OSError, ValueError):
@@ -164,7 +163,6 @@ class Tagger:
             raise InputError(f"expected a tokenizer that can be called, got {tokenizer!r}")
         self._tokenizer = None if tokenizer is tokenize else tokenizer  # None: compiled rules
         language = manifest.language
-        self._rules = rules(language)
         self._engine: Engine | None = open_engine(bundle, engine, device)  # None: closed
         self._engine_name = self._engine.name
         self._crf = bundle.crf()
@@ -264,6 +262,7 @@ class Tagger:
             for texts in batches:
                 yield from tagged(texts)
             return
+        from concurrent.futures import Future, ThreadPoolExecutor
 
         def begun(pool: ThreadPoolExecutor) -> Iterator[Future[list[Doc]]]:
             try:
@@ -430,7 +429,8 @@ class Tagger:
 
     def _batch(self, texts: list[str], lines: Lines, html: bool) -> Batch:
         if self._tokenizer is None:
-            return Batch.of_texts(texts, self._rules, lines, bool(html))
+            # made for the first text in this language: who gives words needs none
+            return Batch.of_texts(texts, rules(self.manifest.language), lines, bool(html))
         if lines != "auto" or html:
             raise InputError(
                 "expected neither lines nor html with a tokenizer of your own, got "
@@ -461,7 +461,7 @@ class Tagger:
     ) -> Batch:
         if self._tokenizer is not None:
             raise InputError("expected a tagger with its model's tokenizer, got one of your own")
-        return Batch.of_utf8(data, offsets, self._rules, lines, bool(html))
+        return Batch.of_utf8(data, offsets, rules(self.manifest.language), lines, bool(html))
 
     def _tag(self, sentences: Sequence[Sequence[str]], threads: int) -> list[list[str]]:
         batch = Batch.of_words(sentences)
@@ -534,6 +534,12 @@ def _batches(texts: Iterable[str], batch_tokens: int) -> Iterator[list[str]]:
 
 
 def _side_by_side(run: Callable[[int], None], groups: Sequence[int], threads: int) -> None:
+    try:
+        from concurrent.futures import ThreadPoolExecutor  # many a process never needs it
+    except RuntimeError:  # the main thread has ended: from then on there is no pool
+        for group in groups:
+            run(group)
+        return
     with ThreadPoolExecutor(threads) as pool:
         try:
             futures = []

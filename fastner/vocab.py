@@ -24,10 +24,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastner._index import Index, RowCache, pad
+from fastner._index import Index, RowCache, count_lines, pad
 from fastner.arrays import check
 from fastner.errors import InputError
 from fastner.reading import read
+
+__all__ = [
+    "CASES",
+    "EncodedBatch",
+    "EncodedWords",
+    "RowBatch",
+    "Vocabulary",
+    "WordCache",
+    "count_lines",
+]
 
 # Index = case class; the first of 1, 2, 3, 4, (5, 6), 7, 0 that holds for a word, in the words of
 # str.isdecimal, str.islower and str.isupper.

@@ -211,11 +211,22 @@ cdef object int32_array(const vector[int32_t]& values):
 # ---- vocabulary ----------------------------------------------------------------------------------
 
 
+def count_lines(bytes text not None, int64_t longest):
+    """How many lines there are, and where the first one begins that is not 1 to `longest` bytes of
+    UTF-8; -1: none. Those before that one are counted. text: empty, or ending with a line feed.
+    """
+    cdef LineCount found = c_count_lines(<const char*>text, <size_t>len(text), longest)
+    return found.lines, found.wrong
+
+
 cdef class Index:
     def __cinit__(self, bytes words not None, Py_ssize_t vector_rows,
                   const uint32_t[::1] characters, int64_t max_characters,
                   const uint16_t[:, ::1] categories, reader):
-        cdef int64_t count, lexicons = 0
+        cdef const char* text = words
+        cdef size_t size = <size_t>len(words)
+        cdef size_t count = WordList.lines(text, size)
+        cdef int64_t lexicons = 0
         cdef const uint16_t* rows = NULL
         self.lines = words
         self.categories = categories
@@ -224,25 +235,23 @@ cdef class Index:
         if categories is not None:
             rows = <const uint16_t*>categories._data
             lexicons = categories.shape[1]
+        # NumPy asks the system for large pages where it has them: the table is read all over
+        self.memory = np.zeros(WordList.memory(count), np.uint32)
+        self.words.reset(new WordList(text, size, count, <uint32_t*>self.memory._data))
         self.vocabulary.reset(new CVocabulary(
-            <const char*>words, <size_t>len(words),
-            <const uint32_t*>characters._data, <size_t>characters.shape[0], max_characters,
-            rows, lexicons, _classify))
-        count = self.vocabulary.get().words()
-        if not 0 <= vector_rows <= count:
+            self.words.get()[0], <const uint32_t*>characters._data,
+            <size_t>characters.shape[0], max_characters, rows, lexicons, _classify))
+        self.word_count = <Py_ssize_t>count
+        if not 0 <= vector_rows <= self.word_count:
             raise InputError(
                 f"expected vector_rows within 0..{count} (the words), got {vector_rows}"
             )
-        if categories is not None and categories.shape[0] != count:
+        if categories is not None and categories.shape[0] != self.word_count:
             raise InputError(
                 f"expected categories of {count} rows (the words), got {categories.shape[0]}"
             )
         self.vocabulary.get().set_vector_rows(vector_rows)
         self.vocabulary.get().set_reading(reader is not None)
-
-    @property
-    def word_count(self):
-        return self.vocabulary.get().words()
 
     def encode_words(self, words):
         cdef vector[Word] views

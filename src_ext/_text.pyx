@@ -50,7 +50,7 @@ cdef class Rules:
     """
 
     def __init__(self, classes, words, entities, *, bint ordinals):
-        cdef uint32_t flag, first, last, point, case
+        cdef uint32_t flag, first, last, point, case, run = 0, begin = 0
         cdef u32string spelt
         for name, ranges in classes.items():
             flag = flag_named(name.encode())
@@ -62,8 +62,12 @@ cdef class Rules:
                 case |= kLower
             if Py_UNICODE_ISALPHA(point):
                 case |= kAlpha
-            if case:
-                self.rules.add(case, point, point)
+            if case != run:
+                if run:
+                    self.rules.add(run, begin, point - 1)
+                run, begin = case, point
+        if run:
+            self.rules.add(run, begin, 0x1ffff)
         for name, those in words.items():
             flag = word_kind_named(name.encode())
             for word in those:

@@ -6,11 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
-#include <stdexcept>
-#include <string>
 #include <vector>
 
+#include "word_list.hpp"
 #include "words.hpp"
 
 namespace fastner {
@@ -18,66 +16,6 @@ namespace fastner {
 // What a code point is; the caller knows Unicode's tables.
 enum CharacterClass : unsigned { kDecimal = 1, kLower = 2, kUpper = 4, kTitle = 8 };
 using Classify = unsigned (*)(std::uint32_t);
-
-// One code point from strict UTF-8 (RFC 3629), moving `at` behind it; -1 if malformed.
-inline std::int32_t decode_utf8(const unsigned char*& at, const unsigned char* end) {
-    const unsigned first = *at++;
-    if (first < 0x80) return static_cast<std::int32_t>(first);
-    const int more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
-    if (first < 0xc2 || first > 0xf4 || end - at < more) return -1;
-    std::uint32_t point = first & (0x3fu >> more);
-    for (int i = 0; i < more; ++i) {
-        const unsigned next = *at++;
-        if ((next & 0xc0u) != 0x80u) return -1;
-        point = point << 6 | (next & 0x3fu);
-    }
-    const bool overlong = (more == 2 && point < 0x800) || (more == 3 && point < 0x10000);
-    if (overlong || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) return -1;
-    return static_cast<std::int32_t>(point);
-}
-
-// Code points to be changed, and their narrowest form.
-class Form {
-   public:
-    std::vector<std::uint32_t> points;
-
-    // A word that lives until the next call.
-    Word narrow() {
-        std::uint32_t all = 0;
-        for (std::uint32_t point : points) all |= point;
-        const int kind = all < 0x100 ? 1 : all < 0x10000 ? 2 : 4;
-        bytes_.resize(points.size() * static_cast<std::size_t>(kind));
-        if (kind == 1) copy<std::uint8_t>();
-        if (kind == 2) copy<std::uint16_t>();
-        if (kind == 4) copy<std::uint32_t>();
-        return make_word(bytes_.data(), points.size(), kind);
-    }
-
-    // Makes `lowered` the lower case of a word that is all ASCII, as narrow() does; false for
-    // other words.
-    bool lower_ascii(const Word& word, Word& lowered) {
-        if (word.kind != 1) return false;
-        const auto* text = static_cast<const unsigned char*>(word.text);
-        if (std::any_of(text, text + word.length, [](unsigned char c) { return c >= 0x80; }))
-            return false;
-        bytes_.resize(word.length);
-        std::transform(text, text + word.length, bytes_.begin(), [](unsigned char c) {
-            return static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-        });
-        lowered = make_word(bytes_.data(), word.length, 1);
-        return true;
-    }
-
-   private:
-    template <class Integer>
-    void copy() {
-        for (std::size_t i = 0; i < points.size(); ++i) {
-            const auto value = static_cast<Integer>(points[i]);
-            std::memcpy(bytes_.data() + i * sizeof value, &value, sizeof value);
-        }
-    }
-    std::vector<char> bytes_;
-};
 
 // Whether all characters of a word are visible ASCII and no ';' stands behind an '&': fastner/
 // reading.py reads such a word as it stands.
@@ -99,21 +37,19 @@ struct Encoded {
     std::int32_t* categories;         // [U, L]
 };
 
-// Immutable once built; the lines and categories that it was built from must outlive it.
+// Immutable once built; the words and categories that it was built from must outlive it.
 //
 // It encodes readings: where its words are read, the caller first puts in the place of a word that
 // is not `as_it_stands` what that reads as.
 class Vocabulary {
    public:
-    // lines: UTF-8, '\n' after each word. Throws std::invalid_argument naming the line, from 1.
-    Vocabulary(const char* lines, std::size_t size, const std::uint32_t* characters,
-               std::size_t character_count, std::int64_t max_characters,
-               const std::uint16_t* categories, std::int64_t lexicons, Classify classify)
-        : max_characters_(max_characters), categories_(categories), lexicons_(lexicons),
-          classify_(classify) {
+    Vocabulary(const WordList& words, const std::uint32_t* characters, std::size_t character_count,
+               std::int64_t max_characters, const std::uint16_t* categories, std::int64_t lexicons,
+               Classify classify)
+        : words_(words), max_characters_(max_characters), categories_(categories),
+          lexicons_(lexicons), classify_(classify) {
         for (std::uint32_t point = 0; point < 0x80; ++point)
             ascii_classes_[point] = static_cast<std::uint8_t>(classify_(point));
-        read(lines, size);
         pages_.emplace_back().fill(kUnknown);
         for (std::size_t i = 0; i < character_count; ++i) {
             std::uint16_t& page = page_of_[characters[i] >> 8];
@@ -127,7 +63,6 @@ class Vocabulary {
     Vocabulary(const Vocabulary&) = delete;
     Vocabulary& operator=(const Vocabulary&) = delete;
 
-    std::int64_t words() const { return static_cast<std::int64_t>(keys_.size()); }
     void set_vector_rows(std::int64_t rows) { vector_rows_ = rows; }
     void set_reading(bool reading) { reading_ = reading; }
 
@@ -142,7 +77,7 @@ class Vocabulary {
     }
 
     // Fetches the memory where encode will look this word up.
-    void prefetch(const Word& word) const { table_.prefetch(word.hash); }
+    void prefetch(const Word& word) const { words_.prefetch(word.hash); }
 
     // Writes row u but for what other forms of the word may give; returns whether that is anything.
     bool encode(const Word& word, std::size_t u, const Encoded& out) const {
@@ -174,71 +109,7 @@ class Vocabulary {
    private:
     static constexpr std::int32_t kUnknown = 1;  // character id; 0 is padding
 
-    struct Key {
-        const void* text;
-        std::size_t size;  // in bytes
-        int kind;
-    };
-
-    void read(const char* lines, std::size_t size) {
-        const char* const end = lines + size;
-        if (size && end[-1] != '\n')
-            refuse(std::count(lines, end, '\n') + 1, "a line feed after the word", "none");
-        const auto count = static_cast<std::size_t>(std::count(lines, end, '\n'));
-        if (count > 0x7fffffff)
-            throw std::invalid_argument("expected fewer than 2**31 words, got " +
-                                        std::to_string(count));
-        keys_.reserve(count);
-        table_.reserve(count);
-        Form form;
-        for (const char* line = lines; line < end;) {
-            const auto left = static_cast<std::size_t>(end - line);
-            const auto* stop = static_cast<const char*>(std::memchr(line, '\n', left));
-            add(line, stop, form);
-            line = stop + 1;
-        }
-    }
-
-    void add(const char* line, const char* stop, Form& form) {
-        const auto number = static_cast<std::int64_t>(keys_.size()) + 1;
-        if (line == stop) refuse(number, "a word", "an empty line");
-        Word word;
-        if (std::all_of(line, stop, [](char c) { return static_cast<signed char>(c) >= 0; })) {
-            word = make_word(line, static_cast<std::size_t>(stop - line), 1);
-        } else {
-            form.points.clear();
-            const auto* at = reinterpret_cast<const unsigned char*>(line);
-            const auto* end = reinterpret_cast<const unsigned char*>(stop);
-            while (at < end) {
-                const std::int32_t point = decode_utf8(at, end);
-                if (point < 0) refuse(number, "UTF-8", "malformed bytes");
-                form.points.push_back(static_cast<std::uint32_t>(point));
-            }
-            word = form.narrow();
-            decoded_.emplace_back(new char[word.size()]);
-            std::memcpy(decoded_.back().get(), word.text, word.size());
-            word.text = decoded_.back().get();
-        }
-        const std::int32_t same = find(word);
-        if (same >= 0)
-            refuse(number, "a word of its own",
-                   "that of line " + std::to_string(std::int64_t{same} + 1) + " again");
-        table_.insert(word.hash, static_cast<std::int32_t>(keys_.size()));
-        keys_.push_back({word.text, word.size(), word.kind});
-    }
-
-    [[noreturn]] static void refuse(std::int64_t line, const char* expected,
-                                    const std::string& got) {
-        throw std::invalid_argument("words, line " + std::to_string(line) + ": expected " +
-                                    expected + ", got " + got);
-    }
-
-    std::int32_t find(const Word& word) const {
-        return table_.find(word.hash, [&](std::int32_t id) {
-            const Key& key = keys_[static_cast<std::size_t>(id)];
-            return word.equals(key.text, key.size, key.kind);
-        });
-    }
+    std::int32_t find(const Word& word) const { return words_.find(word); }
 
     // Makes `folded` the word with its decimal digits replaced by 0, in `form`, and ends the life
     // of what was there; false where that changes nothing.
@@ -315,6 +186,7 @@ class Vocabulary {
         });
     }
 
+    const WordList& words_;
     std::int64_t max_characters_;
     const std::uint16_t* categories_;  // [W, L]
     std::int64_t lexicons_;            // L
@@ -322,9 +194,6 @@ class Vocabulary {
     std::array<std::uint8_t, 0x80> ascii_classes_;
     std::int64_t vector_rows_ = 0;
     bool reading_ = false;
-    std::vector<Key> keys_;  // [W]
-    std::vector<std::unique_ptr<char[]>> decoded_;
-    Table table_;
     std::array<std::uint16_t, 0x1100> page_of_{};  // code point / 256 → page, 0 = all unknown
     std::vector<std::array<std::int32_t, 256>> pages_;
 };

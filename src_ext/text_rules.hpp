@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <unordered_map>
@@ -137,8 +138,9 @@ inline std::uint32_t word_kind_named(const std::string& name) {
 class Rules {
    public:
     static constexpr std::uint32_t kPoints = 0x110000;
+    using Page = std::vector<std::uint32_t>;  // flags of 256 code points, or of all the same
 
-    Rules() : all_(kPoints, 0) {}
+    Rules() : building_(kPoints >> 8, Page(1, 0)) {}
     Rules(const Rules&) = delete;
     Rules& operator=(const Rules&) = delete;
 
@@ -147,7 +149,16 @@ class Rules {
         if (first > last || last >= kPoints)
             throw std::invalid_argument("expected a range of code points, got " +
                                         std::to_string(first) + " to " + std::to_string(last));
-        for (std::uint32_t point = first; point <= last; ++point) all_[point] |= flag;
+        for (std::uint32_t page = first >> 8; page <= last >> 8; ++page) {
+            const std::uint32_t begin = std::max(first, page << 8) & 255;
+            const std::uint32_t stop = std::min(last, page << 8 | 255) & 255;
+            Page& flags = building_[page];
+            if (flags.size() == 1 && stop - begin < 255) flags.resize(256, flags[0]);
+            if (flags.size() == 1)
+                flags[0] |= flag;
+            else
+                for (std::uint32_t point = begin; point <= stop; ++point) flags[point] |= flag;
+        }
     }
     void add_word(std::uint32_t kind, const std::u32string& word) {
         if (word.empty() || word.size() > kLongestWord)
@@ -156,17 +167,16 @@ class Rules {
         words_[word] |= kind;
     }
     void freeze() {
-        std::unordered_map<std::string, std::uint16_t> known;
-        pages_.clear();
-        for (std::uint32_t page = 0; page < kPoints >> 8; ++page) {
-            const auto* begin = all_.data() + (std::size_t{page} << 8);
-            std::string key(reinterpret_cast<const char*>(begin), 256 * sizeof(std::uint32_t));
-            const auto found = known.emplace(std::move(key), pages_.size() >> 8);
-            if (found.second) pages_.insert(pages_.end(), begin, begin + 256);
+        std::map<Page, std::uint16_t> known;
+        for (Page& page : building_) {
+            const auto next = static_cast<std::uint16_t>(pages_.size() >> 8);
+            const auto found = known.emplace(std::move(page), next);
+            const Page& flags = found.first->first;
+            for (std::size_t i = 0; found.second && i < 256; ++i)
+                pages_.push_back(flags[flags.size() == 1 ? 0 : i]);
             page_of_.push_back(found.first->second);
         }
-        all_.clear();
-        all_.shrink_to_fit();
+        building_ = {};
         std::size_t slots = 16;
         while (slots < 3 * words_.size()) slots *= 2;
         slots_.assign(slots, nullptr);
@@ -216,7 +226,7 @@ class Rules {
         return static_cast<std::size_t>(sum ^ (sum >> 32));
     }
 
-    std::vector<std::uint32_t> all_;  // [kPoints], while building
+    std::vector<Page> building_;
     std::vector<std::uint32_t> pages_;
     std::vector<std::uint16_t> page_of_;  // [kPoints / 256]
     std::unordered_map<std::u32string, std::uint32_t> words_;

@@ -557,6 +557,13 @@ def test_a_rival_answers_in_json_whatever_it_prints(tmp_path):
     assert "forget" in refused["error"]
 
 
+def test_a_start_is_counted_after_numpy():
+    model = str(ROOT / "tests" / "golden" / "bundle-1.3")
+    with rival("fastner_tagger", core=None, model=model, engine="native") as (_, said):
+        assert 0 < said["start_seconds"] < said["import_seconds"] + said["load_seconds"]
+        assert said["start_growth"] > 0
+
+
 def test_a_rival_over_raw_text_gives_offsets_and_seconds(tmp_path):
     script = tmp_path / "blanks.py"
     script.write_text(

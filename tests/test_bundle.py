@@ -686,7 +686,7 @@ def test_words_end_at_line_feeds_only():
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.binary(max_size=20) | st.text("a\n\r\x85\u65e5", max_size=20).map(str.encode))
+@given(st.binary(max_size=20) | st.text("a\n\r\x85\u65e5", max_size=60).map(str.encode))
 def test_words_are_whole_lines_of_utf8(data):
     try:
         lines = data.decode().split("\n")
@@ -694,8 +694,7 @@ def test_words_are_whole_lines_of_utf8(data):
     except UnicodeDecodeError:
         wanted = None
     try:
-        for step in (1 << 20, 3):
-            assert module._count_words(data, "words.txt", step=step) == wanted
+        assert module._count_words(data, "words.txt") == wanted
     except BundleError:
         assert wanted is None
 

@@ -1081,7 +1081,7 @@ def test_the_documentation_names_every_key(export):
 
 @pytest.fixture(scope="module")
 def embedded(tmp_path_factory):
-    if not tagger_module.EMBEDDED.is_dir():
+    if not Path(tagger_module.EMBEDDED).is_dir():
         pytest.skip("the embedded model is not here")
     folder = tmp_path_factory.mktemp("embedded") / "export"
     deploy.export_onnx(None, folder)

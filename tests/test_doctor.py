@@ -500,7 +500,7 @@ def test_wrong_usage(run, tmp_path):
 @pytest.fixture
 def planted(tmp_path):
     """Gold labels of which two are wrong, and one the model does not know."""
-    if not (EMBEDDED / "manifest.json").is_file():
+    if not Path(EMBEDDED, "manifest.json").is_file():
         pytest.skip(f"the embedded model is absent: {EMBEDDED}")
     corpus = [
         rows("Angela Merkel visited Paris on Monday .", "B-PER", "I-PER", "O", "B-LOC"),

@@ -57,7 +57,7 @@ corpus.silver: corpus.items corpus.jsonl corpus.records corpus.sentences corpus.
 corpus.writers: corpus.conll corpus.jsonl corpus.sentences errors tags text; later datasets
 corpus: corpus.conll corpus.jsonl corpus.reader corpus.sentences corpus.silver corpus.sources
         corpus.spans corpus.writers
-doc: _doc corpus errors text
+doc: _doc errors text; later corpus
 scoring: errors tags
 vocab: _index arrays errors reading numpy
 crf: _crf arrays errors numpy
@@ -66,7 +66,7 @@ screen.wire: strict
 screen.graph: screen.wire strict numpy
 screen.operators: screen.graph strict
 screen.export: screen.graph screen.operators strict numpy
-screen: screen.export screen.graph screen.operators
+screen: screen.graph screen.operators; later screen.export
 bundle.safetensors: errors strict numpy
 bundle.directory: errors files
 bundle.vectors: errors strict numpy

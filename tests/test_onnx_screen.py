@@ -57,7 +57,7 @@ def one(name: str = "Tanh", **attributes) -> onnx.ModelProto:
 
 def test_the_graphs_that_training_writes_pass():
     found = set()
-    for folder in (*GOLDEN.glob("bundle-*"), EMBEDDED):
+    for folder in (*GOLDEN.glob("bundle-*"), Path(EMBEDDED)):
         for name, signature in SIGNATURES.items():
             if (folder / name).is_file():
                 screen((folder / name).read_bytes(), name, signature)

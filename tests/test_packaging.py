@@ -94,7 +94,7 @@ def test_the_hook_collects_the_data_that_a_wheel_has(monkeypatch):
 def test_a_frozen_program_has_its_model(tmp_path):
     if find_spec("PyInstaller") is None:
         pytest.skip("PyInstaller is not installed")
-    if not EMBEDDED.is_dir():
+    if not os.path.isdir(EMBEDDED):
         pytest.skip("the embedded model is not here")
     program = tmp_path / "program.py"
     program.write_text(

@@ -100,12 +100,12 @@ def test_a_relative_path_is_found_from_another_folder(tmp_path, monkeypatch):
 
 
 def test_the_embedded_model_is_found_where_fastner_is():
-    if not EMBEDDED.is_dir():
+    if not os.path.isdir(EMBEDDED):
         pytest.skip("this build embeds no model")
     with fastner.load() as tagger:
         sent = pickle.dumps(tagger)
         assert pickle.loads(sent) is tagger
-    assert str(EMBEDDED.parent).encode() not in sent
+    assert os.path.dirname(EMBEDDED).encode() not in sent
     assert len(sent) < 1000
 
 

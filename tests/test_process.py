@@ -14,7 +14,7 @@ from fastner.tagger import EMBEDDED
 
 ROOT = Path(fastner.__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
-MODEL = EMBEDDED if EMBEDDED.is_dir() else GOLDEN / "bundle-1.3"
+MODEL = Path(EMBEDDED) if os.path.isdir(EMBEDDED) else GOLDEN / "bundle-1.3"
 ENGINES = ["native", "onnxruntime"]
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 
@@ -300,6 +300,27 @@ signal.signal(signal.SIGALRM, signal.SIG_IGN)
 assert not any(os.waitpid(child, 0)[1] for child in children)
 """
     done = python(code, GOLDEN / "bundle-1.3", engine)
+    assert done.returncode == 0, done.stderr
+
+
+@forks
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="reads /proc")
+@pytest.mark.skipif(not os.path.isdir(EMBEDDED), reason="the embedded model is not here")
+def test_a_forked_child_shares_the_model():
+    code = """
+import os, re, sys, fastner
+def own():
+    with open("/proc/self/smaps_rollup") as file:
+        return int(re.search("Private_Dirty: *([0-9]+) kB", file.read())[1]) / 1024
+tagger = fastner.load(sys.argv[1], engine="native", threads=1)
+before = own()
+child = os.fork()
+if not child:
+    tagger.tag_batch([["Ada", "met", f"w{i}"] for i in range(500)])
+    os._exit(0 if own() < before / 3 else 1)  # 18 MB of words, arrays and index are not among it
+assert os.waitpid(child, 0)[1] == 0
+"""
+    done = python(code, MODEL)
     assert done.returncode == 0, done.stderr
 
 

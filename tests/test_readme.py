@@ -47,7 +47,7 @@ RUN = [(line, code) for line, code in SHELL if not code.startswith(INSTALL)]
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """An empty current folder that holds what the examples open."""
-    if not (EMBEDDED / "manifest.json").is_file():
+    if not Path(EMBEDDED, "manifest.json").is_file():
         pytest.skip(f"the embedded model is absent: {EMBEDDED}")
     shutil.copytree(ROOT / "docs" / "toy", tmp_path / "docs" / "toy")
     (tmp_path / "news.txt").write_text("Oslo won.\n\nNoor spoke in Lisbon.\n", encoding="utf-8")

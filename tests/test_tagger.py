@@ -66,7 +66,7 @@ def test_embedded_model_reaches_its_mark(dev, dev_tags):
 
 
 def test_embedded_model_fits(tmp_path):
-    assert sum(file.stat().st_size for file in EMBEDDED.iterdir()) <= 12e6
+    assert sum(file.stat().st_size for file in Path(EMBEDDED).iterdir()) <= 12e6
 
 
 def test_word_list_is_not_the_corpus(conll2003):

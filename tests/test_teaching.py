@@ -379,7 +379,7 @@ def test_wrong_usage(args, code, message, tmp_path, monkeypatch, capsys):
 
 def test_the_embedded_model_agrees_with_its_silver():
     """Its own tags are the most probable sequence, those of silver the best marginals."""
-    if not (EMBEDDED / "manifest.json").is_file():
+    if not Path(EMBEDDED, "manifest.json").is_file():
         pytest.skip(f"the embedded model is absent: {EMBEDDED}")
     with fastner.load(threads=1) as tagger:
         (record,) = fastner.distill(tagger, ["Angela Merkel met Tim Cook in Cupertino."])

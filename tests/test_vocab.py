@@ -277,6 +277,33 @@ def test_sentences_of_any_sequence_type():
             np.testing.assert_array_equal(a, b)
 
 
+def test_each_of_very_many_words_is_found():
+    """More than fit the hash's bits beside their number: words meet in the table."""
+    rng = random.Random(5)
+    letters = "abcdefgh\u00e9\u4e2d\U0001f642"
+    words = list({"".join(rng.choices(letters, k=rng.randint(1, 12))) for _ in range(150_000)})
+    kept, others = words[::2], words[1::2]
+    ids = plain(kept, vector_rows=0).form_ids(kept + others)[:, 0]
+    assert ids.tolist() == [*range(1, len(kept) + 1), *[0] * len(others)]
+
+
+def test_bytes_of_another_word_are_no_word():
+    words = ["\u00e9", "na\u00efve", "\u65e5\u672c", "\U0001f642"]
+    alike = [word.encode().decode("latin-1") for word in words]
+    assert plain(words, vector_rows=0).form_ids(words + alike)[:, 0].tolist() == [
+        1,
+        2,
+        3,
+        4,
+    ] + 4 * [0]
+    assert plain(alike, vector_rows=0).form_ids(words + alike)[:, 0].tolist() == 4 * [0] + [
+        1,
+        2,
+        3,
+        4,
+    ]
+
+
 # ---- errors of the vocabulary --------------------------------------------------------------------
 
 

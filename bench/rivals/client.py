@@ -21,10 +21,11 @@ PYTHONS = (
     *filter(None, os.environ.get("FASTNER_BENCH_PYTHON", "").split(os.pathsep)),
     str(CACHE / "venv" / "bin" / "python"),
 )
-_QUIET_ON_THE_CPU = {
+_AS_INSTALLED = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "CUDA_VISIBLE_DEVICES": "-1",
     "PYTHONWARNINGS": "ignore",
+    "PYTHONDONTWRITEBYTECODE": "",  # start with bytecode, as what pip installed does
 }
 
 
@@ -43,7 +44,7 @@ class Process:
         self._process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=os.environ | _QUIET_ON_THE_CPU,
+            env=os.environ | _AS_INSTALLED,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

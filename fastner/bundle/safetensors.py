@@ -44,7 +44,7 @@ def safetensors_bytes(arrays: Mapping[str, npt.NDArray[Any]], where: str) -> byt
     return b"".join([len(text).to_bytes(8, "little"), text, *parts])
 
 
-def parse_safetensors(data: bytes, where: str) -> dict[str, npt.NDArray[Any]]:
+def parse_safetensors(data: bytes | memoryview, where: str) -> dict[str, npt.NDArray[Any]]:
     """Read-only views of the arrays; they tile the data without gap, overlap or misalignment.
 
     Raises BundleError for all else, among it metadata, which nothing here would read.
@@ -54,7 +54,7 @@ def parse_safetensors(data: bytes, where: str) -> dict[str, npt.NDArray[Any]]:
         refuse(where, f"a header of 8 n bytes, at most {_MAX_HEADER}, got {size}: cut short?")
     begin, length = 8 + size, len(data) - 8 - size  # of the data
     spans, arrays = [], {}
-    for name, item in parse_json(data[8:begin], where).members().items():
+    for name, item in parse_json(bytes(data[8:begin]), where).members().items():
         fields = item.fields("dtype shape data_offsets")
         dtype = _DTYPES[fields["dtype"].choice(_DTYPES)]
         shape = [n.integer(0, _MAX_LENGTH) for n in fields["shape"].elements(_MAX_RANK)]

@@ -4,7 +4,7 @@ A bundle may come from a stranger. `read_bundle` runs no code from it, follows n
 and uses the very bytes that it hashed. Nothing is ignored: a file, key, tensor, ONNX field or
 operator that fastner does not know is refused, and so is a graph that computes anything else than
 `fastner.screen` says. Refusing takes memory of at most four times the size that the manifest
-declares, which is 4 GiB at most (for words given twice, also 50 bytes a word of the index), and
+declares, which is 4 GiB at most (for words given twice, also 20 bytes a word of the index), and
 time of that order. That its labels are honest nobody can check.
 
 All files are required unless marked (`manifest` says how the versions of the format differ)::
@@ -20,7 +20,6 @@ All files are required unless marked (`manifest` says how the versions of the fo
     history.json        training curve, at most 16 MiB (optional)
 """
 
-import codecs
 import hashlib
 import os
 import re
@@ -49,7 +48,7 @@ from fastner.files import Directory
 from fastner.screen import Signature, screen, sentences_signature, words_signature
 from fastner.strict import MAX_STRING, check_finite, refuse, show
 from fastner.tags import TagScheme, allowed
-from fastner.vocab import CASES, EncodedWords, Vocabulary
+from fastner.vocab import CASES, EncodedWords, Vocabulary, count_lines
 
 _READ_ATTEMPTS = 10  # when the directory is replaced while it is read
 
@@ -110,7 +109,9 @@ def read_bundle(path: str | os.PathLike[str], *, sha256: str | None = None) -> B
     """Read the directory at `path` and check all of it, but for words given twice.
 
     Sizes are compared with the manifest before any other file is read, and each file's digest once
-    it is read, the smallest file first; then what is in them, before any of it is used.
+    it is read, the smallest file first; then what is in them, before any of it is used. What was
+    read is this process's own, not mapped: whoever overwrites or cuts the files later changes
+    nothing that was loaded. Forked children share its pages.
 
     Words given twice are left to `Vocabulary`, which finds them as it builds its index of
     `words_utf8` and raises InputError; a set of them here would cost more than all the rest.
@@ -265,68 +266,67 @@ def _read(directory: Directory, sha256: str | None) -> Bundle:
             refuse(f"{where}/{name}", "a file, as the manifest lists it, got none")
         if sizes[name] != record.bytes:
             refuse(f"{where}/{name}", f"{record.bytes} bytes, got {sizes[name]}")
-    files = {}
+    files: dict[str, bytes | memoryview] = {}
     for name, record in sorted(manifest.files.items(), key=lambda item: item[1].bytes):
-        files[name] = directory.read(name, record.bytes)
+        if name == "arrays.safetensors":
+            # NumPy asks the system for large pages where it has them: half the time of small ones
+            data = np.empty(record.bytes, np.uint8)
+            directory.read_into(name, data.data)
+            data.flags.writeable = False
+            files[name] = data.data
+        else:
+            files[name] = directory.read(name, record.bytes)
         _check_digest(files[name], record, f"{where}/{name}")
     return _assemble(saved, manifest, files, where)
 
 
-def _assemble(saved: bytes, manifest: Manifest, files: Mapping[str, bytes], where: str) -> Bundle:
+def _assemble(
+    saved: bytes, manifest: Manifest, files: Mapping[str, bytes | memoryview], where: str
+) -> Bundle:
     """The bundle of a manifest, parsed from `saved`, and the files that it lists, all checked.
 
     But for their digests.
     """
-    word_count = _count_words(files["words.txt"], f"{where}/words.txt")
+    words, *graphs = (bytes(files[name]) for name in ("words.txt", "words.onnx", "sentences.onnx"))
+    word_count = _count_words(words, f"{where}/words.txt")
     arrays = parse_safetensors(files["arrays.safetensors"], f"{where}/arrays.safetensors")
     _check_arrays(arrays, manifest, word_count, f"{where}/arrays.safetensors")
-    for name, signature in signatures(manifest).items():
-        screen(files[name], f"{where}/{name}", signature)
+    for graph, (name, signature) in zip(graphs, signatures(manifest).items(), strict=True):
+        screen(graph, f"{where}/{name}", signature)
     return Bundle(
         path=where,
         sha256=hashlib.sha256(saved).hexdigest(),
         manifest=manifest,
-        words_utf8=files["words.txt"],
+        words_utf8=words,
         word_count=word_count,
         arrays=MappingProxyType(arrays),
-        words_onnx=files["words.onnx"],
-        sentences_onnx=files["sentences.onnx"],
-        extra=MappingProxyType({name: files[name] for name in OPTIONAL if name in files}),
+        words_onnx=graphs[0],
+        sentences_onnx=graphs[1],
+        extra=MappingProxyType({name: bytes(files[name]) for name in OPTIONAL if name in files}),
     )
 
 
-def _check_digest(data: bytes, record: FileRecord, where: str) -> None:
+def _check_digest(data: bytes | memoryview, record: FileRecord, where: str) -> None:
     actual = hashlib.sha256(data).hexdigest()
     if actual != record.sha256:
         refuse(where, f"SHA-256 {record.sha256}, got {actual}: damaged")
 
 
-def _count_words(data: bytes, where: str, *, step: int = 1 << 20) -> int:
-    """The number of words in words.txt: UTF-8 lines, none empty or too long.
-
-    step: so many bytes are looked at at a time, to need little memory.
-    """
+def _count_words(data: bytes, where: str) -> int:
+    """The number of words in words.txt: UTF-8 lines, none empty or too long."""
     if data and data[-1] != 10:
         refuse(where, "a line feed after the last word, got none: cut short")
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    count, last = 0, -1  # lines so far, and where the last of them ended
-    for at in range(0, len(data), step):
-        codes = np.frombuffer(data, np.uint8, min(step, len(data) - at), at)
-        ends = np.flatnonzero(codes == 10) + at
-        sizes = np.diff(ends, prepend=last) - 1
-        wrong = np.flatnonzero((sizes == 0) | (sizes > MAX_STRING))
-        if len(wrong):
-            line = int(wrong[0])
-            refuse(f"{where}:{count + line + 1}", f"1 to {MAX_STRING} bytes, got {sizes[line]}")
-        kept = len(decoder.getstate()[0])  # bytes of a character that the step before cut
+    count, wrong = count_lines(data, MAX_STRING)
+    if wrong >= 0:
+        size = data.index(b"\n", wrong) - wrong
+        if not 1 <= size <= MAX_STRING:
+            refuse(f"{where}:{count + 1}", f"1 to {MAX_STRING} bytes, got {size}")
         try:
-            decoder.decode(codes.data)
+            data[wrong : wrong + size].decode()
         except UnicodeDecodeError as error:
-            refuse(where, f"UTF-8, got {error.reason} at byte {at - kept + error.start}")
-        count += len(ends)
-        last = int(ends[-1]) if len(ends) else last
-        if count > MAX_WORDS:
-            refuse(where, f"at most {MAX_WORDS} words, got more")
+            refuse(where, f"UTF-8, got {error.reason} at byte {wrong + error.start}")
+    if count > MAX_WORDS:
+        refuse(where, f"at most {MAX_WORDS} words, got more")
     return count
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +34,7 @@ class OnnxEngine:
         self._inputs = WordInputs(bundle)
         form, where = forms["words.onnx"], f"{bundle.path}/words.onnx"
         self._words = open_session(bundle.words_onnx, where, form, device)
-        form = replace(forms["sentences.onnx"], quantized=quantized)
+        form = forms["sentences.onnx"]._replace(quantized=quantized)
         where = f"{bundle.path}/sentences.onnx"
         self._sentences = open_session(bundle.sentences_onnx, where, form, device)
 

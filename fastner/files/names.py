@@ -2,13 +2,12 @@
 
 import os
 import re
-import secrets
 
 
 def partial_of(target: str) -> str:
     """A new hidden name beside `target`, for what will take its place."""
     parent, name = os.path.split(target)
-    return os.path.join(parent, f".{name}.{secrets.token_hex(8)}.partial")
+    return os.path.join(parent, f".{name}.{os.urandom(8).hex()}.partial")
 
 
 def partials_beside(target: str) -> list[str]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fastner.errors import BundleError
 from fastner.files.names import previous_of
 from fastner.strict import refuse, show
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(NamedTuple):
     """A kind of directory that fastner writes: what it is called and which files it may hold.
 
     noun: as in "a bundle"; files: all names that there may be; marker: the one that is always
@@ -117,6 +116,21 @@ class Directory:
         if len(data) != size:
             refuse(f"{self.path}/{name}", f"{size} bytes, got {len(data)}")
         return data
+
+    def read_into(self, name: str, data: memoryview) -> None:
+        """Fills `data` with the regular file `name`, which has exactly as many bytes."""
+        where = f"{self.path}/{name}"
+        try:
+            with open(name, "rb", buffering=0, opener=self._open) as file:
+                _check_regular(os.fstat(file.fileno()).st_mode, where)
+                done = 0
+                while got := file.readinto(data[done:]):
+                    done += got
+                if done < len(data) or file.read(1):
+                    count = "fewer" if done < len(data) else "more"
+                    refuse(where, f"{len(data)} bytes, got {count}")
+        except OSError as error:
+            raise BundleError(f"{where}: cannot be read: {error.strerror}") from error
 
     def read_bounded(self, name: str, limit: int) -> bytes:
         """The bytes of the regular file `name`; refused unread where it has more than `limit`."""

@@ -6,7 +6,6 @@ scanner is tested against, and what clients in other languages may compile.
 
 import re
 import sys
-from html.entities import name2codepoint
 from typing import TypedDict
 
 # --- Character classes, as the inside of a regular expression's brackets -----------------------
@@ -484,6 +483,8 @@ def words_of(language: str) -> dict[str, list[str]]:
 
 
 def _entities() -> dict[str, int]:
+    from html.entities import name2codepoint
+
     windows = {
         f"#{point}": ord(bytes([point]).decode("cp1252"))
         for point in range(128, 160)

@@ -7,7 +7,6 @@ neither sees an operator nor a shape that training does not make.
 
 from __future__ import annotations
 
-from fastner.screen.export import check_export
 from fastner.screen.graph import read_graph
 from fastner.screen.operators import (
     ONNX_OPERATORS,
@@ -28,6 +27,8 @@ def screen(data: bytes, where: str, signature: Signature | None) -> None:
     """
     graph = read_graph(data, where, export=signature is None)
     if signature is None:
+        from fastner.screen.export import check_export  # of no use to who loads a model
+
         check_export(graph, where)
     else:
         check_graph(graph, signature, where)

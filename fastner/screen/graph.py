@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,8 +57,7 @@ class Constant(NamedTuple):
         return f"{self.dtype} {list(self.shape)}"
 
 
-@dataclass(frozen=True, eq=False)
-class Node:
+class Node(NamedTuple):
     """One operation. An attribute is an int, a float, a str, a list, a Constant or a Graph."""
 
     where: str
@@ -69,8 +67,7 @@ class Node:
     attributes: Mapping[str, Any]
 
 
-@dataclass(frozen=True, eq=False)
-class Graph:
+class Graph(NamedTuple):
     """Nodes in the order of the file; a Scan's body has no constants of its own."""
 
     inputs: Mapping[str, Declared]

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
@@ -43,8 +42,7 @@ class Value(NamedTuple):
         return f"{'constant ' * (self.constant is not None)}{Declared(self.dtype, self.shape)}"
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """One node with its values: what a rule of the table looks at. "" stands for an absent one."""
 
     node: Node
@@ -342,8 +340,7 @@ def _check_inputs(call: Call, operator: Operator, limits: Limits) -> None:
 # --- the two graphs of a bundle ------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Signature:
+class Signature(NamedTuple):
     """The inputs and the output that a graph of a bundle has; None: any width.
 
     lengths: the input that counts, for each word or sentence, steps of the axis `steps`. optional:
@@ -357,7 +354,7 @@ class Signature:
     lengths: str
     steps: str
     optional: str = ""
-    below: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    below: Mapping[str, tuple[int, ...]] = MappingProxyType({})
     bounded: bool = False
     quantized: bool = False
 

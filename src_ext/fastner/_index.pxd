@@ -26,15 +26,31 @@ cdef extern from "words.hpp" namespace "fastner" nogil:
         int32_t add(const Word& word) except +raise_input_error
 
 
+cdef extern from "word_list.hpp" namespace "fastner" nogil:
+    cppclass Form:
+        cbool lower_ascii(const Word& word, Word& lowered) except +raise_input_error
+
+    cppclass LineCount:
+        int64_t lines
+        int64_t wrong
+
+    LineCount c_count_lines "fastner::count_lines"(const char* text, size_t size, int64_t longest)
+
+    cppclass WordList:
+        @staticmethod
+        size_t lines(const char* text, size_t size)
+        @staticmethod
+        size_t memory(size_t lines)
+        WordList(const char* text, size_t size, size_t lines,
+                 uint32_t* memory) except +raise_input_error
+
+
 cdef extern from "index.hpp" namespace "fastner" nogil:
     ctypedef unsigned (*Classify)(uint32_t) noexcept
     const unsigned kDecimal
     const unsigned kLower
     const unsigned kUpper
     const unsigned kTitle
-
-    cppclass Form:
-        cbool lower_ascii(const Word& word, Word& lowered) except +raise_input_error
 
     cppclass Encoded:
         int32_t* vector_rows
@@ -45,10 +61,9 @@ cdef extern from "index.hpp" namespace "fastner" nogil:
         int32_t* categories
 
     cppclass CVocabulary "fastner::Vocabulary":
-        CVocabulary(const char* lines, size_t size, const uint32_t* characters,
-                    size_t character_count, int64_t max_characters, const uint16_t* categories,
-                    int64_t lexicons, Classify classify) except +raise_input_error
-        int64_t words()
+        CVocabulary(const WordList& words, const uint32_t* characters, size_t character_count,
+                    int64_t max_characters, const uint16_t* categories, int64_t lexicons,
+                    Classify classify) except +raise_input_error
         void set_vector_rows(int64_t rows)
         void set_reading(cbool reading)
         cbool as_it_stands(const Word& word)
@@ -90,10 +105,13 @@ cdef object int32_array(const vector[int32_t]& values)
 
 cdef class Index:
     cdef unique_ptr[CVocabulary] vocabulary
-    cdef bytes lines  # what the vocabulary points into
+    cdef unique_ptr[WordList] words
+    cdef bytes lines  # what these point into, as into the two below
+    cdef uint32_t[::1] memory
     cdef const uint16_t[:, ::1] categories
     cdef object reader  # called with a word and our `look_up`; None: words are not read
     cdef int64_t vector_rows
+    cdef readonly int64_t word_count
     cdef int _read(self, vector[Word]& words, list owners) except -1
     cdef int _form_ids(self, const Word& word, int32_t* ids) except -1
     cdef tuple _encode(self, const vector[Word]& words)
