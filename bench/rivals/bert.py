@@ -7,6 +7,7 @@ tokenizer makes more of many, and costs nothing to look up.
 
 from __future__ import annotations
 
+import os
 import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Arrays = dict[str, NDArray[np.float32]]
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when onnxruntime is imported
 
 OPSET, IR_VERSION = 17, 8  # LayerNormalization is of 17
 EPSILON = 1e-12  # of BERT's layer normalisation
