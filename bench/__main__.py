@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from bench import (
+    bert,
     comparison,
     deployment,
     floor,
@@ -44,6 +45,7 @@ QUESTIONS = {
     "raw_text": raw_text,
     "growth": growth,
     "rivals": comparison,
+    "bert": bert,
     "deployment": deployment,
     "training": training,
 }
@@ -78,7 +80,7 @@ def main() -> None:
     else:
         for name in dict.fromkeys(options.questions or QUESTIONS):
             QUESTIONS[name].run(session)
-        goals.show(session.recorder.records)
+        goals.show(session.recorder.records, price=options.price)
     print(f"\n{output}")
     if not options.quick:
         for path in plots.draw(session.recorder.records, output):
@@ -101,6 +103,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sentences", type=int, help="use about so many of the sentences")
     parser.add_argument("--core", type=int, help="stay on this core; default: the last one")
     parser.add_argument("--no-pin", action="store_true", help="let the system choose cores")
+    parser.add_argument("--price", type=float, default=goals.PRICE, metavar="DOLLARS",
+                        help="of a core-hour, for what a billion tokens cost; default: "
+                        f"{goals.PRICE}, an assumption")  # fmt: skip
     parser.add_argument("--output", type=Path, help="JSON lines; default: bench/results/<date>")
     options = parser.parse_args()
     if "goals" in options.questions:

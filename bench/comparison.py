@@ -14,7 +14,7 @@ from bench.words import Words
 
 # rival → sentences it takes at a time: its own default, or what suits it best
 RIVALS = {"crfsuite": 1, "spacy_sm": 256, "notebook": 256}
-SCORELESS = ("notebook",)  # random weights
+SCORELESS = ("notebook", "bert")  # random weights
 SENTENCES = 500  # timed together; the slowest rival needs seconds for them
 SINGLE = 16  # timed one by one
 
@@ -29,46 +29,57 @@ def run(session: Session) -> None:
     with ExitStack() as stack:
         taggers = open_fastner(session, stack) | open_rivals(session, stack, RIVALS)
         scores = score_all(taggers, session.words)
-        cases: dict[str, Repeat] = {}
-        calls: dict[str, list[list[float]]] = {}
-        for name, (process, _, batch) in taggers.items():
-            process.ask("sentences", sentences=words.sentences)
-            cases[name] = process.repeat(batch=batch)
-            if name.startswith("fastner"):
-                cases[f"{name}, cache empty"] = process.repeat(batch=batch, cold=True)
-        throughput = alternate(cases, session.repeats)
-        single = spread_over_lengths(words, SINGLE)
-        for name, (process, _, _) in taggers.items():
-            process.ask("sentences", sentences=single)
-            calls[name] = []
-        latency = alternate(
-            {name: _one_by_one(taggers[name][0], calls[name]) for name in taggers},
-            session.repeats,
-        )
-        rows = []
-        (first, *_) = throughput
-        for name, timing in throughput.items():
-            owner = name.removesuffix(", cache empty")
-            said = taggers[owner][1]
-            values: dict[str, Any] = {
-                "tokens": words.tokens,
-                "ratio": timing.over(throughput[first]),
-                "f1": scores[owner],
-                "versions": said["versions"],
-                "note": said["note"],
-                "batch": taggers[owner][2],
-            }
-            cell = ""
-            if name in latency:
-                values["p50"] = median(median(run) for run in calls[name][1:])
-                values["latency_ratio"] = latency[name].over(latency[first])
-                cell = duration(values["p50"])
-            session.recorder.add("rivals", name, timing, **values)
-            rows.append([*row(name, timing, values), cell])
+        compare(session, "rivals", taggers, scores, words, spread_over_lengths(words, SINGLE))
+
+
+def compare(
+    session: Session,
+    question: str,
+    taggers: Taggers,
+    scores: dict[str, float | None],
+    words: Words,
+    single: list[list[str]],
+) -> None:
+    """Times all taggers in turn on these words, and on a few sentences one by one."""
+    cases: dict[str, Repeat] = {}
+    calls: dict[str, list[list[float]]] = {}
+    for name, (process, _, batch) in taggers.items():
+        process.ask("sentences", sentences=words.sentences)
+        cases[name] = process.repeat(batch=batch)
+        if name.startswith("fastner"):
+            cases[f"{name}, cache empty"] = process.repeat(batch=batch, cold=True)
+    throughput = alternate(cases, session.repeats)
+    for name, (process, _, _) in taggers.items():
+        process.ask("sentences", sentences=single)
+        calls[name] = []
+    latency = alternate(
+        {name: _one_by_one(taggers[name][0], calls[name], len(single)) for name in taggers},
+        session.repeats,
+    )
+    rows = []
+    (first, *_) = throughput
+    for name, timing in throughput.items():
+        owner = name.removesuffix(", cache empty")
+        said = taggers[owner][1]
+        values: dict[str, Any] = {
+            "tokens": words.tokens,
+            "ratio": timing.over(throughput[first]),
+            "f1": scores[owner],
+            "versions": said["versions"],
+            "note": said["note"],
+            "batch": taggers[owner][2],
+        }
+        cell = ""
+        if name in latency:
+            values["p50"] = median(median(run) for run in calls[name][1:])
+            values["latency_ratio"] = latency[name].over(latency[first])
+            cell = duration(values["p50"])
+        session.recorder.add(question, name, timing, **values)
+        rows.append([*row(name, timing, values), cell])
     print_table(
-        f"Rivals: {words.source}, {len(words.sentences)} sentences, {words.tokens} tokens, "
-        "one core",
-        ["tagger", "tokens/s", f"time over {first}", "dev F1", f"p50 of {SINGLE} sentences"],
+        f"{question.capitalize()}: {words.source}, {len(words.sentences)} sentences, "
+        f"{words.tokens} tokens, one core",
+        ["tagger", "tokens/s", f"time over {first}", "dev F1", f"p50 of {len(single)} sentences"],
         rows,
     )
     print_notes(taggers)
@@ -127,9 +138,9 @@ def spread_over_lengths(words: Words, count: int) -> list[list[str]]:
     return [ordered[(2 * i + 1) * len(ordered) // (2 * count)] for i in range(count)]
 
 
-def _one_by_one(process: Process, calls: list[list[float]]) -> Repeat:
+def _one_by_one(process: Process, calls: list[list[float]], count: int) -> Repeat:
     def repeat() -> float:
-        seconds = process.ask("latency", sentences=SINGLE)["seconds"]
+        seconds = process.ask("latency", sentences=count)["seconds"]
         calls.append(seconds)
         return sum(seconds)
 

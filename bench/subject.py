@@ -147,7 +147,7 @@ def staged(tagger: Any, sentences: Sentences) -> tuple[dict[str, float], Sentenc
     marks = [clock()]
     batch = Batch.of_words(sentences)
     marks.append(clock())
-    pipeline.run(batch, 0, batch.groups, decode)
+    pipeline.run(batch, decode)
     marks.append(clock())
     tags = batch.tags(tagger._tag_names)
     marks.append(clock())

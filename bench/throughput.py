@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import count
+from collections.abc import Iterator
+from itertools import chain, count
 
 from bench import subject
 from bench.harness import Repeat, alternate, duration, print_table, rate, timed
 from bench.session import EVERYTHING, Session
-from bench.words import mutated
+from bench.words import Sentences, mutated
 
 SIZES = (1, 8, 32, 128, EVERYTHING)
 NEW_WORDS = 0.05
@@ -19,8 +20,10 @@ def run(session: Session) -> None:
     seeds = count(1)
     cases: dict[str, Repeat] = {}
     meaning: dict[str, tuple[str, str, float | None]] = {}
+    tags: dict[str, Sentences] = {}
     for engine in session.engines:
         tagger, f1 = session.checked(engine, SIZES)
+        tags[engine] = tagger.tag_batch(sentences)
         cold = session.tagger(engine)
         stream = session.tagger(engine)
         stream.tag_batch(sentences)
@@ -57,3 +60,12 @@ def run(session: Session) -> None:
         ["case", "engine", "tokens/s", "best", "a pass", "F1"],
         rows,
     )
+    if len(tags) == 2:
+        changed = sum(a != b for a, b in zip(*map(flat, tags.values()), strict=True))
+        session.recorder.add("agreement", "all sentences", changed=changed, tokens=words.tokens)
+        print(f"  The engines disagree on {changed} tags of {words.tokens}.")
+
+
+def flat(tags: Sentences) -> Iterator[str]:
+    """The tags of all sentences, one after the other."""
+    return chain.from_iterable(tags)

@@ -7,7 +7,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from typing import Literal, NamedTuple, TypeVar
 
@@ -498,17 +498,13 @@ class Tagger:
         return results
 
     def _run(self, batch: Batch, threads: int, use: Use | None = None) -> None:
-        """Tags a batch, `threads` of its groups side by side; see `Pipeline.run`."""
+        """Tags a batch in this thread and threads - 1 others; see `Pipeline.run`."""
         with self._in_use() as pipeline:
-            groups = batch.groups
-            if threads == 1 or groups < 2:
-                pipeline.run(batch, 0, groups, use)
-                return
-
-            def run(group: int) -> None:
-                pipeline.run(batch, group, group + 1, use)
-
-            _side_by_side(run, range(groups)[::-1], min(threads, groups))
+            threads = batch.part(threads) if threads > 1 else 1
+            if threads < 2:
+                pipeline.run(batch, use)
+            else:
+                _side_by_side(partial(pipeline.run, batch, use), threads)
 
 
 def _batches(texts: Iterable[str], batch_tokens: int) -> Iterator[list[str]]:
@@ -533,26 +529,21 @@ def _batches(texts: Iterable[str], batch_tokens: int) -> Iterator[list[str]]:
         raise problem
 
 
-def _side_by_side(run: Callable[[int], None], groups: Sequence[int], threads: int) -> None:
+def _side_by_side(run: Callable[[], None], threads: int) -> None:
+    """Calls run() here and in threads - 1 others at once, or in as many as can be started."""
     try:
-        from concurrent.futures import ThreadPoolExecutor  # many a process never needs it
+        from concurrent.futures import Future, ThreadPoolExecutor  # many a process never needs it
     except RuntimeError:  # the main thread has ended: from then on there is no pool
-        for group in groups:
-            run(group)
+        run()
         return
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            futures = []
-            for group in groups:
-                try:
-                    futures.append(pool.submit(run, group))
-                except RuntimeError:  # no more threads: none left, or the main one has ended
-                    run(group)
-            for future in futures:
-                future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    futures: list[Future[None]] = []
+    with ThreadPoolExecutor(threads - 1) as pool:
+        with suppress(RuntimeError):  # no more threads: none left, or the main one has ended
+            for _ in range(threads - 1):
+                futures.append(pool.submit(run))  # noqa: PERF401 - those that started count
+        run()
+        for future in futures:
+            future.result()
 
 
 class _Process:

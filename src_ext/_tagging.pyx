@@ -8,6 +8,7 @@ change or free what is read.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.list cimport PyList_New, PyList_SET_ITEM
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
@@ -91,16 +92,20 @@ cdef extern from "tagging.hpp" namespace "fastner::tagging" nogil:
         vector[View] words
         vector[size_t] word_ends
         vector[uint16_t] tags
-        vector[size_t] group_ends
         vector[size_t] document_ends
         vector[Span] spans
         void add(const void* characters, int width, const Split& split) except +raise_input_error
         void close() except +raise_input_error
+        size_t part(size_t threads) except +raise_input_error
+        size_t take()
+        void stop()
         void find_spans(const Scheme& scheme, const Edges& edges, const double* scores,
                         size_t scored) except +raise_input_error
         size_t packed_count(size_t document)
         void pack[Number](size_t document, Number* to)
         Part part_of(size_t document)
+
+    size_t NONE "fastner::tagging::Batch::kNone"
 
     cppclass Group:
         Distinct distinct
@@ -304,13 +309,12 @@ cdef class Batch:
         return batch
 
     @property
-    def groups(self):
-        """How many groups of sentences of like length there are; empty ones are in none."""
-        return self.it.group_ends.size()
-
-    @property
     def sentences(self):
         return self.it.word_ends.size()
+
+    def part(self, threads):
+        """Parts the sentences for so many threads; returns how many of these have work to do."""
+        return self.it.part(<size_t>min(threads, self.it.word_ends.size() + 1))
 
     def tags(self, tuple names not None):
         """The tags of every sentence, as lists of these names."""
@@ -459,6 +463,10 @@ cdef object _no_word(word, Py_ssize_t number, Py_ssize_t i):
 
 # ---- tagging -------------------------------------------------------------------------------------
 
+# Signals are seen to after so many groups, some 50 ms: more often, and threads would wait for the
+# GIL of a process that is busy with other things.
+cdef size_t UNTIL_SIGNALS = 64
+
 
 cdef class Pipeline:
     """From the words of a batch to its tags; shared between threads."""
@@ -475,23 +483,36 @@ cdef class Pipeline:
         self.cache, self.lattice, self.tag_count = cache, lattice, tag_count
         self.networks, self.engine = engine.networks, engine
 
-    def run(self, Batch batch not None, size_t first, size_t last, use=None):
-        """Tags the groups from first to last.
+    def run(self, Batch batch not None, use=None):
+        """Tags groups of a batch until none is left; threads may do so together, see `Batch.part`.
 
-        use: called with the emissions [B, T, K] of each, its lengths [B] and the numbers [B] of its
-        sentences. Groups may be run side by side.
+        use: called with the emissions [B, T, K] of each group, its lengths [B] and the numbers [B]
+        of its sentences. After an error in any of them, or of a signal's handler, all threads stop
+        before their next group.
         """
+        try:
+            self._run(batch, use)
+        except BaseException:
+            batch.it.stop()
+            raise
+
+    cdef int _run(self, Batch batch, use) except -1:
         cdef Group group
         cdef LatticeBatch emissions
         cdef vector[int32_t] paths
         cdef bint native = self.networks is not None and use is None
-        cdef size_t g
+        cdef size_t g, tagged = 0
         held = None
         emissions.sentences = 0
-        if last > batch.it.group_ends.size():
-            raise InputError(f"expected groups below {batch.it.group_ends.size()}, got {last}")
         with nogil:
-            for g in range(first, last):
+            while True:
+                g = batch.it.take()
+                if g == NONE:
+                    break
+                tagged += 1
+                if tagged % UNTIL_SIGNALS == 0:
+                    with gil:
+                        PyErr_CheckSignals()
                 group.gather(batch.it, g)
                 if native:
                     self._emissions(
@@ -513,6 +534,7 @@ cdef class Pipeline:
                         numbers = np.asarray(<int32_t[:group.lengths.size()]>
                                              <int32_t*>group.order()).copy()
                         use(held, int32_array(group.lengths), numbers)
+        return 0
 
     cdef object _arrays(self, Group& group, LatticeBatch* emissions):
         """The emissions of a group as an array, which `emissions` points into."""

@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -19,8 +21,8 @@
 namespace fastner {
 
 // The rows [D] of at most `capacity` words; when full, the second-chance algorithm finds a victim
-// (Corbató 1968, "A paging experiment with the Multics system"). A mutex guards everything; nothing
-// waits for anything else while it is held.
+// (Corbató 1968, "A paging experiment with the Multics system"). Threads look up side by side; who
+// changes it is alone. Nothing waits for anything else while it is in here.
 class RowCache {
    public:
     static constexpr std::size_t kLongest = 128;  // code points; longer words are never kept
@@ -40,7 +42,7 @@ class RowCache {
                                       std::int32_t* numbers) {
         std::vector<std::int32_t> missing;
         {
-            const std::lock_guard<std::mutex> lock(mutex_);
+            const auto lock = shared();
             for (std::size_t begin = 0; begin < words.size(); begin += kGroup)
                 look_up_group(words.data(), begin, std::min(words.size(), begin + kGroup), rows,
                               numbers, missing);
@@ -55,7 +57,8 @@ class RowCache {
 
     // rows [U, D] of words [U]; a word that is there already keeps its row.
     void insert(const std::vector<Word>& words, const float* rows) {
-        const std::lock_guard<std::mutex> lock(mutex_);
+        const std::lock_guard<std::mutex> turn(turn_);
+        const std::lock_guard<std::shared_mutex> lock(mutex_);
         for (std::size_t u = 0; u < words.size(); ++u) {
             const Word& word = words[u];
             if (word.length > kLongest || find(word) >= 0) continue;
@@ -66,7 +69,8 @@ class RowCache {
     }
 
     void clear() {
-        const std::lock_guard<std::mutex> lock(mutex_);
+        const std::lock_guard<std::mutex> turn(turn_);
+        const std::lock_guard<std::shared_mutex> lock(mutex_);
         table_.clear();
         std::vector<Entry>().swap(entries_);
         std::vector<std::unique_ptr<float[]>>().swap(blocks_);
@@ -75,12 +79,13 @@ class RowCache {
 
     // Whether no thread is in here.
     bool is_free() const {
-        const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
-        return lock.owns_lock();
+        const std::unique_lock<std::mutex> turn(turn_, std::try_to_lock);
+        const std::unique_lock<std::shared_mutex> lock(mutex_, std::try_to_lock);
+        return turn.owns_lock() && lock.owns_lock();
     }
 
     std::int64_t size() const {
-        const std::lock_guard<std::mutex> lock(mutex_);
+        const auto lock = shared();
         return static_cast<std::int64_t>(entries_.size());
     }
 
@@ -91,8 +96,32 @@ class RowCache {
         std::string text;  // as bytes; short words need no memory of their own
         std::uint64_t hash;
         int kind;
-        bool used;  // since the hand passed
+        std::atomic<bool> used{false};  // since the hand passed
+
+        explicit Entry(const Word& word)
+            : text(static_cast<const char*>(word.text), word.size()), hash(word.hash),
+              kind(word.kind) {}
+        Entry(Entry&& other) noexcept
+            : text(std::move(other.text)), hash(other.hash), kind(other.kind),
+              used(other.used.load(std::memory_order_relaxed)) {}
+        Entry& operator=(Entry&& other) noexcept {
+            text = std::move(other.text);
+            hash = other.hash;
+            kind = other.kind;
+            used.store(other.used.load(std::memory_order_relaxed), std::memory_order_relaxed);
+            return *this;
+        }
+        void use() {  // written once only: a line that all threads read stays with all of them
+            if (!used.load(std::memory_order_relaxed)) used.store(true, std::memory_order_relaxed);
+        }
     };
+
+    // Behind those who wait to change something: readers without end would let nobody in.
+    std::shared_lock<std::shared_mutex> shared() const {
+        const std::lock_guard<std::mutex> turn(turn_);
+        return std::shared_lock<std::shared_mutex>(mutex_);
+    }
+
     template <class Integer>
     static std::size_t at(Integer i) {
         return static_cast<std::size_t>(i);
@@ -130,15 +159,14 @@ class RowCache {
             }
             const std::size_t number = u - missing.size();
             numbers[u] = static_cast<std::int32_t>(number);
-            entries_[at(id)].used = true;
+            entries_[at(id)].use();
             std::memcpy(rows + number * width_, row(at(id)), width_ * sizeof(float));
         }
     }
 
     // An id for a new word, whose entry is written; its row and the table are not.
     std::size_t place(const Word& word) {
-        Entry entry{std::string(static_cast<const char*>(word.text), word.size()), word.hash,
-                    word.kind, false};
+        Entry entry(word);
         const std::size_t id = entries_.size();
         if (id < capacity_) {
             table_.reserve(id + 1);
@@ -158,7 +186,8 @@ class RowCache {
         return victim;
     }
 
-    mutable std::mutex mutex_;
+    mutable std::mutex turn_;  // to be held while waiting for the other
+    mutable std::shared_mutex mutex_;
     const std::size_t capacity_, width_;
     std::size_t block_rows_;
     std::vector<std::unique_ptr<float[]>> blocks_;

@@ -1,11 +1,12 @@
 // A batch on its way from texts, or sentences of words, to tags and entities; no Python here.
 //
 // A batch is read once: its tokens become words, views of the text. Sentences are tagged in groups
-// of like length, each by one thread with a `Group` of its own, which writes tags that no other
-// group has. Last come the entities.
+// of like length, which threads take until none is left; each has a `Group` of its own and writes
+// tags that no other has. Last come the entities.
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -24,7 +25,8 @@
 
 namespace fastner::tagging {
 
-constexpr std::size_t kGroupTokens = 1024;  // cells of a group, padding included
+// Cells of a group, padding included; and where threads share a batch, of the last ones at least.
+constexpr std::size_t kGroupTokens = 1024, kLeastTokens = 128;
 
 // Memory that stays where it is until all of it is freed.
 class Arena {
@@ -116,7 +118,7 @@ struct Batch {
         if (width == 4) add(static_cast<const std::uint32_t*>(characters), split);
     }
 
-    // To be called once all is there, before any group.
+    // To be called once all is there.
     void close() {
         const std::size_t count = word_ends.size();
         if (count > 0x7fffffff)
@@ -131,12 +133,40 @@ struct Batch {
         };
         std::stable_sort(order.begin(), order.end(),
                          [&](std::int32_t a, std::int32_t b) { return length(a) < length(b); });
+        part(1);
+    }
+
+    // Parts the sentences into groups for so many threads, before any is taken, and returns how
+    // many of these have something to do. The groups taken last are small, so that threads end at
+    // about the same time (Polychronopoulos & Kuck 1987, "Guided self-scheduling").
+    std::size_t part(std::size_t threads) {
+        std::size_t left = words.size();
+        if (left <= kGroupTokens) threads = 1;
+        group_ends.clear();
         for (std::size_t end = order.size(); end > 0;) {
             group_ends.push_back(end);
-            end -= std::min(end, std::max(std::size_t{1}, kGroupTokens / length(order[end - 1])));
+            const std::size_t share = std::max(kLeastTokens, left / (2 * threads));
+            const std::size_t cells = threads > 1 ? std::min(kGroupTokens, share) : kGroupTokens;
+            const std::size_t begin =
+                end - std::min(end, std::max(std::size_t{1}, cells / length_of(order[end - 1])));
+            while (end > begin) left -= length_of(order[--end]);
         }
         std::reverse(group_ends.begin(), group_ends.end());
+        left_.store(group_ends.size(), std::memory_order_relaxed);
+        return std::min(threads, group_ends.size());
     }
+
+    // The next group, that of the longest sentences first; `kNone` when all are taken. Any thread
+    // may ask.
+    static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+    std::size_t take() {
+        std::size_t left = left_.load(std::memory_order_relaxed);
+        while (left && !left_.compare_exchange_weak(left, left - 1, std::memory_order_relaxed)) {
+        }
+        return left ? left - 1 : kNone;
+    }
+    // Leaves the groups that nobody has taken.
+    void stop() { left_.store(0, std::memory_order_relaxed); }
 
     // The entities of all texts, mended by `edges`. scores: one for each entity that the tags
     // hold, `scored` in all, in order; null: none were asked for.
@@ -222,6 +252,8 @@ struct Batch {
     }
 
    private:
+    std::atomic<std::size_t> left_{0};  // groups that nobody has taken
+
     std::size_t markup_of(const Part& part) const {
         std::size_t count = 0;
         for (std::size_t i = 0; i < part.tokens; ++i) count += tokens[part.token + i].markup;

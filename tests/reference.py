@@ -1,6 +1,7 @@
 """Slow, obvious oracles that the tests compare fastner with; imports nothing of fastner."""
 
 import itertools
+import math
 import re
 
 import numpy as np
@@ -347,6 +348,38 @@ def network_emissions(weights, words, tokens, lengths):
 
 
 # ---- words as numbers --------------------------------------------------------------------------
+
+
+def bert(weights, ids, layers, heads):
+    """Logits [T, K] of one sentence's pieces ids [T], in float64; Devlin et al. (2019).
+
+    weights: a matrix [from, to] and a bias for each linear layer, named as in bench.rivals.bert.
+    """
+    weights = {name: array.astype(np.float64) for name, array in weights.items()}
+
+    def linear(x, name):
+        return x @ weights[name] + weights[name + ".bias"]
+
+    def norm(x, name):
+        x = x - x.mean(1, keepdims=True)
+        x /= np.sqrt((x**2).mean(1, keepdims=True) + 1e-12)
+        return x * weights[name + ".scale"] + weights[name + ".bias"]
+
+    x = weights["words"][ids] + weights["positions"][: len(ids)] + weights["type"]
+    x = norm(x, "norm")
+    for n in range(layers):
+        attended = []
+        queries, keys, values = (
+            np.split(linear(x, f"{n}.{name}"), heads, axis=1) for name in ("query", "key", "value")
+        )
+        for query, key, value in zip(queries, keys, values, strict=True):
+            shares = np.exp(query @ key.T / np.sqrt(key.shape[1]))
+            attended.append(shares / shares.sum(1, keepdims=True) @ value)
+        x = norm(x + linear(np.hstack(attended), f"{n}.attended"), f"{n}.norm")
+        inner = linear(x, f"{n}.inner")
+        erf = np.array([[math.erf(v / math.sqrt(2)) for v in row] for row in inner])
+        x = norm(x + linear(inner * (1 + erf) / 2, f"{n}.outer"), f"{n}.last")
+    return linear(x, "classifier")
 
 
 def word_forms(word):

@@ -16,6 +16,7 @@ if not (ROOT / "bench" / "harness.py").is_file():
     pytest.skip("bench/ is not beside tests/", allow_module_level=True)
 sys.path.insert(0, str(ROOT))
 
+import reference
 from small import needs, write_corpus
 
 from bench import (
@@ -34,7 +35,7 @@ from bench import (
 from bench.detokenise import FORMS, is_prose, wrapped
 from bench.detokenise import raw_text as put_together
 from bench.harness import Recorder, Timing, alternate, quantile
-from bench.rivals import trainer
+from bench.rivals import bert, trainer
 from bench.rivals.client import Missing, Process, rival
 from fastner.corpus import Corpus
 from fastner.errors import InputError
@@ -636,7 +637,8 @@ def test_f1_of_entities_that_training_did_not_hold():
 
 def test_goals_are_held_against_the_records_that_are_there(capsys):
     def timed(question, case, samples, **values):
-        return {"question": question, "case": case, "samples": samples, **values}
+        rate = {"tokens_per_second": 1000.0}
+        return {"question": question, "case": case, "samples": samples} | rate | values
 
     goals.show([timed("growth", "one sentence", [1.0], engine="native")])
     assert capsys.readouterr().out == ""
@@ -645,15 +647,60 @@ def test_goals_are_held_against_the_records_that_are_there(capsys):
             timed("rivals", "fastner [native]", [1.0, 2.0, 9.0], p50=3.0),
             timed("rivals", "fastner [native], cache empty", [9.0, 9.0, 9.0]),
             timed("rivals", "crfsuite", [4.0, 8.0, 9.0], p50=4.0),
+            timed("rivals", "fastner [onnxruntime]", [2.0, 2.0, 2.0], p50=1.0),  # has no such goal
             {"question": "micro", "case": "NumPy, batched, 256 × 113, 9 tags", "ratio": 9.5},
+            {"question": "agreement", "case": "all sentences", "changed": 2, "tokens": 50_000},
         ]
     )
-    rows = capsys.readouterr().out.splitlines()[4:]
+    *rows, _, cost = capsys.readouterr().out.splitlines()[4:]
+    assert cost.startswith("Core-hours for a billion tokens, at $0.04 each: fastner [native] 278 ")
     assert [row.split()[-3:] for row in rows] == [
-        ["3.5", "4", "yes"],  # the median of 4, 4 and 1
-        ["0.6", "0.75", "no"],
+        ["6.5", "4", "no"],  # the median of 4, 4 and 1
+        ["0.35", "0.75", "no"],
+        ["5", "4", "yes"],
         ["10", "9.5", "no"],
     ]
+
+
+def test_what_a_billion_tokens_cost_is_one_line():
+    rates = {"fastner [native]": 1e6, "fastner [native], cache empty": 5e5, "crfsuite": 1e5}
+    records = [
+        {"question": "rivals", "case": case, "tokens_per_second": rate}
+        for case, rate in rates.items()
+    ]
+    records.append({"question": "bert", "case": "bert", "tokens_per_second": 50.0})
+    records.append({"question": "bert", "case": "fastner [native]", "tokens_per_second": 7e5})
+    assert goals.cost(records, 0.1) == (
+        "Core-hours for a billion tokens, at $0.1 each: fastner [native] 0.28 ($0.028), "
+        "crfsuite 2.8 ($0.28), bert 5,556 ($556)"
+    )
+
+
+def test_bert_is_the_network_of_the_paper():
+    pytest.importorskip("onnx", reason="builds a graph")
+    sizes = bert.Sizes(layers=2, hidden=12, heads=3, inner=20, vocabulary=50, positions=9, labels=4)
+    weights = bert.random_weights(sizes, seed=1)
+    ids = np.array([[3, 49, 7, 7, 0], [5, 1, 0, 0, 0]])
+    mask = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]])
+    (logits,) = bert.session(sizes, weights).run(None, {"ids": ids, "mask": mask})
+    for b, length in enumerate(mask.sum(1)):
+        wanted = reference.bert(weights, ids[b, :length], sizes.layers, sizes.heads)
+        np.testing.assert_allclose(logits[b, :length], wanted, rtol=0, atol=1e-6)
+        assert np.abs(np.diff(wanted, axis=0)).max() > 1e-3
+
+
+def test_bert_answers_as_the_other_rivals_do(monkeypatch):
+    pytest.importorskip("onnx", reason="builds a graph")
+    small = bert.Sizes(layers=1, hidden=8, heads=2, inner=8, vocabulary=3000)
+    monkeypatch.setattr(bert, "Sizes", lambda: small)
+    rival = bert.Bert()
+    rival.imports({})
+    rival.load({})
+    sentences = [["a", "b", "c"], ["d"], ["\ud800"] * 7, ["b", "c"]]
+    tags = rival.tag(sentences, 2)
+    assert list(map(len, tags)) == [3, 1, 7, 2]
+    assert tags == [rival.tag([sentence], 1)[0] for sentence in sentences]
+    assert {int(tag) for row in tags for tag in row} <= set(range(9))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

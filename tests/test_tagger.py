@@ -2,9 +2,12 @@
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -116,6 +119,82 @@ def test_threads_and_caches_change_nothing(tagger, dev, dev_tags, monkeypatch):
             worker.join()
     for k in range(8):
         assert results[k] == dev_tags[100 * k : 100 * k + 200]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_groups_hold_every_sentence_once_and_the_last_are_small(tagger, dev, threads):
+    sentences = [*dev.sentences[:1000], [], ["x"] * 3000, ["x"]]
+    batch, sizes, seen = Batch.of_words(sentences), [], []
+    assert batch.part(threads) == threads
+
+    def use(emissions, lengths, numbers):
+        assert [len(sentences[n]) for n in numbers] == lengths.tolist()
+        sizes.append(emissions.shape[0] * emissions.shape[1])
+        seen.extend(numbers.tolist())
+
+    tagger._pipeline.run(batch, use)
+    assert sorted(seen) == [n for n, sentence in enumerate(sentences) if sentence]
+    assert sizes[0] == 3000 and max(sizes[1:]) <= 1024
+    assert sizes[1] > 900 and (threads == 1 or sizes[-1] <= 128)
+    tagger._pipeline.run(batch, use)  # none is left
+    assert len(seen) == len(sentences) - 1
+    assert Batch.of_words(sentences[:9]).part(threads) == 1  # too few to share
+    assert Batch.of_words([["x"] * 3000]).part(10**30) == 1
+    assert Batch.of_words([]).part(threads) == 0
+
+
+@pytest.mark.parametrize("at_fault", ["this thread", "another"])
+def test_an_error_ends_the_work_of_all_threads(tagger, dev, at_fault):
+    groups, failed, me = [], threading.Event(), threading.get_ident()
+
+    def rows(emissions, lengths):
+        if emissions.shape[1]:
+            if (threading.get_ident() == me) == (at_fault == "this thread"):
+                failed.set()
+                raise ZeroDivisionError
+            groups.append(len(lengths))
+            assert failed.wait(60)
+            time.sleep(0.1)  # the one at fault is stopping the others
+        return [None] * len(lengths)
+
+    with pytest.raises(ZeroDivisionError):
+        tagger._per_sentence(dev.sentences[:1000], rows, 3)
+    assert sum(groups) < 700
+    assert tagger.tag(["Oslo"]) == ["B-LOC"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timer here")
+def test_a_signal_is_seen_to_during_a_long_call(dev):
+    def stop(*_):
+        raise ZeroDivisionError
+
+    with fastner.load(threads=1) as tagger:
+        batch = Batch.of_words([*dev.sentences * 20, ["Oslo"]])
+        before = signal.signal(signal.SIGALRM, stop)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.02)
+            with pytest.raises(ZeroDivisionError):
+                tagger._pipeline.run(batch)
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        # short sentences come last
+        assert tagger.tag(["Oslo"]) == ["B-LOC"] != batch.tags(tagger._tag_names)[-1]
+
+
+def test_fewer_threads_than_asked_for_do(tagger, dev, dev_tags, monkeypatch):
+    started = []
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, *work):
+            if started:
+                raise RuntimeError("can't start new thread")
+            started.append(work)
+            return super().submit(*work)
+
+    monkeypatch.setattr("concurrent.futures.ThreadPoolExecutor", Pool)
+    with fastner.load(engine=tagger.engine, threads=4) as other:
+        assert other.tag_batch(dev.sentences[:500]) == dev_tags[:500]
+    assert started
 
 
 def test_order_matters(tagger):
