@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastner._tagging import Batch, Entities, Pipeline
+from fastner._tagging import Batch, Consistency, Entities, Pipeline
 from fastner.arrays import whole_number
 from fastner.bundle import Bundle, Manifest, read_bundle
 from fastner.doc import Doc
@@ -119,6 +119,7 @@ class Tagger:
         )
         self._posterior = Posterior(self._crf, self._tag_names, manifest.temperature)
         self._entities = Entities(self._tag_names, lists_of(language))
+        self._consistency = Consistency(self._tag_names)
         width = self._engine.width
         self._cache = WordCache(min(CACHED_WORDS, max(1, CACHED_FLOATS // width)), width)
         self._pipeline: Pipeline | None = Pipeline(
@@ -146,27 +147,52 @@ class Tagger:
         return list(self._posterior.tags)
 
     def __call__(
-        self, text: str, *, scores: bool = False, lines: Lines = "auto", html: bool = False
+        self,
+        text: str,
+        *,
+        scores: bool = False,
+        lines: Lines = "auto",
+        html: bool = False,
+        document: bool = False,
     ) -> Doc:
         """The entities of a text, which is split into sentences and tokens first.
 
         Offsets are characters of `text`, half-open. scores: give each entity its probability, as
         `entity_scores` says, of the words that the model found, before its edges were mended.
         lines: what line ends are, and html: whether the text is HTML, see `tokenize`.
+        document: read names alike in all of the text, as `tag_batch` does within documents.
 
         The edges of entities are mended where the model learnt from text that was cut otherwise:
         marks, quotes and brackets, a greeting or title before a person's name, and a degree behind
         a comma are cut off; the 's of a name like Macy's is taken in.
         """
-        return self._documents(self._batch([text], lines, html), scores, self._threads)[0]
+        batch = self._batch([text], lines, html, document)
+        return self._documents(batch, scores, self._threads)[0]
 
     def tag(self, words: Sequence[str]) -> list[str]:
         """The IOB2 tag of every word of one sentence: ["B-PER", "I-PER", "O"]."""
-        return self._tag([words], 1)[0]
+        return self._tag(Batch.of_words([words]), 1)[0]
 
-    def tag_batch(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
-        """The IOB2 tags of every sentence, in order; no batching changes any of them."""
-        return self._tag(sentences, self._threads)
+    def tag_batch(
+        self, sentences: Sequence[Sequence[str]], *, documents: Sequence[int] | None = None
+    ) -> list[list[str]]:
+        """The IOB2 tags of every sentence, in order; no batching changes any of them.
+
+        documents: the first sentence of each document, ascending from 0, as `Corpus.documents` has
+        them; [0] for one of all sentences. Then names are read alike within each: where a word with
+        a letter in upper case occurs several times, its emissions, the model's scores of its tags,
+        change by what the other occurrences say. Occurrence j votes for label l, "no name" being
+        one, with q_j[l], the sum of softmax(emissions_j) over the tags of l, and tag k of label l of
+        occurrence i changes by
+
+            0.5 * log(max(mean of q_j[l] over j != i, 0.03))
+
+        so by no more than 1.75. Words of more than three characters are the same in upper and lower
+        case. Tags, and all probabilities that are asked for, are those of the CRF with these
+        emissions. Sentences in which no word is repeated within its document are tagged as without.
+        Raises InputError for documents that do not ascend from 0 or lie beyond the sentences.
+        """
+        return self._tag(self._words(sentences, documents), self._threads)
 
     def pipe(
         self,
@@ -177,6 +203,7 @@ class Tagger:
         scores: bool = False,
         lines: Lines = "auto",
         html: bool = False,
+        document: bool = False,
     ) -> Iterator[Doc]:
         """The documents of any stream of texts, in order; each is what calling the tagger gives.
 
@@ -188,15 +215,20 @@ class Tagger:
             raise InputError("expected texts, got one str; pass [text], or call tagger(text)")
         tokens = whole_number("batch_tokens", batch_tokens)
         threads = self._threads if n_threads is None else whole_number("n_threads", n_threads)
-        self._batch([], lines, html)  # refuses these options now, not at the first document
+        split = partial(self._batch, lines=lines, html=html, document=document)
+        split([])  # refuses these options now, not at the first document
         with self._in_use():  # and a closed tagger
-            return self._piped(_batches(texts, tokens), threads, scores, lines, html)
+            return self._piped(_batches(texts, tokens), threads, scores, split)
 
     def _piped(
-        self, batches: Iterator[list[str]], threads: int, scores: bool, lines: Lines, html: bool
+        self,
+        batches: Iterator[list[str]],
+        threads: int,
+        scores: bool,
+        split: Callable[[list[str]], Batch],
     ) -> Iterator[Doc]:
         def tagged(texts: list[str]) -> list[Doc]:
-            return self._documents(self._batch(texts, lines, html), scores, 1)
+            return self._documents(split(texts), scores, 1)
 
         if threads == 1:
             for texts in batches:
@@ -208,43 +240,56 @@ class Tagger:
                 if self._tokenizer is None:
                     under_way.append(pool.submit(tagged, texts))
                 else:  # which may not be made for threads
-                    batch = self._batch(texts, lines, html)
-                    under_way.append(pool.submit(self._documents, batch, scores, 1))
+                    under_way.append(pool.submit(self._documents, split(texts), scores, 1))
                 if len(under_way) > threads:
                     yield from under_way.popleft().result()
             while under_way:
                 yield from under_way.popleft().result()
 
     def entity_scores(
-        self, sentences: Sequence[Sequence[str]], *, temperature: float | None = None
+        self,
+        sentences: Sequence[Sequence[str]],
+        *,
+        temperature: float | None = None,
+        documents: Sequence[int] | None = None,
     ) -> tuple[list[list[str]], list[list[float]]]:
         """Tags as `tag_batch` gives them, and the probability of each entity in order.
 
         It is the exact posterior of an entity of this label on exactly these words, over all tags
         of the sentence. temperature: what the CRF's scores are divided by; default: the model's.
+        documents: as in `tag_batch`.
         """
         posterior = self._posterior if temperature is None else self._posterior.at(temperature)
-        pairs = self._per_sentence(sentences, posterior.tagged, self._threads)
+        batch = self._words(sentences, documents)
+        pairs = self._each(batch, posterior.tagged, self._threads)
         return [tags for tags, _ in pairs], [scores for _, scores in pairs]
 
-    def marginals(self, sentences: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
+    def marginals(
+        self, sentences: Sequence[Sequence[str]], *, documents: Sequence[int] | None = None
+    ) -> list[NDArray[np.float32]]:
         """The probability of every tag at every word of every sentence, float32 [words, tags].
 
         Column k is that of `self.tags[k]`, over all tags of the rest of the sentence; a row sums
-        to 1.
+        to 1. documents: as in `tag_batch`.
         """
-        return self._per_sentence(sentences, self._posterior.marginals, self._threads)
+        batch = self._words(sentences, documents)
+        return self._each(batch, self._posterior.marginals, self._threads)
 
     def nbest(
-        self, sentences: Sequence[Sequence[str]], n: int
+        self,
+        sentences: Sequence[Sequence[str]],
+        n: int,
+        *,
+        documents: Sequence[int] | None = None,
     ) -> list[list[tuple[list[str], float]]]:
         """The n most probable IOB2 taggings of every sentence, best first: (tags, probability).
 
         The first has the tags of `tag_batch`. No two of a sentence are equal, and a sentence that
-        has fewer legal ones gives fewer: an empty one gives [([], 1.0)].
+        has fewer legal ones gives fewer: an empty one gives [([], 1.0)]. documents: as in
+        `tag_batch`.
         """
         best = partial(self._posterior.nbest, n=whole_number("n", n))
-        return self._per_sentence(sentences, best, self._threads)
+        return self._each(self._words(sentences, documents), best, self._threads)
 
     def close(self) -> None:
         """Frees the model once the calls under way have ended; later ones raise FastnerError."""
@@ -289,7 +334,22 @@ class Tagger:
     def __repr__(self) -> str:
         return f"Tagger({', '.join(self.labels)})"
 
-    def _batch(self, texts: list[str], lines: Lines, html: bool) -> Batch:
+    def _words(
+        self, sentences: Sequence[Sequence[str]], documents: Sequence[int] | None
+    ) -> Batch:
+        batch = Batch.of_words(sentences)
+        if documents is not None:
+            batch.part(documents)
+            batch.keep(len(self.manifest.tags))
+        return batch
+
+    def _batch(self, texts: list[str], lines: Lines, html: bool, document: bool) -> Batch:
+        batch = self._split(texts, lines, html)
+        if document:
+            batch.keep(len(self.manifest.tags))
+        return batch
+
+    def _split(self, texts: list[str], lines: Lines, html: bool) -> Batch:
         if self._tokenizer is None:
             return Batch.of_texts(texts, self._rules, lines, bool(html))
         if lines != "auto" or html:
@@ -307,19 +367,9 @@ class Tagger:
         flat = np.array([chance for _, chances in pairs for chance in chances], np.float64)
         return batch.documents(self._entities, Doc.unpack, flat)
 
-    def _tag(self, sentences: Sequence[Sequence[str]], threads: int) -> list[list[str]]:
-        batch = Batch.of_words(sentences)
+    def _tag(self, batch: Batch, threads: int) -> list[list[str]]:
         self._run(batch, threads)
         return batch.tags(self._tag_names)
-
-    def _per_sentence(
-        self,
-        sentences: Sequence[Sequence[str]],
-        rows: Callable[[NDArray[np.float32], NDArray[np.int32]], list[Result]],
-        threads: int,
-    ) -> list[Result]:
-        """What `rows` gives for the emissions and lengths of every sentence, in order."""
-        return self._each(Batch.of_words(sentences), rows, threads)
 
     def _each(
         self,
@@ -327,6 +377,7 @@ class Tagger:
         rows: Callable[[NDArray[np.float32], NDArray[np.int32]], list[Result]],
         threads: int,
     ) -> list[Result]:
+        """What `rows` gives for the emissions and lengths of every sentence, in order."""
         # as if all were empty; those that are not are replaced
         count = batch.sentences
         nothing = np.empty((count, 0, len(self._tag_names)), np.float32)
@@ -344,15 +395,12 @@ class Tagger:
     def _run(self, batch: Batch, threads: int, use: Use | None = None) -> None:
         """Tags a batch, `threads` of its groups side by side; see `Pipeline.run`."""
         with self._in_use() as pipeline:
-            groups = batch.groups
-            if threads == 1 or groups < 2:
-                pipeline.run(batch, 0, groups, use)
+            if not batch.keeps:
+                _run_groups(partial(pipeline.run, use=use), batch, threads)
                 return
-
-            def run(group: int) -> None:
-                pipeline.run(batch, group, group + 1, use)
-
-            _side_by_side(run, range(groups)[::-1], min(threads, groups))
+            _run_groups(partial(pipeline.run, decode=False), batch, threads)
+            self._consistency.apply(batch)
+            _run_groups(partial(pipeline.run, use=use, emit=False), batch, threads)
 
 
 def _batches(texts: Iterable[str], batch_tokens: int) -> Iterator[list[str]]:
@@ -369,6 +417,16 @@ def _batches(texts: Iterable[str], batch_tokens: int) -> Iterator[list[str]]:
             batch, tokens = [], 0
     if batch:
         yield batch
+
+
+def _run_groups(run: Callable[[Batch, int, int], None], batch: Batch, threads: int) -> None:
+    groups = batch.groups
+    if threads == 1 or groups < 2:
+        run(batch, 0, groups)
+        return
+    _side_by_side(
+        lambda group: run(batch, group, group + 1), range(groups)[::-1], min(threads, groups)
+    )
 
 
 def _side_by_side(run: Callable[[int], None], groups: Sequence[int], threads: int) -> None:
