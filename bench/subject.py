@@ -202,7 +202,7 @@ def staged_texts(tagger: Any, texts: list[str]) -> tuple[dict[str, float], list[
     documents: list[Any] = []
     for some in internals._batches(texts, BATCH_TOKENS):
         marks = [clock()]
-        batch = tagger._batch(some, "auto", False)
+        batch = tagger._batch(some, "auto", False, False)
         marks.append(clock())
         tagger._run(batch, 1)
         marks.append(clock())

@@ -179,17 +179,16 @@ class Tagger:
         """The IOB2 tags of every sentence, in order; no batching changes any of them.
 
         documents: the first sentence of each document, ascending from 0, as `Corpus.documents` has
-        them; [0] for one of all sentences. Then names are read alike within each: where a word with
-        a letter in upper case occurs several times, its emissions, the model's scores of its tags,
-        change by what the other occurrences say. Occurrence j votes for label l, "no name" being
-        one, with q_j[l], the sum of softmax(emissions_j) over the tags of l, and tag k of label l of
-        occurrence i changes by
+        them; [0] makes one of all sentences. Names are then read alike within each: the emissions
+        (the network's scores of the tags) of a word with a letter in upper case change by what its
+        other occurrences say. Occurrence j has a vote q_j[l] for each label l, or for no name: the
+        sum of softmax(emissions_j) over the tags of l. Those of occurrence i change by
 
-            0.5 * log(max(mean of q_j[l] over j != i, 0.03))
+            0.5 * log(max(0.03, mean of q_j[l] over j != i))
 
-        so by no more than 1.75. Words of more than three characters are the same in upper and lower
-        case. Tags, and all probabilities that are asked for, are those of the CRF with these
-        emissions. Sentences in which no word is repeated within its document are tagged as without.
+        so none by more than 1.75. Words of more than three characters are the same in upper and
+        lower case. Tags and probabilities are those of the CRF with the emissions so changed; a
+        sentence without a word that its document repeats is tagged as it is without documents.
         Raises InputError for documents that do not ascend from 0 or lie beyond the sentences.
         """
         return self._tag(self._words(sentences, documents), self._threads)
@@ -334,9 +333,7 @@ class Tagger:
     def __repr__(self) -> str:
         return f"Tagger({', '.join(self.labels)})"
 
-    def _words(
-        self, sentences: Sequence[Sequence[str]], documents: Sequence[int] | None
-    ) -> Batch:
+    def _words(self, sentences: Sequence[Sequence[str]], documents: Sequence[int] | None) -> Batch:
         batch = Batch.of_words(sentences)
         if documents is not None:
             batch.part(documents)
