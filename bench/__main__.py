@@ -10,6 +10,7 @@ from pathlib import Path
 from bench import (
     comparison,
     deployment,
+    documents,
     floor,
     goals,
     growth,
@@ -43,6 +44,7 @@ QUESTIONS = {
     "text": text,
     "raw_text": raw_text,
     "growth": growth,
+    "documents": documents,
     "rivals": comparison,
     "deployment": deployment,
     "training": training,

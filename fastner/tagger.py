@@ -30,6 +30,7 @@ from fastner.vocab import WordCache
 EMBEDDED = Path(__file__).parent / "models" / "conll2003"
 CACHED_WORDS = 32_768  # most rows kept, and ...
 CACHED_FLOATS = 12_500_000  # ... most numbers in them: 50 MB, or 32,552 rows where H = 96
+CONSISTENCY = (0.5, 0.03)  # weight of other occurrences, least of their votes; docs/accuracy.md
 CHARACTERS_A_TOKEN = 4  # at least, with the space behind it: to fill batches of about that size
 
 Result = TypeVar("Result")
@@ -119,7 +120,7 @@ class Tagger:
         )
         self._posterior = Posterior(self._crf, self._tag_names, manifest.temperature)
         self._entities = Entities(self._tag_names, lists_of(language))
-        self._consistency = Consistency(self._tag_names)
+        self._consistency = Consistency(self._tag_names, *CONSISTENCY)
         width = self._engine.width
         self._cache = WordCache(min(CACHED_WORDS, max(1, CACHED_FLOATS // width)), width)
         self._pipeline: Pipeline | None = Pipeline(

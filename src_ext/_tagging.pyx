@@ -140,7 +140,8 @@ cdef extern from "consistency.hpp" namespace "fastner::tagging" nogil:
     ctypedef uint32_t (*Lower "fastner::tagging::Consistency::Lower")(uint32_t) noexcept nogil
 
     cppclass CConsistency "fastner::tagging::Consistency":
-        CConsistency(vector[size_t] labels, Lower lower) except +raise_input_error
+        CConsistency(vector[size_t] labels, double weight, double least, Lower lower) \
+            except +raise_input_error
         void apply(CBatch& batch) except +raise_input_error
 
 
@@ -445,14 +446,14 @@ cdef class Consistency:
     cdef unique_ptr[CConsistency] it
     cdef size_t tag_count
 
-    def __init__(self, tag_names):
-        """tag_names: of the K tags, IOB2."""
+    def __init__(self, tag_names, double weight, double least):
+        """tag_names: of the K tags, IOB2. weight, least: of votes, see consistency.hpp."""
         cdef vector[size_t] ids
         labels = sorted({name[2:] for name in tag_names})  # that of O is empty, and the first
         for name in tag_names:
             ids.push_back(labels.index(name[2:]))
         self.tag_count = ids.size()
-        self.it.reset(new CConsistency(ids, _lower))
+        self.it.reset(new CConsistency(ids, weight, least, _lower))
 
     def apply(self, Batch batch not None):
         """Changes the emissions that a batch keeps of all its groups, document by document."""

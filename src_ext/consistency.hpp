@@ -4,9 +4,9 @@
 // Each occurrence j of a word has a vote q_j over labels l, one of them "no name": what its own
 // emissions say. Those of occurrence i change by what the other ones of its document say on average:
 //   q_j[l]             = sum of softmax(emissions_j)[k] over the tags k of label l
-//   emissions_i[k]    += kWeight * log(max(mean of q_j[label of k] over j != i, kLeast))
-// A word that occurs once keeps its emissions, and no word loses more than kWeight * -log(kLeast),
-// 1.75, on any tag. All that comes after is of the CRF with these emissions, exactly.
+//   emissions_i[k]    += weight * log(max(mean of q_j[label of k] over j != i, least))
+// A word that occurs once keeps its emissions, and no emission falls by more than weight *
+// -log(least). All that comes after is of the CRF with these emissions, exactly.
 #pragma once
 
 #include <algorithm>
@@ -22,16 +22,15 @@
 
 namespace fastner::tagging {
 
-constexpr double kWeight = 0.5, kLeast = 0.03;  // docs/accuracy.md says how they were chosen
-constexpr std::size_t kLongestAsWritten = 3;    // code points: longer words meet in any case
+constexpr std::size_t kLongestAsWritten = 3;  // code points: longer words meet in any case
 
 class Consistency {
    public:
     using Lower = std::uint32_t (*)(std::uint32_t);  // of one code point
 
-    // labels [K]: that of each tag, from 0, which is no name's.
-    Consistency(std::vector<std::size_t> labels, Lower lower)
-        : labels_(std::move(labels)), lower_(lower),
+    // labels [K]: that of each tag, from 0.
+    Consistency(std::vector<std::size_t> labels, double weight, double least, Lower lower)
+        : labels_(std::move(labels)), weight_(weight), least_(least), lower_(lower),
           count_(1 + *std::max_element(labels_.begin(), labels_.end())) {}
 
     // Changes the emissions that a batch keeps; each of its documents is for itself.
@@ -71,7 +70,7 @@ class Consistency {
             const double* sums = memory.sums.data() + name.sums;
             const auto others = static_cast<double>(name.votes - 1);
             for (std::size_t l = 0; l < count_; ++l)
-                memory.bias[l] = kWeight * std::log(std::max(kLeast, (sums[l] - vote[l]) / others));
+                memory.bias[l] = weight_ * std::log(std::max(least_, (sums[l] - vote[l]) / others));
             for (std::size_t k = 0; k < labels_.size(); ++k)
                 emissions[k] += static_cast<float>(memory.bias[labels_[k]]);
             vote += count_;
@@ -165,6 +164,7 @@ class Consistency {
     }
 
     std::vector<std::size_t> labels_;  // [K]
+    double weight_, least_;
     Lower lower_;
     std::size_t count_;  // L
 };

@@ -289,7 +289,7 @@ def test_steps_in_the_wrong_order_are_refused(tagger):
         with pytest.raises(InputError, match="a batch that keeps"):
             tagger._pipeline.run(batch, 0, batch.groups, **steps)
     with pytest.raises(InputError, match="emissions of 17 tags, got 0"):
-        Consistency(tagger._tag_names).apply(batch)
+        Consistency(tagger._tag_names, 0.5, 0.03).apply(batch)
 
 
 def test_dev_gains(conll2003):

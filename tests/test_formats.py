@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 import types
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,16 @@ from hypothesis import strategies as st
 from small import needs
 
 from fastner.cli import main
-from fastner.corpus import FORMATS, STYLES, Corpus, iter_records, iter_sentences, read, write_corpus
+from fastner.corpus import (
+    FORMATS,
+    STYLES,
+    Corpus,
+    iter_documents,
+    iter_records,
+    iter_sentences,
+    read,
+    write_corpus,
+)
 from fastner.corpus.spans import CharSpan, put_on_tokens
 from fastner.errors import DependencyError, InputError
 from fastner.tags import TagScheme, spans_of
@@ -385,6 +395,9 @@ def test_words_alone_are_read_whatever_their_tags(name):
     corpus = read(DATA / name, tag_names=NAMES)
     assert corpus.format == OF_WORDS[name]
     assert [record["tokens"] for record in iter_records(DATA / name)] == corpus.sentences
+    documents = [[record["tokens"] for record in d] for d in iter_documents(DATA / name)]
+    bounds = pairwise([*corpus.documents, len(corpus)])
+    assert documents == [corpus.sentences[begin:end] for begin, end in bounds]
 
 
 @pytest.mark.parametrize(
