@@ -283,18 +283,19 @@ cdef class Batch:
         cdef size_t count = self.it.word_ends.size()
         cdef list firsts = _fast(documents, "the first sentence of each document")
         cdef Py_ssize_t n
+        before = -1
         self.it.document_ends.clear()
         for n in range(len(firsts)):
-            first = firsts[n]
-            if not isinstance(first, (int, np.integer)) or not (
-                firsts[n - 1] < first < count if n else first == 0 < count
-            ):
+            # an int of ours: a subclass may compare as it likes
+            first = int(firsts[n]) if isinstance(firsts[n], (int, np.integer)) else -1
+            if not before < first < count or (n == 0 and first != 0):
                 raise InputError(
                     "expected documents as the first sentence of each, ascending from 0 and below "
-                    f"{count}, got {first!r} as number {n}"
+                    f"{count}, got {firsts[n]!r} as number {n}"
                 )
             if n:
                 self.it.document_ends.push_back(first)
+            before = first
         if count:
             if not firsts:
                 raise InputError("expected documents, the first from sentence 0, got none")

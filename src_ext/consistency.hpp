@@ -2,7 +2,8 @@
 // its emissions; no Python here.
 //
 // Each occurrence j of a word has a vote q_j over labels l, one of them "no name": what its own
-// emissions say. Those of occurrence i change by what the other ones of its document say on average:
+// emissions say. Those of occurrence i change by what the other ones of its document say on
+// average:
 //   q_j[l]             = sum of softmax(emissions_j)[k] over the tags k of label l
 //   emissions_i[k]    += weight * log(max(mean of q_j[label of k] over j != i, least))
 // A word that occurs once keeps its emissions, and no emission falls by more than weight *
@@ -48,7 +49,7 @@ class Consistency {
         std::size_t votes = 0;
         std::size_t sums = 0;  // where its sums [L] begin, once there are several
     };
-    struct Memory {  // kept from document to document
+    struct Memory {                          // kept from document to document
         std::vector<std::int32_t> ids;       // of each word, -1: no vote
         std::vector<Name> names;             // by id
         std::vector<double> votes, sums;     // [votes, L]; [names of several votes, L]
@@ -91,7 +92,8 @@ class Consistency {
             std::int32_t id = -1;
             if (visit(word, [&](const auto* text) { return lower(text, word.length, memory); })) {
                 id = distinct.add(key_of(memory.lowered, arena));
-                if (static_cast<std::size_t>(id) == memory.names.size()) memory.names.emplace_back();
+                if (static_cast<std::size_t>(id) == memory.names.size())
+                    memory.names.emplace_back();
                 ++memory.names[static_cast<std::size_t>(id)].votes;
             }
             memory.ids.push_back(id);

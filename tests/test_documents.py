@@ -177,10 +177,10 @@ def test_what_is_not_repeated_stays_bit_for_bit(tagger, words):
 
 def test_documents_of_one_sentence_are_lone_sentences(tagger, made_up):
     sentences, _ = made_up
-    repeated = [s for s in sentences if len({w.lower() for w in s}) == len(s)]
-    assert len(repeated) > 100
-    firsts = list(range(len(repeated)))
-    assert tagger.tag_batch(repeated, documents=firsts) == tagger.tag_batch(repeated)
+    unlike = [s for s in sentences if len({w.lower() for w in s}) == len(s)]
+    assert len(unlike) > 50
+    firsts = list(range(len(unlike)))
+    assert tagger.tag_batch(unlike, documents=firsts) == tagger.tag_batch(unlike)
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +191,7 @@ def made_up():
     others = ["said", "in", "of", "the", "on", "Monday", "Mr.", "people", "won", ",", "river", "to"]
     sentences = []
     firsts = []
-    for size in rng.integers(1, 31, 40):
+    for size in rng.integers(1, 31, 20):
         firsts.append(len(sentences))
         for length in rng.integers(0, 25, size):
             picked = rng.random(length) < 0.2
@@ -265,12 +265,19 @@ def test_probabilities_are_of_the_changed_emissions(tagger):
         assert len(scores[n]) == len(spans_of(tags[n]))
 
 
+class Liar(int):
+    def __lt__(self, other):
+        return True
+
+    __gt__ = __lt__
+
+
 def test_documents_that_are_none(tagger):
     sentences = [["Oslo"], ["won"], []]
     for wrong, got in (
         ([], "none"), ([1], "got 1 as number 0"), ([0, 0], "got 0 as number 1"),
         ([0, 2, 1], "got 1 as number 2"), ([0, 3], "got 3 as number 1"), ([0, -1], "got -1"),
-        ([0, 1.0], "got 1.0"), (["0"], "'0'"), ("0", "got str"), (5, "got int"),
+        ([0, Liar(9)], "got 9 as number 1"), ([0, 1.0], "got 1.0"), (["0"], "'0'"), ("0", "got str"), (5, "got int"),
     ):  # fmt: skip
         for call in (tagger.tag_batch, tagger.entity_scores, tagger.marginals):
             with pytest.raises(InputError, match=got):
