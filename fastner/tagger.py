@@ -187,8 +187,8 @@ class Tagger:
 
             0.5 * log(max(0.03, mean of q_j[l] over j != i))
 
-        so none falls by more than 1.75. Words of more than three characters are the same in upper and
-        lower case. Tags and probabilities are those of the CRF with the emissions so changed; a
+        so none falls by more than 1.75. Words of more than three characters are the same in upper
+        and lower case. Tags and probabilities are those of the CRF with the emissions so changed; a
         sentence without a word that its document repeats is tagged as it is without documents.
         Raises InputError for documents that do not ascend from 0 or lie beyond the sentences.
         """

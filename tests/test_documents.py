@@ -277,7 +277,8 @@ def test_documents_that_are_none(tagger):
     for wrong, got in (
         ([], "none"), ([1], "got 1 as number 0"), ([0, 0], "got 0 as number 1"),
         ([0, 2, 1], "got 1 as number 2"), ([0, 3], "got 3 as number 1"), ([0, -1], "got -1"),
-        ([0, Liar(9)], "got 9 as number 1"), ([0, 1.0], "got 1.0"), (["0"], "'0'"), ("0", "got str"), (5, "got int"),
+        ([0, Liar(9)], "got 9 as number 1"), ([0, 1.0], "got 1.0"), (["0"], "'0'"),
+        ("0", "got str"), (5, "got int"),
     ):  # fmt: skip
         for call in (tagger.tag_batch, tagger.entity_scores, tagger.marginals):
             with pytest.raises(InputError, match=got):
