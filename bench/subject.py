@@ -19,7 +19,7 @@ import numpy as np
 import fastner
 from bench.words import Sentences
 from fastner import tagger as internals
-from fastner._tagging import Batch, Pipeline
+from fastner._tagging import Batch, Consistency, Pipeline
 from fastner.bundle import read_bundle
 from fastner.lists.rules import PIECE
 from fastner.text import rules, tokenize
@@ -60,6 +60,12 @@ def load(
 def forget(tagger: Any) -> None:
     """Empties the cache of words' rows."""
     tagger._cache.clear()
+
+
+def reading_alike(tagger: Any, weight: float, least: float) -> Any:
+    """Within it, names of documents are read alike with other numbers than the tagger's own."""
+    other = Consistency(tagger._tag_names, weight, least)
+    return mock.patch.object(tagger, "_consistency", other)
 
 
 def vocabulary_of(model: Path | None) -> Vocabulary:
@@ -202,7 +208,7 @@ def staged_texts(tagger: Any, texts: list[str]) -> tuple[dict[str, float], list[
     documents: list[Any] = []
     for some in internals._batches(texts, BATCH_TOKENS):
         marks = [clock()]
-        batch = tagger._batch(some, "auto", False)
+        batch = tagger._batch(some, "auto", False, False)
         marks.append(clock())
         tagger._run(batch, 1)
         marks.append(clock())

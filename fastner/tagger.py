@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastner._tagging import Batch, Entities, Pipeline
+from fastner._tagging import Batch, Consistency, Entities, Pipeline
 from fastner.arrays import whole_number
 from fastner.bundle import Bundle, Manifest, read_bundle
 from fastner.doc import Doc
@@ -29,6 +29,7 @@ from fastner.vocab import WordCache
 EMBEDDED = os.path.join(os.path.dirname(__file__), "models", "conll2003")
 CACHED_WORDS = 32_768  # most rows kept, and ...
 CACHED_FLOATS = 12_500_000  # ... most numbers in them: 50 MB, or 32,552 rows where H = 96
+CONSISTENCY = (0.5, 0.03)  # weight of other occurrences, least of their votes; docs/accuracy.md
 CHARACTERS_A_TOKEN = 4  # at least, with the space behind it: to fill batches of about that size
 
 Result = TypeVar("Result")
@@ -172,6 +173,7 @@ class Tagger:
         )
         self._posterior = Posterior(self._crf, self._tag_names, manifest.temperature)
         self._entities = Entities(self._tag_names, lists_of(language))
+        self._consistency = Consistency(self._tag_names, *CONSISTENCY)
         width = self._engine.width
         self._cache = WordCache(min(CACHED_WORDS, max(1, CACHED_FLOATS // width)), width)
         self._pipeline: Pipeline | None = Pipeline(
@@ -205,27 +207,51 @@ class Tagger:
         return list(self._posterior.tags)
 
     def __call__(
-        self, text: str, *, scores: bool = False, lines: Lines = "auto", html: bool = False
+        self,
+        text: str,
+        *,
+        scores: bool = False,
+        lines: Lines = "auto",
+        html: bool = False,
+        document: bool = False,
     ) -> Doc:
         """The entities of a text, which is split into sentences and tokens first.
 
         Offsets are characters of `text`, half-open. scores: give each entity its probability, as
         `entity_scores` says, of the words that the model found, before its edges were mended.
         lines: what line ends are, and html: whether the text is HTML, see `tokenize`.
+        document: read names alike in all of the text, as `tag_batch` does within documents.
 
         The edges of entities are mended where the model learnt from text that was cut otherwise:
         marks, quotes and brackets, a greeting or title before a person's name, and a degree behind
         a comma are cut off; the 's of a name like Macy's is taken in.
         """
-        return self._documents(self._batch([text], lines, html), scores, self._threads)[0]
+        batch = self._batch([text], lines, html, document)
+        return self._documents(batch, scores, self._threads)[0]
 
     def tag(self, words: Sequence[str]) -> list[str]:
         """The IOB2 tag of every word of one sentence: ["B-PER", "I-PER", "O"]."""
-        return self._tag([words], 1)[0]
+        return self._tag(Batch.of_words([words]), 1)[0]
 
-    def tag_batch(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
-        """The IOB2 tags of every sentence, in order; no batching changes any of them."""
-        return self._tag(sentences, self._threads)
+    def tag_batch(
+        self, sentences: Sequence[Sequence[str]], *, documents: Sequence[int] | None = None
+    ) -> list[list[str]]:
+        """The IOB2 tags of every sentence, in order; no batching changes any of them.
+
+        documents: the first sentence of each document, ascending from 0, as `Corpus.documents` has
+        them; [0] makes one of all sentences. Names are then read alike within each: the emissions
+        (the network's scores of the tags) of a word with a letter in upper case change by what its
+        other occurrences say. Occurrence j has a vote q_j[l] for each label l, or for no name: the
+        sum of softmax(emissions_j) over the tags of l. Those of occurrence i change by
+
+            0.5 * log(max(0.03, mean of q_j[l] over j != i))
+
+        so none falls by more than 1.75. Words of more than three characters are the same in upper
+        and lower case. Tags and probabilities are those of the CRF with the emissions so changed; a
+        sentence without a word that its document repeats is tagged as it is without documents.
+        Raises InputError for documents that do not ascend from 0 or lie beyond the sentences.
+        """
+        return self._tag(self._words(sentences, documents), self._threads)
 
     def pipe(
         self,
@@ -236,6 +262,7 @@ class Tagger:
         scores: bool = False,
         lines: Lines = "auto",
         html: bool = False,
+        document: bool = False,
     ) -> Iterator[Doc]:
         """The documents of any stream of texts, in order; each is what calling the tagger gives.
 
@@ -248,15 +275,20 @@ class Tagger:
             raise InputError("expected texts, got one str; pass [text], or call tagger(text)")
         tokens = whole_number("batch_tokens", batch_tokens)
         threads = self._threads if n_threads is None else whole_number("n_threads", n_threads)
-        self._batch([], lines, html)  # refuses these options now, not at the first document
+        split = partial(self._batch, lines=lines, html=html, document=document)
+        split([])  # refuses these options now, not at the first document
         with self._in_use():  # and a closed tagger
-            return self._piped(_batches(texts, tokens), threads, scores, lines, html)
+            return self._piped(_batches(texts, tokens), threads, scores, split)
 
     def _piped(
-        self, batches: Iterator[list[str]], threads: int, scores: bool, lines: Lines, html: bool
+        self,
+        batches: Iterator[list[str]],
+        threads: int,
+        scores: bool,
+        split: Callable[[list[str]], Batch],
     ) -> Iterator[Doc]:
         def tagged(texts: list[str]) -> list[Doc]:
-            return self._documents(self._batch(texts, lines, html), scores, 1)
+            return self._documents(split(texts), scores, 1)
 
         if threads == 1:
             for texts in batches:
@@ -270,8 +302,7 @@ class Tagger:
                     if self._tokenizer is None:
                         yield pool.submit(tagged, texts)
                     else:  # which may not be made for threads
-                        batch = self._batch(texts, lines, html)
-                        yield pool.submit(self._documents, batch, scores, 1)
+                        yield pool.submit(self._documents, split(texts), scores, 1)
             except Exception as error:  # noqa: BLE001 -- raised behind what came before it
                 failed: Future[list[Doc]] = Future()
                 failed.set_exception(error)
@@ -326,30 +357,40 @@ class Tagger:
         return TokenColumns(ends, start, end, columns[ids], sentence)
 
     def entity_scores(
-        self, sentences: Sequence[Sequence[str]], *, temperature: float | None = None
+        self,
+        sentences: Sequence[Sequence[str]],
+        *,
+        temperature: float | None = None,
+        documents: Sequence[int] | None = None,
     ) -> tuple[list[list[str]], list[list[float]]]:
         """Tags as `tag_batch` gives them, and the probability of each entity in order.
 
         It is the exact posterior of an entity of this label on exactly these words, over all tags
         of the sentence. temperature: what the CRF's scores are divided by; default: the model's.
+        documents: as in `tag_batch`.
         """
         posterior = self._posterior if temperature is None else self._posterior.at(temperature)
-        pairs = self._per_sentence(sentences, posterior.tagged, self._threads)
+        batch = self._words(sentences, documents)
+        pairs = self._each(batch, posterior.tagged, self._threads)
         return [tags for tags, _ in pairs], [scores for _, scores in pairs]
 
     def marginals(
-        self, sentences: Sequence[Sequence[str]], *, scheme: Literal["IOB2", "BIOES"] = "IOB2"
+        self,
+        sentences: Sequence[Sequence[str]],
+        *,
+        scheme: Literal["IOB2", "BIOES"] = "IOB2",
+        documents: Sequence[int] | None = None,
     ) -> list[NDArray[np.float32]]:
         """The probability of every tag at every word of every sentence, float32 [words, tags].
 
         Column k is that of `self.tags[k]`, over all tags of the rest of the sentence; a row sums
         to 1. With the scheme BIOES, columns are `tags.tag_set(self.labels, TagScheme.BIOES)`,
-        whatever the model's own scheme.
+        whatever the model's own scheme. documents: as in `tag_batch`.
         """
         if scheme not in ("IOB2", "BIOES"):
             raise InputError(f"expected the scheme IOB2 or BIOES, got {scheme!r}")
         rows = self._bioes if scheme == "BIOES" else self._posterior.marginals
-        return self._per_sentence(sentences, rows, self._threads)
+        return self._each(self._words(sentences, documents), rows, self._threads)
 
     @cached_property
     def _bioes(self) -> ClosedMarginals:
@@ -358,15 +399,20 @@ class Tagger:
         return ClosedMarginals(self._crf, manifest.tags, scheme, manifest.temperature)
 
     def nbest(
-        self, sentences: Sequence[Sequence[str]], n: int
+        self,
+        sentences: Sequence[Sequence[str]],
+        n: int,
+        *,
+        documents: Sequence[int] | None = None,
     ) -> list[list[tuple[list[str], float]]]:
         """The n most probable IOB2 taggings of every sentence, best first: (tags, probability).
 
         The first has the tags of `tag_batch`. No two of a sentence are equal, and a sentence that
-        has fewer legal ones gives fewer: an empty one gives [([], 1.0)].
+        has fewer legal ones gives fewer: an empty one gives [([], 1.0)]. documents: as in
+        `tag_batch`.
         """
         best = partial(self._posterior.nbest, n=whole_number("n", n))
-        return self._per_sentence(sentences, best, self._threads)
+        return self._each(self._words(sentences, documents), best, self._threads)
 
     def close(self) -> None:
         """Frees the model once the calls under way have ended; later ones raise FastnerError."""
@@ -427,7 +473,20 @@ class Tagger:
     def __repr__(self) -> str:
         return f"Tagger({', '.join(self.labels)})"
 
-    def _batch(self, texts: list[str], lines: Lines, html: bool) -> Batch:
+    def _words(self, sentences: Sequence[Sequence[str]], documents: Sequence[int] | None) -> Batch:
+        batch = Batch.of_words(sentences)
+        if documents is not None:
+            batch.set_documents(documents)
+            batch.keep(len(self.manifest.tags))
+        return batch
+
+    def _batch(self, texts: list[str], lines: Lines, html: bool, document: bool) -> Batch:
+        batch = self._split(texts, lines, html)
+        if document:
+            batch.keep(len(self.manifest.tags))
+        return batch
+
+    def _split(self, texts: list[str], lines: Lines, html: bool) -> Batch:
         if self._tokenizer is None:
             # made for the first text in this language: who gives words needs none
             return Batch.of_texts(texts, rules(self.manifest.language), lines, bool(html))
@@ -463,19 +522,9 @@ class Tagger:
             raise InputError("expected a tagger with its model's tokenizer, got one of your own")
         return Batch.of_utf8(data, offsets, rules(self.manifest.language), lines, bool(html))
 
-    def _tag(self, sentences: Sequence[Sequence[str]], threads: int) -> list[list[str]]:
-        batch = Batch.of_words(sentences)
+    def _tag(self, batch: Batch, threads: int) -> list[list[str]]:
         self._run(batch, threads)
         return batch.tags(self._tag_names)
-
-    def _per_sentence(
-        self,
-        sentences: Sequence[Sequence[str]],
-        rows: Callable[[NDArray[np.float32], NDArray[np.int32]], list[Result]],
-        threads: int,
-    ) -> list[Result]:
-        """What `rows` gives for the emissions and lengths of every sentence, in order."""
-        return self._each(Batch.of_words(sentences), rows, threads)
 
     def _each(
         self,
@@ -483,6 +532,7 @@ class Tagger:
         rows: Callable[[NDArray[np.float32], NDArray[np.int32]], list[Result]],
         threads: int,
     ) -> list[Result]:
+        """What `rows` gives for the emissions and lengths of every sentence, in order."""
         # as if all were empty; those that are not are replaced
         count = batch.sentences
         nothing = np.empty((count, 0, len(self._tag_names)), np.float32)
@@ -501,10 +551,13 @@ class Tagger:
         """Tags a batch in this thread and threads - 1 others; see `Pipeline.run`."""
         with self._in_use() as pipeline:
             threads = batch.part(threads) if threads > 1 else 1
-            if threads < 2:
-                pipeline.run(batch, use)
-            else:
+            if not batch.keeps:
                 _side_by_side(partial(pipeline.run, batch, use), threads)
+                return
+            _side_by_side(partial(pipeline.run, batch, decode=False), threads)
+            self._consistency.apply(batch)
+            batch.again()
+            _side_by_side(partial(pipeline.run, batch, use, emit=False), threads)
 
 
 def _batches(texts: Iterable[str], batch_tokens: int) -> Iterator[list[str]]:
@@ -531,6 +584,9 @@ def _batches(texts: Iterable[str], batch_tokens: int) -> Iterator[list[str]]:
 
 def _side_by_side(run: Callable[[], None], threads: int) -> None:
     """Calls run() here and in threads - 1 others at once, or in as many as can be started."""
+    if threads < 2:
+        run()
+        return
     try:
         from concurrent.futures import Future, ThreadPoolExecutor  # many a process never needs it
     except RuntimeError:  # the main thread has ended: from then on there is no pool

@@ -16,6 +16,7 @@ from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy
 from libcpp cimport bool as cbool
+from libcpp.memory cimport unique_ptr
 from libcpp.string cimport string
 from libcpp.unordered_set cimport unordered_set
 from libcpp.utility cimport pair
@@ -51,6 +52,7 @@ cdef extern from "Python.h" nogil:  # declared here to take borrowed pointers
     Py_ssize_t PyUnicode_GET_LENGTH(PyObject* text)
     const void* PyUnicode_DATA(PyObject* text)
     int PyUnicode_KIND(PyObject* text)
+    uint32_t Py_UNICODE_TOLOWER(uint32_t point)
     PyObject* PyList_GET_ITEM(PyObject* list, Py_ssize_t i)
 
 
@@ -94,11 +96,14 @@ cdef extern from "tagging.hpp" namespace "fastner::tagging" nogil:
         vector[uint16_t] tags
         vector[size_t] document_ends
         vector[Span] spans
+        size_t tag_count
         void add(const void* characters, int width, const Split& split) except +raise_input_error
         void close() except +raise_input_error
         size_t part(size_t threads) except +raise_input_error
         size_t take()
+        void again()
         void stop()
+        void keep(size_t tags) except +raise_input_error
         void find_spans(const Scheme& scheme, const Edges& edges, const double* scores,
                         size_t scored) except +raise_input_error
         size_t packed_count(size_t document)
@@ -116,6 +121,10 @@ cdef extern from "tagging.hpp" namespace "fastner::tagging" nogil:
         vector[Word] lowered
         size_t longest
         const int32_t* order()
+        float* kept(CBatch& batch)
+        void keep(const char* emissions, ptrdiff_t sentence_stride, ptrdiff_t token_stride,
+                  CBatch& batch)
+        void open(const CBatch& batch, size_t g) except +raise_input_error
         void gather(const CBatch& batch, size_t g) except +raise_input_error
         void look_up(CRowCache& cache, float* rows) except +raise_input_error
         vector[size_t] lower(const CVocabulary& vocabulary) except +raise_input_error
@@ -141,6 +150,13 @@ cdef extern from "columns.hpp" namespace "fastner::columns" nogil:
     Lists tokens_of "fastner::columns::tokens"(
         const CBatch& batch, const Strings& strings, bint in_bytes, int32_t outside
     ) except +raise_input_error
+cdef extern from "consistency.hpp" namespace "fastner::tagging" nogil:
+    ctypedef uint32_t (*Lower "fastner::tagging::Consistency::Lower")(uint32_t) noexcept nogil
+
+    cppclass CConsistency "fastner::tagging::Consistency":
+        CConsistency(vector[size_t] labels, double weight, double least, Lower lower) \
+            except +raise_input_error
+        void apply(CBatch& batch) except +raise_input_error
 
 
 hash_seed = seed_of_process()
@@ -150,10 +166,10 @@ hash_seed = seed_of_process()
 
 
 cdef object _offsets(const vector[int64_t]& values):
-    return _copied(values.data(), values.size(), np.int64)
+    return _filled(values.data(), values.size(), np.int64)
 
 
-cdef object _copied(const void* values, size_t count, dtype):
+cdef object _filled(const void* values, size_t count, dtype):
     array = np.empty(count, dtype)
     cdef unsigned char[::1] to = array.view(np.uint8)
     if count:
@@ -307,6 +323,44 @@ cdef class Batch:
                 batch.it.add(view.text, <int>view.kind, tokens)
             batch.it.close()
         return batch
+    def set_documents(self, documents):
+        """Sentences of words: parts them into documents, of which these are the first ones.
+
+        Raises InputError where they are not whole numbers that ascend from 0.
+        """
+        cdef size_t count = self.it.word_ends.size()
+        cdef list firsts = _fast(documents, "the first sentence of each document")
+        cdef Py_ssize_t n
+        before = -1
+        self.it.document_ends.clear()
+        for n in range(len(firsts)):
+            # an int of ours: a subclass may compare as it likes
+            first = int(firsts[n]) if isinstance(firsts[n], (int, np.integer)) else -1
+            if not before < first < count or (n == 0 and first != 0):
+                raise InputError(
+                    "expected documents as the first sentence of each, ascending from 0 and below "
+                    f"{count}, got {firsts[n]!r} as number {n}"
+                )
+            if n:
+                self.it.document_ends.push_back(first)
+            before = first
+        if count:
+            if not firsts:
+                raise InputError("expected documents, the first from sentence 0, got none")
+            self.it.document_ends.push_back(count)
+
+    def keep(self, size_t tag_count):
+        """Makes room for the emissions of all groups, K a word; see `Pipeline.run`."""
+        self.it.keep(tag_count)
+
+    @property
+    def keeps(self):
+        return self.it.tag_count > 0
+
+    def again(self):
+        """Lets all groups be taken once more."""
+        self.it.again()
+
 
     @property
     def sentences(self):
@@ -366,7 +420,7 @@ cdef class Batch:
             lists = entities_of(self.it, self.strings, in_bytes)
         return (_offsets(lists.ends), _offsets(lists.starts), _offsets(lists.stops),
                 int32_array(lists.kinds),
-                _copied(lists.scores.data(), lists.scores.size(), np.float64))
+                _filled(lists.scores.data(), lists.scores.size(), np.float64))
 
     def token_lists(self, bint in_bytes, int32_t outside):
         """The tokens of a batch `of_utf8`: ends [D], starts, stops, tags, sentences [N].
@@ -461,6 +515,37 @@ cdef object _no_word(word, Py_ssize_t number, Py_ssize_t i):
     )
 
 
+# ---- documents -----------------------------------------------------------------------------------
+
+
+cdef uint32_t _lower(uint32_t point) noexcept nogil:
+    return Py_UNICODE_TOLOWER(point)
+
+
+cdef class Consistency:
+    """What makes names be read alike within a document; shared between threads."""
+
+    cdef unique_ptr[CConsistency] it
+    cdef size_t tag_count
+
+    def __init__(self, tag_names, double weight, double least):
+        """tag_names: of the K tags, IOB2. weight, least: of votes, see consistency.hpp."""
+        cdef vector[size_t] ids
+        labels = sorted({name[2:] for name in tag_names})  # that of O is empty, and the first
+        for name in tag_names:
+            ids.push_back(labels.index(name[2:]))
+        self.tag_count = ids.size()
+        self.it.reset(new CConsistency(ids, weight, least, _lower))
+
+    def apply(self, Batch batch not None):
+        """Changes the emissions that a batch keeps of all its groups, document by document."""
+        if batch.it.tag_count != self.tag_count:
+            raise InputError(f"expected emissions of {self.tag_count} tags, got "
+                             f"{batch.it.tag_count}")
+        with nogil:
+            self.it.get().apply(batch.it)
+
+
 # ---- tagging -------------------------------------------------------------------------------------
 
 # Signals are seen to after so many groups, some 50 ms: more often, and threads would wait for the
@@ -483,27 +568,32 @@ cdef class Pipeline:
         self.cache, self.lattice, self.tag_count = cache, lattice, tag_count
         self.networks, self.engine = engine.networks, engine
 
-    def run(self, Batch batch not None, use=None):
+    def run(self, Batch batch not None, use=None, *, bint emit=True, bint decode=True):
         """Tags groups of a batch until none is left; threads may do so together, see `Batch.part`.
 
         use: called with the emissions [B, T, K] of each group, its lengths [B] and the numbers [B]
         of its sentences. After an error in any of them, or of a signal's handler, all threads stop
-        before their next group.
+        before their next group. It goes in two steps where something is to be done to the
+        emissions of all groups in between: decode=False leaves them with the batch, which has made
+        room for them, and emit=False takes them from there.
         """
         try:
-            self._run(batch, use)
+            self._run(batch, use, emit, decode)
         except BaseException:
             batch.it.stop()
             raise
 
-    cdef int _run(self, Batch batch, use) except -1:
+    cdef int _run(self, Batch batch, use, bint emit, bint decode) except -1:
         cdef Group group
         cdef LatticeBatch emissions
         cdef vector[int32_t] paths
         cdef bint native = self.networks is not None and use is None
+        cdef float* to
         cdef size_t g, tagged = 0
         held = None
         emissions.sentences = 0
+        if not (emit and decode) and <int64_t>batch.it.tag_count != self.tag_count:
+            raise InputError(f"expected a batch that keeps {self.tag_count} emissions a word")
         with nogil:
             while True:
                 g = batch.it.take()
@@ -513,17 +603,29 @@ cdef class Pipeline:
                 if tagged % UNTIL_SIGNALS == 0:
                     with gil:
                         PyErr_CheckSignals()
-                group.gather(batch.it, g)
-                if native:
-                    self._emissions(
-                        group,
-                        group.rows(group.distinct.words.size() * <size_t>self.cache.width),
-                        group.emissions(group.lengths.size() * group.longest
-                                        * <size_t>self.tag_count),
-                        &emissions)
+                if not emit:
+                    group.open(batch.it, g)
+                    self._point(group, group.kept(batch.it), &emissions)
+                    if use is not None:
+                        with gil:
+                            held = self._copied(emissions)
                 else:
-                    with gil:
-                        held = self._arrays(group, &emissions)
+                    group.gather(batch.it, g)
+                    if native:
+                        to = group.kept(batch.it) if not decode else group.emissions(
+                            group.lengths.size() * group.longest * <size_t>self.tag_count)
+                        self._emissions(
+                            group,
+                            group.rows(group.distinct.words.size() * <size_t>self.cache.width),
+                            to, &emissions)
+                    else:
+                        with gil:
+                            held = self._arrays(group, &emissions)
+                if not decode:
+                    if not native:
+                        group.keep(emissions.emissions, emissions.sentence_stride,
+                                   emissions.token_stride, batch.it)
+                    continue
                 emissions.lengths = <const char*>group.lengths.data()
                 emissions.length_stride = sizeof(int32_t)
                 paths.resize(group.lengths.size() * group.longest)
@@ -584,11 +686,25 @@ cdef class Pipeline:
         batch.sentences = <int64_t>group.lengths.size()
         batch.longest = <int64_t>group.longest
         self.networks.emissions(batch)
-        emissions.emissions = <const char*>to
+        self._point(group, to, emissions)
+        return 0
+
+    cdef void _point(self, const Group& group, const float* at, LatticeBatch* emissions) noexcept \
+            nogil:
+        """Makes `emissions` those [B, T, K] of a group that begin here."""
+        emissions.emissions = <const char*>at
         emissions.token_stride = <ptrdiff_t>(self.tag_count * <int64_t>sizeof(float))
         emissions.sentence_stride = emissions.token_stride * <ptrdiff_t>group.longest
-        emissions.sentences, emissions.tokens = batch.sentences, batch.longest
-        return 0
+        emissions.sentences = <int64_t>group.lengths.size()
+        emissions.tokens = <int64_t>group.longest
+
+    cdef object _copied(self, const LatticeBatch& emissions):
+        """An array of emissions [B, T, K] that lie one behind the other."""
+        cdef float[:, :, ::1] to
+        array = np.empty((emissions.sentences, emissions.tokens, self.tag_count), np.float32)
+        to = array
+        memcpy(<void*>to._data, emissions.emissions, array.nbytes)
+        return array
 
     cdef int _encode(self, Group& group, float* rows) except -1 nogil:
         """Writes the rows of words that the cache lacks."""

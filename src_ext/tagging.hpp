@@ -86,8 +86,9 @@ struct Batch {
     // Of raw texts only, one after the other; indices count from the first text on.
     std::vector<text::Token> tokens;
     std::vector<std::size_t> sentence_ends;  // of tokens
-    std::vector<std::size_t> document_ends;  // of sentences
     std::vector<std::size_t> places;         // words -> tokens: markup is no word
+    // Of sentences: where texts end, or documents, if they are told.
+    std::vector<std::size_t> document_ends;
     // What the model sees.
     std::vector<View> words;             // [N]
     std::vector<std::size_t> word_ends;  // of the words of each sentence
@@ -95,6 +96,10 @@ struct Batch {
     // Sentences that are not empty, from short to long, and where groups of them end.
     std::vector<std::int32_t> order;
     std::vector<std::size_t> group_ends;
+    // Emissions that are kept until all groups have theirs: [B, T, K] of each; see keep().
+    std::vector<float> emissions;
+    std::vector<std::size_t> emission_rows;  // where the first row of each sentence lies
+    std::size_t tag_count = 0;               // K
     // What comes of it, text by text.
     std::vector<Span> spans;
     std::vector<std::size_t> span_ends;
@@ -152,7 +157,8 @@ struct Batch {
             while (end > begin) left -= length_of(order[--end]);
         }
         std::reverse(group_ends.begin(), group_ends.end());
-        left_.store(group_ends.size(), std::memory_order_relaxed);
+        again();
+        if (tag_count) keep(tag_count);  // groups lie otherwise now
         return std::min(threads, group_ends.size());
     }
 
@@ -165,8 +171,27 @@ struct Batch {
         }
         return left ? left - 1 : kNone;
     }
+    // Lets all groups be taken once more.
+    void again() { left_.store(group_ends.size(), std::memory_order_relaxed); }
     // Leaves the groups that nobody has taken.
     void stop() { left_.store(0, std::memory_order_relaxed); }
+
+    // Makes room for the emissions of all groups, K a word.
+    void keep(std::size_t tags_) {
+        tag_count = tags_;
+        emission_rows.assign(word_ends.size(), 0);
+        std::size_t row = 0, b = 0;
+        for (const std::size_t end : group_ends) {
+            const std::size_t longest = length_of(static_cast<std::size_t>(order[end - 1]));
+            for (; b < end; ++b, row += longest)
+                emission_rows[static_cast<std::size_t>(order[b])] = row;
+        }
+        emissions.resize(row * tag_count);
+    }
+    // Those [K] of word t of a sentence; of t = 0 of a group's first one, of all the group.
+    float* emissions_of(std::size_t sentence, std::size_t t) {
+        return emissions.data() + (emission_rows[sentence] + t) * tag_count;
+    }
 
     // The entities of all texts, mended by `edges`. scores: one for each entity that the tags
     // hold, `scored` in all, in order; null: none were asked for.
@@ -289,17 +314,23 @@ class Group {
     std::vector<Word> read, lowered;    // as the vocabulary reads them, and their lower case
     std::size_t longest = 0;            // T
 
-    // The words of group g; rows are still to be found.
-    void gather(const Batch& batch, std::size_t g) {
-        distinct = Distinct();
-        tokens.clear();
-        lengths.clear();
+    // The sentences of group g, without their words.
+    void open(const Batch& batch, std::size_t g) {
         const std::size_t begin = g ? batch.group_ends[g - 1] : 0;
         order_ = batch.order.data() + begin;
-        const std::size_t count = batch.group_ends[g] - begin;
-        longest = batch.length_of(sentence(count - 1));
-        distinct.reserve(count * longest);
-        for (std::size_t b = 0; b < count; ++b) {
+        lengths.resize(batch.group_ends[g] - begin);
+        for (std::size_t b = 0; b < lengths.size(); ++b)
+            lengths[b] = static_cast<std::int32_t>(batch.length_of(sentence(b)));
+        longest = static_cast<std::size_t>(lengths.back());
+    }
+
+    // The words of group g; rows are still to be found.
+    void gather(const Batch& batch, std::size_t g) {
+        open(batch, g);
+        distinct = Distinct();
+        tokens.clear();
+        distinct.reserve(lengths.size() * longest);
+        for (std::size_t b = 0; b < lengths.size(); ++b) {
             const std::size_t first = batch.begin_of(sentence(b));
             const std::size_t length = batch.length_of(sentence(b));
             for (std::size_t i = first; i < first + length; ++i) {
@@ -307,7 +338,6 @@ class Group {
                 tokens.push_back(
                     distinct.add(make_word(view.text, view.length, static_cast<int>(view.kind))));
             }
-            lengths.push_back(static_cast<std::int32_t>(length));
         }
     }
 
@@ -350,6 +380,18 @@ class Group {
     }
 
     const std::int32_t* order() const { return order_; }  // its sentences [B]
+
+    // Where the batch keeps the emissions [B, T, K] of the group.
+    float* kept(Batch& batch) const { return batch.emissions_of(sentence(0), 0); }
+
+    // Hands such emissions to the batch; strides in bytes.
+    void keep(const char* emissions, std::ptrdiff_t sentence_stride, std::ptrdiff_t token_stride,
+              Batch& batch) const {
+        for (std::size_t b = 0; b < lengths.size(); ++b, emissions += sentence_stride)
+            for (std::int32_t t = 0; t < lengths[b]; ++t)
+                std::memcpy(batch.emissions_of(sentence(b), static_cast<std::size_t>(t)),
+                            emissions + t * token_stride, batch.tag_count * sizeof(float));
+    }
 
     // Memory that is kept from one group to the next, not set to anything.
     float* rows(std::size_t count) { return rows_.take(count); }

@@ -180,6 +180,40 @@ def crf_entities(sequences, probabilities):
     return entities
 
 
+# --- documents -----------------------------------------------------------------------------------
+
+
+def document_emissions(sentences, emissions, labels):
+    """Emissions, a [T, K] for each sentence of one document, with its names read alike.
+
+    labels: that of each of the K tags. From the definition, one occurrence of a word at a time.
+    """
+
+    def name(word):
+        lowered = [char.lower()[0] for char in word]
+        if lowered == list(word):
+            return None
+        return word if len(word) <= 3 else "".join(lowered)
+
+    def vote(row, label):
+        weights = np.exp(row.astype(np.float64) - row.max())
+        return sum(w for w, other in zip(weights, labels, strict=True) if other == label) / sum(
+            weights
+        )
+
+    places = [(s, t) for s, words in enumerate(sentences) for t in range(len(words))]
+    changed = [rows.copy() for rows in emissions]
+    for s, t in places:
+        word = name(sentences[s][t])
+        others = [(a, b) for a, b in places if (a, b) != (s, t) and name(sentences[a][b]) == word]
+        if word is None or not others:
+            continue
+        for k, label in enumerate(labels):
+            mean = sum(vote(emissions[a][b], label) for a, b in others) / len(others)
+            changed[s][t, k] += np.float32(0.5 * np.log(max(mean, 0.03)))
+    return changed
+
+
 # --- the network ---------------------------------------------------------------------------------
 
 

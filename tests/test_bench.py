@@ -22,6 +22,7 @@ from small import needs, write_corpus
 from bench import (
     ablations,
     deployment,
+    documents,
     goals,
     harness,
     micro,
@@ -617,6 +618,47 @@ def test_robustness_in_one_table(tmp_path):
     for row, f1 in zip(rows[1:], others, strict=True):
         assert f1 < clean
         assert float(row[4]) == pytest.approx(f1 - clean, abs=0.011)
+
+
+def test_documents_apart_and_together(tmp_path, capsys):
+    sentences = [["Oslo", "won"], ["It", "rained", "in", "OSLO"], ["Ada"], ["Ada", "left"]] * 5
+    (tmp_path / "valid.txt").write_text(
+        "-DOCSTART- O\n\n"
+        + "-DOCSTART- O\n\n".join(
+            "".join("".join(f"{w} O\n" for w in s) + "\n" for s in sentences[at : at + 2])
+            for at in range(0, 20, 2)
+        )
+    )
+    (corpus,) = documents.read_corpora(tmp_path).values()
+    assert (len(corpus), corpus.documents) == (20, list(range(0, 20, 2)))
+    assert documents.part(corpus, 1) == ([i for i in range(20) if i % 4 > 1], [0, 2, 4, 6, 8])
+    for folder in (tmp_path, tmp_path / "none"):
+        recorder = Recorder(None, {})
+        documents.run(
+            SimpleNamespace(
+                words=words.Words(sentences, None, "made up"), corpus=folder, engines=("native",),
+                tagger=lambda engine: subject.load(None, engine=engine), repeats=1,
+                recorder=recorder,
+            )
+        )  # fmt: skip
+        assert [record["ratio"] == 1.0 for record in recorder.records] == [True, False] * 2
+    assert "native: made up, together" in capsys.readouterr().out
+
+
+def test_the_numbers_of_documents_are_the_taggers_own(monkeypatch):
+    words = [line.split() for line in (
+        "Kiruna Mining Ltd. hired 40 people .", "Workers in Kiruna agreed .", "Kiruna said so .",
+    )]  # fmt: skip
+    gold = [["B-ORG", "I-ORG", "I-ORG", "O", "O", "O", "O"], ["O", "O", "B-LOC", "O", "O"],
+            ["B-LOC", "O", "O", "O"]]  # fmt: skip
+    corpus = Corpus(words * 2, gold * 2, TagScheme.IOB2, [0, 3], "made-up")
+    monkeypatch.setattr(documents, "WEIGHTS", (1e-9, 0.5))
+    with subject.load(None, engine="native") as tagger:
+        own = tagger._consistency
+        found = documents.gains(tagger, {"dev": corpus})
+        assert tagger._consistency is own
+        assert all(row == [0.0, 0.0, 0.0] for (weight, _), row in found.items() if weight < 0.1)
+        assert found[0.5, 0.03] == [pytest.approx(100 / 3)] * 3
 
 
 def test_f1_of_entities_that_training_did_not_hold():

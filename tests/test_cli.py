@@ -42,19 +42,23 @@ class FakeTagger:
     def __init__(self):
         self.batches = []
         self.readings = set()  # of texts: lines and html
+        self.documents = []  # of each call with sentences, and of texts whether they are any
 
-    def tag_batch(self, sentences):
+    def tag_batch(self, sentences, *, documents=None):
+        if sentences:
+            self.documents.append(documents)
         self.batches.append(len(sentences))
         return [
             ["B-PER" if word[:1].isupper() else "O" for word in sentence] for sentence in sentences
         ]
 
-    def entity_scores(self, sentences, *, temperature=None):
-        tags = self.tag_batch(sentences)
+    def entity_scores(self, sentences, *, temperature=None, documents=None):
+        tags = self.tag_batch(sentences, documents=documents)
         return tags, [[0.5] * len(spans_of(row)) for row in tags]
 
-    def pipe(self, texts, *, batch_tokens, scores, lines, html):
+    def pipe(self, texts, *, batch_tokens, scores, lines, html, document):
         self.readings.add((lines, html))
+        self.documents.append(document)
         waiting = []
         for text in texts:
             waiting.append(text)
@@ -311,6 +315,70 @@ def test_results_come_before_the_stream_ends(tagger):
     assert [record["text"] for record, _ in results] == [f"Ada {i}" for i in range(1, 1000)]
 
 
+DOCUMENTS = "-DOCSTART- O\n\nAda O\n\nx O\n\n-DOCSTART- O\n\nAda O\n\n"
+
+
+@pytest.mark.parametrize("scores", [[], ["--scores", "--output", "jsonl"]])
+def test_documents_of_columns_are_tagged_whole(run, tagger, monkeypatch, scores):
+    command = ("tag", "--input", "conll", *scores)
+    monkeypatch.setattr(tag, "BATCH_TOKENS", 1)
+    _, apart, _ = run(*command, stdin=DOCUMENTS)
+    assert tagger.documents == [None, None, None]
+    tagger.documents.clear()
+    assert run(*command, "--document", stdin=DOCUMENTS) == (0, apart, "")
+    assert (tagger.documents, tagger.batches) == ([[0], [0]], [1, 1, 1, 0, 2, 1, 0])
+    tagger.documents.clear()
+    monkeypatch.setattr(tag, "BATCH_TOKENS", 10)
+    assert run(*command, "--document", stdin=DOCUMENTS) == (0, apart, "")
+    assert tagger.documents == [[0, 2]]
+
+
+def test_documents_of_records(run, tagger):
+    tokens, text = '{"tokens": ["Ada"]}\n', '{"text": "Ada left."}\n'
+    stdin = tokens * 2 + text * 2 + tokens
+    code, out, _ = run("tag", "--input", "jsonl", "--document", stdin=stdin)
+    assert (code, len(lines(out))) == (0, 5)
+    assert tagger.documents == [[0], True, None, None, [0]]  # the fake tags texts as sentences
+    tagger.documents.clear()
+    records = json.dumps([{"tokens": ["Ada"], "tags": ["O"]}] * 2)
+    code, out, err = run("tag", "--input", "auto", "--document", stdin=records)
+    assert (code, len(lines(out)), tagger.documents) == (0, 2, [[0]])
+    assert "read as tokens" in err
+    tagger.documents.clear()
+    records = json.dumps([{"text": "Ada", "label": [[0, 3, "PER"]]}] * 2)
+    assert run("tag", "--input", "auto", "--document", stdin=records)[0] == 0
+    assert tagger.documents == [True, None, None]
+
+
+def test_plain_text_is_one_document(run, tagger):
+    text = "Ada left.\n\nIt rained.\r\nAda came"
+    for terminal in (False, True):
+        options = ("--output", "jsonl", "--document")
+        code, out, _ = run("tag", "-", *options, stdin=text, terminal=terminal)
+        (row,) = lines(out)
+        assert (code, row["text"]) == (0, text.replace("\r", ""))
+        assert [entity["start"] for entity in row["entities"]] == [0, 11, 22]
+        assert tagger.documents.pop(0) is True and tagger.readings == {("auto", False)}
+        tagger.documents.clear()
+    assert run("tag", "Ada left.", "Ada", "--document")[0] == 0
+    assert tagger.documents == [True, None, None]
+    assert run("tag", "Ada left.")[0] == 0
+    assert tagger.documents[3:] == [False, None]
+
+
+def test_evaluation_within_documents(run, tagger):
+    for more in ([], ["--threshold"], ["--against", "m"]):
+        for option, documents in (("--document", [0, 2]), ("--json", None)):
+            code, _, err = run("evaluate", "-", option, *more, stdin=DOCUMENTS)
+            assert code == 0 and "no marks" not in err
+            assert len(tagger.documents) > len(more) // 2
+            assert all(one == documents for one in tagger.documents)
+            tagger.documents.clear()
+    code, _, err = run("evaluate", "-", "--document", stdin="Ada O\n\nAda O\n")
+    assert (code, tagger.documents) == (0, [[0]])
+    assert "no marks between documents: all sentences are read as one" in err
+
+
 def test_typed_lines_are_answered_one_by_one(run, tagger):
     run("tag", "-", "--input", "jsonl", stdin='{"tokens": ["a"]}\n' * 3, terminal=True)
     assert tagger.batches[:3] == [1, 1, 1]
@@ -335,7 +403,7 @@ CONTROLS = "\x1b \x7f \x85 \x9b \u061c \u200f \u2028 \u2029 \u202e \u2066 \ufeff
 @pytest.mark.parametrize("output", ["table", "jsonl", "conll"])
 def test_a_terminal_gets_no_control_of_text_or_labels(run, tagger, monkeypatch, output):
     """A file gets CoNLL as it is: what is read back is what was tagged."""
-    tagger.tag_batch = lambda sentences: [["B-X\x1b\u202e"] * len(s) for s in sentences]
+    tagger.tag_batch = lambda sentences, **_: [["B-X\x1b\u202e"] * len(s) for s in sentences]
     record = json.dumps({"tokens": HOSTILE.split(" ")})
     arguments = ("tag", "--input", "jsonl", "--output", output)
     code, plain, _ = run(*arguments, stdin=record)
@@ -370,7 +438,7 @@ def test_other_outputs_have_no_controls(run, tagger, bundle, tmp_path):
         _, out, err = run(*arguments, stdin=b"x")
         assert not any(control in out + err for control in CONTROLS), arguments
     gold = f"A\tB-{HOSTILE.replace(' ', '')}\n"
-    tagger.tag_batch = lambda sentences: [["O"] * len(s) for s in sentences]
+    tagger.tag_batch = lambda sentences, **_: [["O"] * len(s) for s in sentences]
     for more in ([], ["--json"]):
         code, out, _ = run("evaluate", "-", *more, stdin=gold)
         assert code == 0 and not any(control in out for control in CONTROLS)
@@ -1036,7 +1104,7 @@ import fastner.tagger
 from fastner.cli import main
 manifest = SimpleNamespace(language="en")
 fake = SimpleNamespace(
-    tag_batch=lambda sentences: [["B-LOC"]], labels=["LOC"], manifest=manifest
+    tag_batch=lambda sentences, **_: [["B-LOC"]], labels=["LOC"], manifest=manifest
 )
 fastner.tagger.load = lambda model, **options: nullcontext(fake)
 sys.exit(main(["evaluate", "-"]))

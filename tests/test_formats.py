@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 import types
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from fastner.corpus import (
     FORMATS,
     STYLES,
     Corpus,
+    iter_documents,
     iter_jsonl,
     iter_records,
     iter_sentences,
@@ -481,6 +483,9 @@ def test_words_alone_are_read_whatever_their_tags(name):
     corpus = read(DATA / name, tag_names=NAMES)
     assert corpus.format == OF_WORDS[name]
     assert [record["tokens"] for record in iter_records(DATA / name)] == corpus.sentences
+    documents = [[record["tokens"] for record in d] for d in iter_documents(DATA / name)]
+    bounds = pairwise([*corpus.documents, len(corpus)])
+    assert documents == [corpus.sentences[begin:end] for begin, end in bounds]
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def test_an_error_ends_the_work_of_all_threads(tagger, dev, at_fault):
         return [None] * len(lengths)
 
     with pytest.raises(ZeroDivisionError):
-        tagger._per_sentence(dev.sentences[:1000], rows, 3)
+        tagger._each(tagger._words(dev.sentences[:1000], None), rows, 3)
     assert sum(groups) < 700
     assert tagger.tag(["Oslo"]) == ["B-LOC"]
 

@@ -47,6 +47,12 @@ def add(commands: Commands) -> None:
         "far these probabilities are right",
     )
     parser.add_argument(
+        "--document",
+        action="store_true",
+        help="read names alike within the documents of the corpus; all of it is one where it marks "
+        "none",
+    )
+    parser.add_argument(
         "--map",
         metavar="A=B,…",
         help="rename labels of the corpus before scoring, as in person=PER,product= (nothing: O)",
@@ -119,14 +125,19 @@ def run(args: argparse.Namespace) -> None:
             corpus = mapped.corpus
             for line in mapped.notices():
                 output.note(line)
+        if args.document and len(corpus.documents) == 1:
+            output.note(f"{corpus.path}: no marks between documents: all sentences are read as one")
         gold = corpus.converted(TagScheme.IOB2).tags
         known = labels_of(chain.from_iterable(gold))
         if warning := labels.strangers(known, tagger.labels):
             output.note(warning)
+        documents = corpus.documents if args.document else None
         began = time.perf_counter()
-        predicted = tagger.tag_batch(corpus.sentences)
+        predicted = tagger.tag_batch(corpus.sentences, documents=documents)
         seconds = time.perf_counter() - began
-        confidence = measure_confidence(tagger, corpus.sentences, gold) if args.threshold else None
+        confidence = None
+        if args.threshold:
+            confidence = measure_confidence(tagger, corpus.sentences, gold, documents=documents)
     if args.report is not None:
         _write_report(args, corpus.sentences, gold, predicted)
     scores, report = score(gold, predicted), token_report(gold, predicted)
@@ -187,7 +198,8 @@ def _closer(
         with load_tagger(args, args.against) as other:
             if warning := strangers(labels_of(chain.from_iterable(gold)), other.labels):
                 output.note(warning)
-            others = other.tag_batch(corpus.sentences)
+            within = corpus.documents if args.document else None
+            others = other.tag_batch(corpus.sentences, documents=within)
         apart = intervals.compare(gold, predicted, others, **drawn)
         values = {"model": args.against, **apart.to_dict()}
         yield "against", values, intervals.format_difference(apart, args.against)

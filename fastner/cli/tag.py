@@ -7,14 +7,14 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from itertools import chain, groupby, tee
+from itertools import accumulate, chain, groupby, tee
 from typing import TYPE_CHECKING, NamedTuple, TextIO, TypeAlias, get_args
 
 from fastner.cli import output
 from fastner.cli.options import Commands, add_running, command, load_tagger, utf8
 from fastner.cli.output import Record
 from fastner.corpus import FORMATS as CORPUS_FORMATS
-from fastner.corpus import iter_jsonl, iter_records, iter_text
+from fastner.corpus import iter_documents, iter_jsonl, iter_records, iter_text
 from fastner.corpus.sources import opened
 from fastner.doc import Doc
 from fastner.errors import InputError
@@ -49,6 +49,7 @@ class Reading(NamedTuple):
 
     lines: Lines = "auto"
     html: bool = False
+    document: bool = False
 
 
 AS_THEY_ARE = Reading()
@@ -109,6 +110,12 @@ def add(commands: Commands) -> None:
         "--html", action="store_true", help="texts are HTML: step over its tags, read its entities"
     )
     parser.add_argument(
+        "--document",
+        action="store_true",
+        help="read names alike within a document: a text, plain text of a file or stdin being one, "
+        "or all sentences up to the next mark (-DOCSTART-, # newdoc)",
+    )
+    parser.add_argument(
         "--scores", action="store_true", help="give the probability of each entity (not in conll)"
     )
     add_running(parser)
@@ -131,16 +138,20 @@ def run(args: argparse.Namespace) -> None:
     typed = not isinstance(source, (str, list)) and source.isatty()
     write = output.WRITERS[args.output or default]
     with load_tagger(args) as tagger:
-        reading = Reading(args.lines, args.html)
-        records: Iterator[Record]
-        if form == "text" and not isinstance(source, list) and not typed:
-            records = ({"text": text} for text in _blocks(source, reading, tagger))
-            if reading.lines == "auto":  # their line ends were looked at where they stood
-                reading = reading._replace(lines="wrapped")
-        else:
-            records = records_of(source, form, args.word_column)
+        reading = Reading(args.lines, args.html, args.document)
         batch_tokens = 1 if typed else BATCH_TOKENS
-        tagged = tag_records(tagger, records, batch_tokens, args.scores, reading)
+        if args.document:
+            documents = _documents(source, form, args.word_column)
+            tagged = tag_documents(tagger, documents, batch_tokens, args.scores, reading)
+        else:
+            records: Iterator[Record]
+            if form == "text" and not isinstance(source, list) and not typed:
+                records = ({"text": text} for text in _blocks(source, reading, tagger))
+                if reading.lines == "auto":  # their line ends were looked at where they stood
+                    reading = reading._replace(lines="wrapped")
+            else:
+                records = records_of(source, form, args.word_column)
+            tagged = tag_records(tagger, records, batch_tokens, args.scores, reading)
         for number, (record, doc) in enumerate(tagged):
             write(number, record, doc)
 
@@ -198,6 +209,23 @@ def records_of(source: Source, form: str, word_column: int | None) -> Iterator[R
         yield from iter_records(source, form, word_column=word_column, notice=notice)
 
 
+def _documents(source: Source, form: str, word_column: int | None) -> Iterator[list[Record]]:
+    """The inputs, one document after another; plain text of a file or stdin is one."""
+    if form == "text" and not isinstance(source, list):
+        yield [{"text": "\n".join(iter_text(source))}]
+    elif form in ("text", "jsonl"):
+        for is_text, run in groupby(records_of(source, form, None), _is_text):
+            if is_text:
+                for record in run:
+                    yield [record]
+            else:
+                yield list(run)
+    else:
+        assert not isinstance(source, list)
+        notice = output.note if form == "auto" else None
+        yield from iter_documents(source, form, word_column=word_column, notice=notice)
+
+
 def _blocks(source: str | TextIO, reading: Reading, tagger: Tagger) -> Iterator[str]:
     """The texts of plain text: lines, or several that run on, which keep their line ends."""
     block: list[str] = []
@@ -218,6 +246,10 @@ def _blocks(source: str | TextIO, reading: Reading, tagger: Tagger) -> Iterator[
             yield line
 
 
+def _is_text(record: Record) -> bool:
+    return "text" in record
+
+
 def tag_records(
     tagger: Tagger,
     records: Iterable[Record],
@@ -226,32 +258,47 @@ def tag_records(
     reading: Reading = AS_THEY_ARE,
 ) -> Iterator[tuple[Record, Doc]]:
     """Each record with its document, in order, holding about `batch_tokens` tokens in memory."""
-    for is_text, run in groupby(records, key=lambda record: "text" in record):
+    return tag_documents(tagger, ([record] for record in records), batch_tokens, scores, reading)
+
+
+def tag_documents(
+    tagger: Tagger,
+    documents: Iterable[list[Record]],
+    batch_tokens: int,
+    scores: bool,
+    reading: Reading,
+) -> Iterator[tuple[Record, Doc]]:
+    """The same of documents, each a text or sentences of words; whole ones are in memory."""
+    for is_text, run in groupby(documents, key=lambda document: _is_text(document[0])):
         some, ahead = tee(run)
         if is_text:
-            texts = (record["text"] for record in ahead)
+            texts = (record["text"] for [record] in ahead)
             docs = tagger.pipe(texts, batch_tokens=batch_tokens, scores=scores, **reading._asdict())
-            yield from zip(some, docs, strict=True)
+            yield from zip(chain.from_iterable(some), docs, strict=True)
             continue
         del ahead  # else it keeps all of the run
-        batch: list[Record] = []
+        batch: list[list[Record]] = []
         tokens = 0
-        for record in some:
-            batch.append(record)
-            tokens += len(record["tokens"]) + 1
+        for document in some:
+            batch.append(document)
+            tokens += sum(len(record["tokens"]) + 1 for record in document)
             if tokens >= batch_tokens:
-                yield from zip(batch, _tag_words(tagger, batch, scores), strict=True)
+                yield from _tag_words(tagger, batch, scores, reading.document)
                 batch, tokens = [], 0
-        yield from zip(batch, _tag_words(tagger, batch, scores), strict=True)
+        yield from _tag_words(tagger, batch, scores, reading.document)
 
 
-def _tag_words(tagger: Tagger, batch: list[Record], scores: bool) -> Iterator[Doc]:
-    """The documents of records that are one sentence of words each."""
-    sentences = [record["tokens"] for record in batch]
-    probabilities: list[list[float]] | list[None] = [None] * len(batch)
+def _tag_words(
+    tagger: Tagger, documents: list[list[Record]], scores: bool, together: bool
+) -> Iterator[tuple[Record, Doc]]:
+    """Records that are one sentence of words each, with their documents."""
+    records = list(chain.from_iterable(documents))
+    sentences = [record["tokens"] for record in records]
+    firsts = list(accumulate(map(len, documents), initial=0))[:-1] if together else None
+    probabilities: list[list[float]] | list[None] = [None] * len(records)
     if scores:
-        tags, probabilities = tagger.entity_scores(sentences)
+        tags, probabilities = tagger.entity_scores(sentences, documents=firsts)
     else:
-        tags = tagger.tag_batch(sentences)
-    for words, row, chances in zip(sentences, tags, probabilities, strict=True):
-        yield Doc.from_tokens(words, row, spans_of(row), scores=chances)
+        tags = tagger.tag_batch(sentences, documents=firsts)
+    for record, row, chances in zip(records, tags, probabilities, strict=True):
+        yield record, Doc.from_tokens(record["tokens"], row, spans_of(row), scores=chances)

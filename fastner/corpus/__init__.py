@@ -2,7 +2,14 @@
 
 from fastner.corpus.conll import iter_conll, read_conll, write_conll
 from fastner.corpus.jsonl import iter_jsonl, iter_text, json_safe, jsonl_line, read_jsonl
-from fastner.corpus.reader import FORMATS, Readable, iter_records, iter_sentences, read
+from fastner.corpus.reader import (
+    FORMATS,
+    Readable,
+    iter_documents,
+    iter_records,
+    iter_sentences,
+    read,
+)
 from fastner.corpus.sentences import Corpus, Finding, Text
 from fastner.corpus.silver import silver_record, silver_records, write_silver
 from fastner.corpus.sources import Source
@@ -20,6 +27,7 @@ __all__ = [
     "Source",
     "Text",
     "iter_conll",
+    "iter_documents",
     "iter_jsonl",
     "iter_records",
     "iter_sentences",

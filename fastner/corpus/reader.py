@@ -47,6 +47,20 @@ class Reader:
         for item in self._items:
             yield dict(item.record)
 
+    def documents(self) -> Iterator[list[dict[str, Any]]]:
+        """The records of one document after another: a text, or sentences that no mark parts."""
+        document: list[dict[str, Any]] = []
+        text = False
+        for item in self._items:
+            opens = isinstance(item, Annotated) or text or item.opens_document
+            if opens and document:
+                yield document
+                document = []
+            text = isinstance(item, Annotated)
+            document.append(dict(item.record))
+        if document:
+            yield document
+
     def sentences(self) -> Iterator[tuple[list[str], list[str]]]:
         """The words and tags of one sentence after another; those of a text in IOB2."""
         for sentence in self.placed():
@@ -188,6 +202,24 @@ def iter_records(
         if notice is not None:
             notice(f"{reader.name}: read as {reader.format}")
         yield from reader.records()
+
+
+def iter_documents(
+    source: Readable,
+    format: str = "auto",
+    *,
+    word_column: int | None = None,
+    notice: Callable[[str], None] | None = None,
+) -> Iterator[list[dict[str, Any]]]:
+    """What iter_records gives, one document after another.
+
+    A document is a text, or the sentences up to the next mark of a document: all of them where the
+    format has none.
+    """
+    with open_corpus(source, format, options=Options(word_column), tags=False) as reader:
+        if notice is not None:
+            notice(f"{reader.name}: read as {reader.format}")
+        yield from reader.documents()
 
 
 @contextmanager

@@ -68,18 +68,24 @@ class Confidence:
 
 
 def measure_confidence(
-    tagger: Tagger, sentences: Sequence[Sequence[str]], gold: Sequence[Sequence[str]]
+    tagger: Tagger,
+    sentences: Sequence[Sequence[str]],
+    gold: Sequence[Sequence[str]],
+    *,
+    documents: Sequence[int] | None = None,
 ) -> Confidence:
     """The confidence of a tagger on sentences with gold tags, in IOB2.
 
-    Tags them about 20 times, for that many temperatures. Raises InputError for lengths that differ.
+    Tags them about 20 times, for that many temperatures. documents: as in `Tagger.tag_batch`.
+    Raises InputError for lengths that differ.
     """
-    tags, rows = tagger.entity_scores(sentences)
+    tags, rows = tagger.entity_scores(sentences, documents=documents)
     gold_entities = score(gold, tags).gold
     correct = correct_entities(gold, tags)
 
     def scores_at(temperature: float) -> NDArray[np.float64]:
-        return _flat(tagger.entity_scores(sentences, temperature=temperature)[1])
+        scored = tagger.entity_scores(sentences, temperature=temperature, documents=documents)
+        return _flat(scored[1])
 
     scores = _flat(rows)
     bins = reliability(scores, correct)

@@ -57,6 +57,7 @@ assert_type(tagger.tags, list[str])
 assert_type(tagger.tag(["Ada", "spoke"]), list[str])
 assert_type(tagger.tag(("Ada", "spoke")), list[str])
 assert_type(tagger.tag_batch([["Ada"], ("It", "rained")]), list[list[str]])
+assert_type(tagger.tag_batch([["Ada"], ["Ada"]], documents=[0, 1]), list[list[str]])
 assert_type(
     tagger.entity_scores([["Ada"]], temperature=2.0), tuple[list[list[str]], list[list[float]]]
 )
