@@ -13,7 +13,11 @@ from fastner.engine import Engine
 from fastner.lists.edges import Lists
 
 _Result = TypeVar("_Result")
-_Use = Callable[[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]], None]
+_Use = Callable[
+    [NDArray[np.float32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32] | None], None
+]
+
+MAX_PHRASE_WORDS: int
 
 class Entities:
     def __init__(self, tag_names: Sequence[str], lists: Lists) -> None: ...
@@ -41,8 +45,20 @@ class Batch:
         scores: NDArray[np.float64] | None = None,
     ) -> list[_Result]: ...
 
+class Phrases:
+    def __init__(self, weight: float | None = None, ignore_case: bool = False) -> None: ...
+    def add_list(self, tags: Sequence[int], lengthens: int, named: int) -> None: ...
+    def add(
+        self, number: int, phrases: Batch, framed: Batch | None = None
+    ) -> tuple[int, int, int | None] | None: ...
+
 class Pipeline:
     def __init__(
-        self, cache: RowCache, lattice: Lattice, engine: Engine, tag_count: int
+        self,
+        cache: RowCache,
+        lattice: Lattice,
+        engine: Engine,
+        tag_count: int,
+        phrases: Phrases | None = None,
     ) -> None: ...
     def run(self, batch: Batch, first: int, last: int, use: _Use | None = None) -> None: ...

@@ -6,10 +6,9 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +22,7 @@ from fastner.doc import Doc
 from fastner.engine import Engine, EngineName, open_engine
 from fastner.errors import FastnerError, InputError
 from fastner.lists.edges import lists_of
+from fastner.phrases import Mode, Phrase, compiled
 from fastner.posterior import Posterior
 from fastner.text import Lines, Token, rules, tokenize
 from fastner.vocab import WordCache
@@ -34,8 +34,8 @@ CHARACTERS_A_TOKEN = 4  # at least, with the space behind it: to fill batches of
 
 Result = TypeVar("Result")
 Tokenizer = Callable[[str], Sequence[Sequence[Token]]]
-# called with emissions [B, T, K], lengths [B], and which sentences they are, [B]
-Use = Callable[[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]], None]
+# called with emissions [B, T, K], lengths [B], and None or tags of phrases, [B, T]
+Rows = Callable[[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32] | None], list[Result]]
 
 
 def load(
@@ -120,10 +120,14 @@ class Tagger:
         self._posterior = Posterior(self._crf, self._tag_names, manifest.temperature)
         self._entities = Entities(self._tag_names, lists_of(language))
         width = self._engine.width
-        self._cache = WordCache(min(CACHED_WORDS, max(1, CACHED_FLOATS // width)), width)
+        capacity = min(CACHED_WORDS, max(1, CACHED_FLOATS // width))
+        self._cache: WordCache | None = WordCache(capacity, width)
         self._pipeline: Pipeline | None = Pipeline(
             self._cache.rows, self._crf.lattice, self._engine, len(manifest.tags)
         )
+        self._open()
+
+    def _open(self) -> None:
         self._closed = False
         # the threads of calls that are tagging now: the last one frees a closed model
         self._under_way: list[int] = []
@@ -138,7 +142,7 @@ class Tagger:
     @property
     def labels(self) -> list[str]:
         """The labels that entities may have, sorted."""
-        return self.manifest.labels
+        return list(self._entities.labels)
 
     @property
     def tags(self) -> list[str]:
@@ -243,8 +247,72 @@ class Tagger:
         The first has the tags of `tag_batch`. No two of a sentence are equal, and a sentence that
         has fewer legal ones gives fewer: an empty one gives [([], 1.0)].
         """
-        best = partial(self._posterior.nbest, n=whole_number("n", n))
+        n = whole_number("n", n)
+
+        def best(
+            emissions: NDArray[np.float32],
+            lengths: NDArray[np.int32],
+            renamed: NDArray[np.int32] | None,
+        ) -> list[list[tuple[list[str], float]]]:
+            return self._posterior.nbest(emissions, lengths, n, renamed)
+
         return self._per_sentence(sentences, best, self._threads)
+
+    def with_phrases(
+        self,
+        phrases: Mapping[str, Iterable[Phrase]],
+        *,
+        mode: Mode = "force",
+        weight: float | None = None,
+        ignore_case: bool = False,
+    ) -> Tagger:
+        """A tagger of the same model that knows these phrases: {"PRODUCT": ["iPhone 17", …]}.
+
+        A phrase is a str, which is split as a text is, or a list of words, taken as they are. It
+        matches the same words within a sentence, character by character. Of matches that overlap
+        the one that begins first counts, of those the longest, whatever their labels; what it
+        covers is in no other.
+
+        mode: "force": each match is an entity of its label, on exactly these words. A label that
+        the model does not have is one of the tagger's `labels` then, and to the model such words
+        are O. "prefer": each word of a match gets `weight`, natural log-odds, added to the emission
+        of the tag that it would have, and the model decides; the label must be the model's.
+        The label "O" is for words that belong to no entity.
+        weight: of mode "prefer", default 3. ignore_case: compare `chr.upper().lower()` of each
+        character.
+
+        Tags stay legal, and all probabilities are those of the CRF under these constraints, or
+        with these emissions. A phrase given as a str is also known as it is split within a
+        sentence, where a dot at its end may belong to the last word. Where an entity is a match,
+        its edges are not mended.
+
+        The tagger shares the model and the word cache with this one; each is closed for itself,
+        and lists that this one was made with are not in the new one. Raises InputError for a phrase
+        without words or of more than 64, for one in two lists, and for other arguments.
+        """
+
+        def split(texts: list[str]) -> Batch:
+            if self._tokenizer is None:
+                return Batch.of_texts(texts, self._rules, "wrapped", False)
+            return Batch.of_tokens(texts, self._tokenizer)
+
+        with self._in_use():
+            lists, names = compiled(
+                phrases, self.manifest.tags, split, mode=mode, weight=weight,
+                ignore_case=ignore_case,
+            )  # fmt: skip
+            assert self._engine is not None and self._cache is not None
+            tagger = Tagger.__new__(Tagger)
+            vars(tagger).update(vars(self))
+            known = self._tag_names[: len(self.manifest.tags)]
+            tagger._tag_names = (*known, *names)
+            tagger._posterior = Posterior(self._crf, tagger._tag_names, self.manifest.temperature)
+            tagger._entities = Entities(tagger._tag_names, lists_of(self.manifest.language))
+            tagger._pipeline = Pipeline(
+                self._cache.rows, self._crf.lattice, self._engine, len(known), lists
+            )
+            tagger._open()
+        return tagger
 
     def close(self) -> None:
         """Frees the model once the calls under way have ended; later ones raise FastnerError."""
@@ -258,11 +326,11 @@ class Tagger:
         me = threading.get_ident()
         self._lock = threading.RLock()
         self._under_way = [thread for thread in self._under_way if thread == me]
-        self._cache.after_fork()
+        if self._cache is not None:
+            self._cache.after_fork()
 
     def _free(self) -> None:
-        self._engine = self._pipeline = None
-        self._cache.clear()
+        self._engine = self._pipeline = self._cache = None  # which others may share
 
     @contextmanager
     def _in_use(self) -> Iterator[Pipeline]:
@@ -315,33 +383,45 @@ class Tagger:
     def _per_sentence(
         self,
         sentences: Sequence[Sequence[str]],
-        rows: Callable[[NDArray[np.float32], NDArray[np.int32]], list[Result]],
+        rows: Rows[Result],
         threads: int,
     ) -> list[Result]:
-        """What `rows` gives for the emissions and lengths of every sentence, in order."""
+        """What `rows` gives for the emissions of every sentence, in order."""
         return self._each(Batch.of_words(sentences), rows, threads)
 
     def _each(
         self,
         batch: Batch,
-        rows: Callable[[NDArray[np.float32], NDArray[np.int32]], list[Result]],
+        rows: Rows[Result],
         threads: int,
     ) -> list[Result]:
         # as if all were empty; those that are not are replaced
         count = batch.sentences
-        nothing = np.empty((count, 0, len(self._tag_names)), np.float32)
-        results = rows(nothing, np.zeros(count, np.int32))
+        nothing = np.empty((count, 0, self._crf.tag_count), np.float32)
+        results = rows(nothing, np.zeros(count, np.int32), None)
 
         def use(
-            emissions: NDArray[np.float32], lengths: NDArray[np.int32], order: NDArray[np.int32]
+            emissions: NDArray[np.float32],
+            lengths: NDArray[np.int32],
+            order: NDArray[np.int32],
+            renamed: NDArray[np.int32] | None,
         ) -> None:
-            for i, row in zip(order, rows(emissions, lengths), strict=True):
+            for i, row in zip(order, rows(emissions, lengths, renamed), strict=True):
                 results[i] = row
 
         self._run(batch, threads, use)
         return results
 
-    def _run(self, batch: Batch, threads: int, use: Use | None = None) -> None:
+    def _run(
+        self,
+        batch: Batch,
+        threads: int,
+        use: Callable[
+            [NDArray[np.float32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32] | None],
+            None,
+        ]
+        | None = None,
+    ) -> None:
         """Tags a batch, `threads` of its groups side by side; see `Pipeline.run`."""
         with self._in_use() as pipeline:
             groups = batch.groups
