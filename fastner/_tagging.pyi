@@ -17,8 +17,6 @@ _Use = Callable[
     [NDArray[np.float32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32] | None], None
 ]
 
-MAX_PHRASE_WORDS: int
-
 class Entities:
     def __init__(self, tag_names: Sequence[str], lists: Lists) -> None: ...
     @property
@@ -46,7 +44,9 @@ class Batch:
     ) -> list[_Result]: ...
 
 class Phrases:
-    def __init__(self, weight: float | None = None, ignore_case: bool = False) -> None: ...
+    def __new__(cls, weight: float | None = None, ignore_case: bool = False) -> Phrases: ...
+    @property
+    def longest(self) -> int: ...
     def add_list(self, tags: Sequence[int], lengthens: int, named: int) -> None: ...
     def add(
         self, number: int, phrases: Batch, framed: Batch | None = None

@@ -15,14 +15,14 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastner._tagging import Batch, Entities, Pipeline
+from fastner._tagging import Batch, Entities, Phrases, Pipeline
 from fastner.arrays import whole_number
 from fastner.bundle import Bundle, Manifest, read_bundle
 from fastner.doc import Doc
 from fastner.engine import Engine, EngineName, open_engine
 from fastner.errors import FastnerError, InputError
 from fastner.lists.edges import lists_of
-from fastner.phrases import Mode, Phrase, compiled
+from fastner.lists.phrases import Mode, Phrase, fill, weight_of
 from fastner.posterior import Posterior
 from fastner.text import Lines, Token, rules, tokenize
 from fastner.vocab import WordCache
@@ -297,10 +297,9 @@ class Tagger:
             return Batch.of_tokens(texts, self._tokenizer)
 
         with self._in_use():
-            lists, names = compiled(
-                phrases, self.manifest.tags, split, mode=mode, weight=weight,
-                ignore_case=ignore_case,
-            )  # fmt: skip
+            lists = Phrases(weight_of(mode, weight), ignore_case)
+            tags = self.manifest.tags
+            names = fill(lists, phrases, tags, mode, of_texts=split, of_words=Batch.of_words)
             assert self._engine is not None and self._cache is not None
             tagger = Tagger.__new__(Tagger)
             vars(tagger).update(vars(self))

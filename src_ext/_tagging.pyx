@@ -163,7 +163,6 @@ cdef extern from "phrases.hpp" namespace "fastner::tagging" nogil:
 
 
 hash_seed = seed_of_process()
-MAX_PHRASE_WORDS = kLongestPhrase
 
 
 # ---- batches -------------------------------------------------------------------------------------
@@ -456,6 +455,11 @@ cdef class Phrases:
         effect.lengthens, effect.named = lengthens, named
         self.it.get().add_list(effect)
         self.lists += 1
+
+    @property
+    def longest(self):
+        """How many words a phrase may have."""
+        return kLongestPhrase
 
     def add(self, uint32_t number, Batch phrases not None, Batch framed=None):
         """Adds the sentences of words, or the texts, of a batch to a list.

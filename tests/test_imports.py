@@ -35,6 +35,7 @@ files.reading: errors files.names strict
 files.writing: errors files.names files.reading
 files: files.paths files.reading files.writing
 tags: _tags errors; later numpy
+lists.phrases: errors tags
 text: _text errors lists.rules
 corpus.sources: errors tags
 corpus.sentences: errors tags text
@@ -81,7 +82,8 @@ engine.native: _native arrays bundle bundle.vectors engine.gru engine.lstm engin
 engine.session: errors screen numpy onnxruntime
 engine.onnx: bundle engine.inputs engine.session errors vocab numpy
 engine: errors; later ~bundle ~numpy ~vocab engine.native engine.onnx
-tagger: _tagging arrays bundle doc engine errors lists.edges posterior text vocab numpy
+tagger: _tagging arrays bundle doc engine errors lists.edges lists.phrases posterior text vocab
+        numpy
 verify: engine.session errors files strict numpy
 evaluation.analysis: scoring tags
 evaluation.breakdown: scoring tags
@@ -119,6 +121,7 @@ cli.output: corpus doc errors text
 cli.options: corpus engine errors text; later ~bundle ~tagger bundle tagger
 cli.progress: cli.output; later ~training rich
 cli.tag: cli.options cli.output corpus doc errors tags text; later ~tagger
+         lists.phrases
 cli.evaluate: cli.options cli.output corpus errors scoring tags version; later files tagger
               evaluation evaluation.breakdown evaluation.intervals evaluation.labels
               evaluation.analysis evaluation.calibration evaluation.report

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar, get_args
 
-from fastner._tagging import MAX_PHRASE_WORDS, Batch, Phrases
 from fastner.errors import InputError
 from fastner.tags import shown
 
@@ -19,6 +18,25 @@ MAX_NAMES = 0xFFFF  # of tags, the model's included
 FRAME = "x {} x"  # a text in which a phrase neither begins nor ends a sentence
 
 
+Batch = TypeVar("Batch")
+
+
+class Compiled(Protocol):
+    """The lists as compiled code has them, see `fastner._tagging.Phrases`."""
+
+    @property
+    def longest(self) -> int:
+        """How many words a phrase may have."""
+
+    def add_list(self, tags: Sequence[int], lengthens: int, named: int) -> None:
+        """Adds a list."""
+
+    def add(
+        self, number: int, phrases: Any, framed: Any = None
+    ) -> tuple[int, int, int | None] | None:
+        """Adds phrases to a list."""
+
+
 class PhraseError(InputError):
     """A phrase that cannot be taken: the one of this index in the list of this label."""
 
@@ -29,39 +47,61 @@ class PhraseError(InputError):
         self.problem = problem
 
 
-def compiled(
-    phrases: Mapping[str, Iterable[Phrase]],
-    tags: Sequence[str],
-    split: Callable[[list[str]], Batch],
-    *,
-    mode: Mode,
-    weight: float | None,
-    ignore_case: bool,
-) -> tuple[Phrases, list[str]]:
-    """The lists for a model of these K tags, and IOB2 tags of labels that it does not have.
-
-    These are to be tags K, K + 1, and so on. split: the batch of some texts. Raises
-    InputError for arguments of another kind, and PhraseError for a phrase.
-    """
+def weight_of(mode: Mode, weight: float | None) -> float | None:
+    """What to add to emissions; None: force. Raises InputError for what is neither."""
     if mode not in get_args(Mode):
         raise InputError(f'expected mode="force" or "prefer", got {mode!r}')
-    if mode == "force" and weight is not None:
-        raise InputError(f'expected no weight in mode "force", got {weight!r}')
+    if mode == "force":
+        if weight is not None:
+            raise InputError(f'expected no weight in mode "force", got {weight!r}')
+        return None
     if weight is None:
-        weight = WEIGHT
+        return WEIGHT
     if type(weight) not in (int, float) or not 0 < weight <= 1e6:
         raise InputError(f"expected a weight above 0 and up to 1e6, got {weight!r}")
+    return weight
+
+
+def fill(
+    lists: Compiled,
+    phrases: Mapping[str, Iterable[Phrase]],
+    tags: Sequence[str],
+    mode: Mode,
+    *,
+    of_texts: Callable[[list[str]], Batch],
+    of_words: Callable[[list[Sequence[str]]], Batch],
+) -> list[str]:
+    """Adds phrases for a model of these K tags; returns tags of labels that it does not have.
+
+    These are IOB2, and are to be tags K, K + 1, and so on. of_texts, of_words: the batches of some
+    phrases. Raises InputError for arguments of another kind, and PhraseError for a phrase.
+    """
     if not isinstance(phrases, Mapping):
         raise InputError(
             f"expected phrases as a mapping from labels to lists, got {type(phrases).__name__}"
         )
-    lists = Phrases(None if mode == "force" else weight, ignore_case)
     names: list[str] = []
+    labels = list(phrases)
     for number, (label, items) in enumerate(phrases.items()):
         _check_label(label)
         lists.add_list(*_effect(label, tags, mode, names))
-        _fill(lists, number, list(phrases), label, items, split)
-    return lists, names
+        if isinstance(items, (str, bytes)) or not isinstance(items, Iterable):
+            raise InputError(
+                f"expected phrases[{label!r}] as a list of phrases, got {type(items).__name__}"
+            )
+        for index, some in _chunks(items):
+            texts = {at: row for at, row in enumerate(some, index) if isinstance(row, str)}
+            words = {at: row for at, row in enumerate(some, index) if not isinstance(row, str)}
+            for at, row in words.items():
+                _check_words(label, at, row)
+            framed = of_texts([FRAME.format(text) for text in texts.values()])
+            for rows, trouble in (
+                (texts, lists.add(number, of_texts([*texts.values()]), framed)),
+                (words, lists.add(number, of_words([*words.values()]))),
+            ):
+                if trouble is not None:
+                    raise _error(lists, labels, number, rows, *trouble)
+    return names
 
 
 def _check_label(label: object) -> None:
@@ -103,55 +143,32 @@ def _effect(
     return [outside] * 4, -1, named
 
 
-def _fill(
-    lists: Phrases,
-    number: int,
-    labels: list[str],
-    label: str,
-    phrases: Iterable[Phrase],
-    split: Callable[[list[str]], Batch],
-) -> None:
-    if isinstance(phrases, (str, bytes)) or not isinstance(phrases, Iterable):
-        raise InputError(
-            f"expected phrases[{label!r}] as a list of phrases, got {type(phrases).__name__}"
-        )
-    for index, phrase in _chunks(phrases):
-        texts = {at: text for at, text in enumerate(phrase, index) if isinstance(text, str)}
-        words = {at: row for at, row in enumerate(phrase, index) if at not in texts}
-        for at, row in words.items():
-            if not isinstance(row, (list, tuple)) or not all(
-                isinstance(word, str) and word for word in row
-            ):
-                problem = f"expected a str or a list of words that are not empty, got {shown(row)}"
-                raise PhraseError(label, at, problem)
-        framed = split([FRAME.format(text) for text in texts.values()])
-        _add(lists, number, labels, texts, split([*texts.values()]), framed)
-        _add(lists, number, labels, words, Batch.of_words([*words.values()]), None)
+def _check_words(label: str, index: int, row: object) -> None:
+    if not isinstance(row, (list, tuple)) or not all(isinstance(w, str) and w for w in row):
+        problem = f"expected a str or a list of words that are not empty, got {shown(row)}"
+        raise PhraseError(label, index, problem)
 
 
-def _add(
-    lists: Phrases,
-    number: int,
+def _error(
+    lists: Compiled,
     labels: list[str],
-    phrases: Mapping[int, Phrase],
-    batch: Batch,
-    framed: Batch | None,
-) -> None:
-    trouble = lists.add(number, batch, framed)
-    if trouble is None:
-        return
-    at, words, other = trouble
-    index, phrase = next(islice(phrases.items(), at, None))
+    number: int,
+    rows: Mapping[int, Phrase],
+    at: int,
+    words: int,
+    other: int | None,
+) -> PhraseError:
+    index, phrase = list(rows.items())[at]
     if other is not None:
         problem = (
             f"expected a phrase that no other list has, got {shown(phrase)}, which stands under "
             f"{labels[other]!r} too; keep one of the two"
         )
     elif words:
-        problem = f"expected at most {MAX_PHRASE_WORDS} words, got {words}: {shown(phrase)}"
+        problem = f"expected at most {lists.longest} words, got {words}: {shown(phrase)}"
     else:
-        problem = f"expected a phrase of at least one word, got {shown(phrase)}"
-    raise PhraseError(labels[number], index, problem)
+        problem = f"expected a phrase of at least one word (markup is none), got {shown(phrase)}"
+    return PhraseError(labels[number], index, problem)
 
 
 def _chunks(phrases: Iterable[Phrase]) -> Iterator[tuple[int, list[Phrase]]]:
