@@ -206,7 +206,7 @@ class Phrases {
     // A node where a phrase begins has the number of its word, the others have this bit.
     static constexpr std::uint32_t kDeeper = 1u << 31;
 
-    static constexpr std::uint32_t kNoWord = kDeeper - 1;
+    static constexpr std::uint32_t kNoWord = kDeeper - 1;  // see check_room
 
     static constexpr std::size_t kFewest = 256;  // slots of a table
     static constexpr std::size_t kInline = 15;   // bytes of most words
@@ -216,6 +216,7 @@ class Phrases {
         std::uint32_t child = 0;  // 0: no edge
         std::uint32_t state = 0;
     };
+
     // A word and all that is known of it, in one line of cache.
     struct alignas(32) Slot {
         std::uint32_t low = 0;     // of the hash; its home is low modulo the number of slots
@@ -339,6 +340,7 @@ class Phrases {
     static std::uint64_t bits_of(std::uint64_t hash) {
         return std::uint64_t{1} << (hash >> 58) | std::uint64_t{1} << (hash >> 52 & 63);
     }
+
     // Where the edge of this hash is, or may be put.
     std::size_t place_of(std::uint32_t node, std::uint32_t word, std::uint64_t hash) const {
         std::size_t i = hash & (edges_.size() - 1);

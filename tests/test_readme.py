@@ -111,7 +111,7 @@ def test_the_python_of_readme_confidence_and_phrases(folder, capsys):
     run_python("docs/confidence.md", names)
     assert [entity.text for entity in names["doc"].entities] == [row[0] for row in ENTITIES]
     assert all(0 < entity.score <= 1 for entity in names["doc"].entities)
-    assert run_python("docs/phrases.md", names) == 1
+    run_python("docs/phrases.md", names)
     names["tagger"].close()
 
 
