@@ -2,6 +2,7 @@
 
 `load` opens a model, the embedded English one by default; its `Tagger` gives tags for words and
 `Doc`s with `Entity`s for text. `train` makes one from tagged sentences or texts with spans.
+`distill` has models tag text for another one to learn from.
 """
 
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from fastner.version import __version__
 
 if TYPE_CHECKING:
     from fastner.tagger import Tagger, load
+    from fastner.teaching import distill
     from fastner.training import train
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "Token",
     "TrainingError",
     "__version__",
+    "distill",
     "load",
     "tokenize",
     "train",
@@ -48,6 +51,10 @@ if not TYPE_CHECKING:  # who checks types sees the names above, and no others
 
             globals().update(Tagger=tagger.Tagger, load=tagger.load)
             return globals()[name]
+        if name == "distill":
+            from fastner.teaching import distill
+
+            return distill
         if name == "train":  # Keras and TensorFlow load only where training is asked for
             from fastner.training import train
 

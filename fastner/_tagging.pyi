@@ -31,6 +31,14 @@ class Batch:
     def of_tokens(
         texts: list[str], tokenizer: Callable[[str], Iterable[Iterable[Any]]]
     ) -> Batch: ...
+    @staticmethod
+    def of_utf8(
+        data: bytes | bytearray | memoryview | NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        rules: Rules,
+        lines: str,
+        html: bool,
+    ) -> Batch: ...
     @property
     def groups(self) -> int: ...
     @property
@@ -42,6 +50,24 @@ class Batch:
         make: Callable[[str, bytes, tuple[str, ...]], _Result],
         scores: NDArray[np.float64] | None = None,
     ) -> list[_Result]: ...
+    def entity_lists(
+        self, entities: Entities, in_bytes: bool, scores: NDArray[np.float64] | None = None
+    ) -> tuple[
+        NDArray[np.int64],
+        NDArray[np.int64],
+        NDArray[np.int64],
+        NDArray[np.int32],
+        NDArray[np.float64],
+    ]: ...
+    def token_lists(
+        self, in_bytes: bool, outside: int
+    ) -> tuple[
+        NDArray[np.int64],
+        NDArray[np.int64],
+        NDArray[np.int64],
+        NDArray[np.int32],
+        NDArray[np.int32],
+    ]: ...
 
 class Phrases:
     def __new__(cls, weight: float | None = None, ignore_case: bool = False) -> Phrases: ...

@@ -237,6 +237,24 @@ class Doc:
         """Return {"text": …, "entities": [{"text", "label", "start", "end"(, "score")}, …]}."""
         return {"text": self.text, "entities": [entity.to_dict() for entity in self.entities]}
 
+    def to_hf(self) -> list[dict[str, Any]]:
+        """Return the entities as a token-classification pipeline of transformers gives them.
+
+        With the keys of `aggregation_strategy="simple"`: entity_group (the label), score, word,
+        start and end. The score is None where none was asked for; the word is that of the text,
+        where a pipeline puts pieces of words together.
+        """
+        return [
+            {
+                "entity_group": entity.label,
+                "score": entity.score,
+                "word": entity.text,
+                "start": entity.start,
+                "end": entity.end,
+            }
+            for entity in self.entities
+        ]
+
     def to_json(self) -> str:
         r"""Return `to_dict` as JSON on one line, without the line end.
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from fastner.arrays import whole_number
 from fastner.crf import CRF
 from fastner.errors import InputError
-from fastner.tags import labels_of, spans_of
+from fastner.tags import TagScheme, allowed, labels_of, spans_of, tag_set
 
 TEMPERATURES = (0.01, 100.0)  # lowest and highest that a model may have
 
@@ -152,3 +152,68 @@ class Posterior:
         with np.errstate(over="ignore"):  # the CRF refuses +inf
             quotients: NDArray[np.float32] = scores / self._divisor
             return quotients
+
+
+class ClosedMarginals:
+    """The marginals of a model in BIOES, whatever scheme its own tags are of.
+
+    Legal sequences of IOB2 and of BIOES stand for each other one by one, so that this is the same
+    distribution: a CRF over BIOES in which S- scores as B- does, and E- as I-. Immutable, shared
+    between threads.
+
+    crf: of the model. model_tags: its K tags, of `scheme`, IOB2 or BIOES. own: tags that only
+    phrases have, B- and I- of each label, which `renamed` counts from K on, see `Posterior`. Raises
+    InputError where BIOES has more tags of its labels than a CRF may have.
+    """
+
+    def __init__(
+        self,
+        crf: CRF,
+        model_tags: Sequence[str],
+        scheme: TagScheme,
+        temperature: float,
+        own: Sequence[str] = (),
+    ) -> None:
+        labels = labels_of([*model_tags, *own])
+        self.tags = tuple(tag_set(labels, TagScheme.BIOES))  # of the columns
+        self._own = dict(enumerate(own, crf.tag_count))
+        ids = {tag: i for i, tag in enumerate(model_tags)}
+        names = [tag if scheme is TagScheme.BIOES else _open(tag) for tag in self.tags]
+        has = np.array([name in ids for name in names])  # a model may lack I-X, say
+        columns = np.array([ids.get(name, 0) for name in names])
+        self._columns = None if list(self.tags) == list(model_tags) else columns
+        start, steps, end = allowed(self.tags, TagScheme.BIOES)
+        mapped = CRF(
+            crf.start[columns],
+            crf.transitions[np.ix_(columns, columns)],
+            crf.end[columns],
+            allowed=(start & has, steps & has[:, None] & has, end & has),
+        )
+        self._posterior = Posterior(mapped, self.tags, temperature)
+
+    def __call__(
+        self,
+        emissions: NDArray[np.float32],
+        lengths: NDArray[np.int32],
+        renamed: NDArray[np.int32] | None = None,
+    ) -> list[NDArray[np.float32]]:
+        """The probability of each of `tags` at every token of B sentences: float32 [length, tags].
+
+        emissions: float32 [B, T, K], of the model's tags. A row sums to 1.
+        """
+        if self._columns is not None:
+            emissions = np.take(emissions, self._columns, axis=2)  # its tag axis is contiguous
+        rows = self._posterior.marginals(emissions, lengths)
+        if renamed is not None:
+            for b, t in np.argwhere(renamed):
+                tag = self._own[renamed[b, t]]
+                behind = renamed[b, t + 1] if t + 1 < lengths[b] else 0
+                goes_on = self._own.get(behind) == f"I-{tag[2:]}"
+                prefix = ("B" if goes_on else "S") if tag[0] == "B" else "I" if goes_on else "E"
+                rows[b][t] = 0
+                rows[b][t, self.tags.index(f"{prefix}-{tag[2:]}")] = 1
+        return rows
+
+
+def _open(tag: str) -> str:
+    return {"S": "B", "E": "I"}.get(tag[0], tag[0]) + tag[1:]

@@ -9,8 +9,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,8 @@ from fastner.engine import Engine, EngineName, open_engine
 from fastner.errors import FastnerError, InputError
 from fastner.lists.edges import lists_of
 from fastner.lists.phrases import Mode, Phrase, fill, weight_of
-from fastner.posterior import Posterior
+from fastner.posterior import ClosedMarginals, Posterior
+from fastner.tags import TagScheme
 from fastner.text import Lines, Token, rules, tokenize
 from fastner.vocab import WordCache
 
@@ -71,7 +73,32 @@ def load(
     available, InputError for other arguments, also for "native" where the model does not allow it.
     """
     bundle = read_bundle(EMBEDDED if path is None else path, sha256=sha256)
-    return Tagger(bundle, engine=engine, device=device, threads=threads, tokenizer=tokenizer)
+    where = None if path is None else os.path.abspath(os.fspath(path))
+    tagger = Tagger(bundle, engine=engine, device=device, threads=threads, tokenizer=tokenizer)
+    tagger._origin = _Origin(where, bundle.sha256, engine, device, threads, tokenizer)
+    return tagger
+
+
+class _Origin(NamedTuple):
+    """What another process needs to open the same tagger: all that it was opened with."""
+
+    path: str | None  # None: the embedded model
+    sha256: str
+    engine: EngineName
+    device: str
+    threads: int | None
+    tokenizer: Tokenizer
+
+    def open(self) -> Tagger:
+        """The tagger of this process that was opened so, or a new one, which stays open."""
+        with _process.lock:
+            for tagger in _process.taggers:
+                if tagger._origin == self and not tagger._closed:
+                    return tagger
+            tagger = load(**self._asdict())
+            kept = [other for other in _process.reopened if not other._closed]
+            _process.reopened = [*kept, tagger]
+            return tagger
 
 
 def available_processors() -> int:
@@ -89,8 +116,36 @@ def available_processors() -> int:
     return count
 
 
+class EntityColumns(NamedTuple):
+    """The N entities of D texts, column by column: of text d those in ends[d - 1]:ends[d].
+
+    start and end are half-open offsets in their text, label counts in `Tagger.labels`.
+    """
+
+    ends: NDArray[np.int64]  # [D]
+    start: NDArray[np.int64]  # [N]
+    end: NDArray[np.int64]  # [N]
+    label: NDArray[np.int32]  # [N]
+    score: NDArray[np.float64] | None  # [N]
+
+
+class TokenColumns(NamedTuple):
+    """The N tokens of D texts, likewise; tag counts in `Tagger.tags`, sentence in the text."""
+
+    ends: NDArray[np.int64]  # [D]
+    start: NDArray[np.int64]  # [N]
+    end: NDArray[np.int64]  # [N]
+    tag: NDArray[np.int32]  # [N]
+    sentence: NDArray[np.int32]  # [N]
+
+
 class Tagger:
-    """A loaded model. Immutable in use but for its word cache, and shared between threads."""
+    """A loaded model. Immutable in use but for its word cache, and shared between threads.
+
+    Pickling one that `load` opened sends its path, the SHA-256 of its manifest and its options,
+    not the model: the other process opens it there, once, however often it is sent, and refuses
+    another model with a BundleError. A copy is the tagger itself.
+    """
 
     def __init__(
         self,
@@ -103,6 +158,8 @@ class Tagger:
     ) -> None:
         manifest = bundle.manifest
         self.manifest: Manifest = manifest
+        self._origin: _Origin | None = None  # of a model in memory, or with phrases
+        self._listed = False
         default = available_processors() if threads is None else threads
         self._threads = whole_number("threads", default)
         if not callable(tokenizer):
@@ -132,12 +189,18 @@ class Tagger:
         # the threads of calls that are tagging now: the last one frees a closed model
         self._under_way: list[int] = []
         self._lock = threading.RLock()  # a signal's handler may call wherever its thread is
-        _taggers.add(self)
+        with _process.lock:
+            _process.taggers.add(self)
 
     @property
     def engine(self) -> str:
         """What runs the LSTM: "native" or "onnxruntime"."""
         return self._engine_name
+
+    @property
+    def threads(self) -> int:
+        """How many groups of sentences may be tagged side by side within one call."""
+        return self._threads
 
     @property
     def labels(self) -> list[str]:
@@ -219,6 +282,45 @@ class Tagger:
             while under_way:
                 yield from under_way.popleft().result()
 
+    def tag_utf8(
+        self,
+        data: bytes | bytearray | memoryview | NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        *,
+        scores: bool = False,
+        lines: Lines = "auto",
+        html: bool = False,
+        in_bytes: bool = False,
+        threads: int | None = None,
+    ) -> EntityColumns:
+        """The entities of D texts in UTF-8 that lie one behind the other, as columns.
+
+        Text d is data[offsets[d]:offsets[d + 1]], offsets int64 [D + 1]; its entities are those
+        that calling the tagger gives. in_bytes: count their offsets in bytes of the text, not in
+        characters. Raises InputError, naming the row, for text that is not UTF-8.
+        """
+        batch = self._utf8(data, offsets, lines, html)
+        flat = self._tagged(batch, scores, threads)
+        columns = batch.entity_lists(self._entities, in_bytes, flat)
+        return EntityColumns(*columns[:4], columns[4] if scores else None)
+
+    def tag_utf8_tokens(
+        self,
+        data: bytes | bytearray | memoryview | NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        *,
+        lines: Lines = "auto",
+        html: bool = False,
+        in_bytes: bool = False,
+        threads: int | None = None,
+    ) -> TokenColumns:
+        """All tokens of such texts with their tags; markup has the tag O."""
+        batch = self._utf8(data, offsets, lines, html)
+        self._tagged(batch, False, threads)
+        ends, start, end, ids, sentence = batch.token_lists(in_bytes, self._tag_names.index("O"))
+        columns = np.array([self.tags.index(name) for name in self._tag_names], np.int32)
+        return TokenColumns(ends, start, end, columns[ids], sentence)
+
     def entity_scores(
         self, sentences: Sequence[Sequence[str]], *, temperature: float | None = None
     ) -> tuple[list[list[str]], list[list[float]]]:
@@ -231,13 +333,26 @@ class Tagger:
         pairs = self._per_sentence(sentences, posterior.tagged, self._threads)
         return [tags for tags, _ in pairs], [scores for _, scores in pairs]
 
-    def marginals(self, sentences: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
+    def marginals(
+        self, sentences: Sequence[Sequence[str]], *, scheme: Literal["IOB2", "BIOES"] = "IOB2"
+    ) -> list[NDArray[np.float32]]:
         """The probability of every tag at every word of every sentence, float32 [words, tags].
 
         Column k is that of `self.tags[k]`, over all tags of the rest of the sentence; a row sums
-        to 1.
+        to 1. With the scheme BIOES, columns are `tags.tag_set(self.labels, TagScheme.BIOES)`,
+        whatever the model's own scheme.
         """
-        return self._per_sentence(sentences, self._posterior.marginals, self._threads)
+        if scheme not in ("IOB2", "BIOES"):
+            raise InputError(f"expected the scheme IOB2 or BIOES, got {scheme!r}")
+        rows = self._bioes if scheme == "BIOES" else self._posterior.marginals
+        return self._per_sentence(sentences, rows, self._threads)
+
+    @cached_property
+    def _bioes(self) -> ClosedMarginals:
+        manifest = self.manifest
+        scheme = TagScheme(manifest.scheme)
+        own = self._tag_names[len(manifest.tags) :]
+        return ClosedMarginals(self._crf, manifest.tags, scheme, manifest.temperature, own)
 
     def nbest(
         self, sentences: Sequence[Sequence[str]], n: int
@@ -287,7 +402,8 @@ class Tagger:
         its edges are not mended.
 
         The tagger shares the model and the word cache with this one; each is closed for itself,
-        and lists that this one was made with are not in the new one. Raises InputError for a phrase
+        and lists that this one was made with are not in the new one. It does not pickle: other
+        processes make their own. Raises InputError for a phrase
         without words or of more than 64, for one in two lists, and for other arguments.
         """
 
@@ -303,6 +419,9 @@ class Tagger:
             assert self._engine is not None and self._cache is not None
             tagger = Tagger.__new__(Tagger)
             vars(tagger).update(vars(self))
+            vars(tagger).pop("_bioes", None)
+            tagger._origin = None
+            tagger._listed = True
             known = self._tag_names[: len(self.manifest.tags)]
             tagger._tag_names = (*known, *names)
             tagger._posterior = Posterior(self._crf, tagger._tag_names, self.manifest.temperature)
@@ -347,6 +466,27 @@ class Tagger:
                 if self._closed and not self._under_way:
                     self._free()
 
+    def __reduce__(self) -> tuple[Callable[[_Origin], Tagger], tuple[_Origin]]:
+        if self._closed:
+            raise FastnerError("expected an open tagger to pickle; load the model again")
+        if self._listed:
+            raise InputError(
+                "expected a tagger without phrases to pickle: send the one that it was made from, "
+                "and call with_phrases where it arrives"
+            )
+        if self._origin is None:
+            raise InputError(
+                "expected a tagger that `fastner.load` opened to pickle: another process opens it "
+                "by its path; got one of a model in memory, which can be saved and loaded"
+            )
+        return _Origin.open, (self._origin,)
+
+    def __copy__(self) -> Tagger:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Tagger:
+        return self
+
     def __enter__(self) -> Tagger:
         return self
 
@@ -367,12 +507,29 @@ class Tagger:
         return Batch.of_tokens(texts, self._tokenizer)
 
     def _documents(self, batch: Batch, scores: bool, threads: int) -> list[Doc]:
+        return batch.documents(self._entities, Doc.unpack, self._tagged(batch, scores, threads))
+
+    def _tagged(
+        self, batch: Batch, scores: bool, threads: int | None
+    ) -> NDArray[np.float64] | None:
+        """Tags a batch; with scores, the probability of each entity that its tags hold."""
+        threads = self._threads if threads is None else threads
         if not scores:
             self._run(batch, threads)
-            return batch.documents(self._entities, Doc.unpack)
+            return None
         pairs = self._each(batch, self._posterior.tagged, threads)
-        flat = np.array([chance for _, chances in pairs for chance in chances], np.float64)
-        return batch.documents(self._entities, Doc.unpack, flat)
+        return np.array([chance for _, chances in pairs for chance in chances], np.float64)
+
+    def _utf8(
+        self,
+        data: bytes | bytearray | memoryview | NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        lines: Lines,
+        html: bool,
+    ) -> Batch:
+        if self._tokenizer is not None:
+            raise InputError("expected a tagger with its model's tokenizer, got one of your own")
+        return Batch.of_utf8(data, offsets, self._rules, lines, bool(html))
 
     def _tag(self, sentences: Sequence[Sequence[str]], threads: int) -> list[list[str]]:
         batch = Batch.of_words(sentences)
@@ -466,13 +623,20 @@ def _side_by_side(run: Callable[[int], None], groups: Sequence[int], threads: in
             raise
 
 
-_taggers: weakref.WeakSet[Tagger] = weakref.WeakSet()
+class _Process:
+    """The taggers of this process: all that live, and those that came by pickle, which stay."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()  # held to change or walk these two
+        self.taggers: weakref.WeakSet[Tagger] = weakref.WeakSet()
+        self.reopened: list[Tagger] = []
+
+    def in_child(self) -> None:
+        self.lock = threading.RLock()  # another thread may have held it
+        for tagger in self.taggers:
+            tagger._in_child()
 
 
-def _in_child() -> None:
-    for tagger in _taggers:
-        tagger._in_child()
-
-
+_process = _Process()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)
+    os.register_at_fork(after_in_child=_process.in_child)

@@ -135,6 +135,25 @@ cdef extern from "tagging.hpp" namespace "fastner::tagging" nogil:
         float* emissions(size_t count) except +raise_input_error
 
 
+cdef extern from "columns.hpp" namespace "fastner::columns" nogil:
+    cppclass Strings:
+        View read(const char* data, size_t bytes, size_t row) except +raise_input_error
+
+    cppclass Lists:
+        vector[int64_t] ends
+        vector[int64_t] starts
+        vector[int64_t] stops
+        vector[int32_t] kinds
+        vector[int32_t] sentences
+        vector[double] scores
+
+    Lists entities_of "fastner::columns::entities"(
+        const CBatch& batch, const Strings& strings, bint in_bytes) except +raise_input_error
+    Lists tokens_of "fastner::columns::tokens"(
+        const CBatch& batch, const Strings& strings, bint in_bytes, int32_t outside
+    ) except +raise_input_error
+
+
 cdef extern from "phrases.hpp" namespace "fastner::tagging" nogil:
     const size_t kLongestPhrase
 
@@ -169,11 +188,18 @@ hash_seed = seed_of_process()
 
 
 cdef object _array(const vector[int32_t]& values):
-    cdef int32_t[::1] out
-    array = np.empty(values.size(), np.int32)
-    out = array
-    if values.size():
-        memcpy(<void*>out._data, values.data(), values.size() * sizeof(int32_t))
+    return _copied(values.data(), values.size(), np.int32)
+
+
+cdef object _offsets(const vector[int64_t]& values):
+    return _copied(values.data(), values.size(), np.int64)
+
+
+cdef object _copied(const void* values, size_t count, dtype):
+    array = np.empty(count, dtype)
+    cdef unsigned char[::1] to = array.view(np.uint8)
+    if count:
+        memcpy(&to[0], values, <size_t>to.shape[0])
     return array
 
 
@@ -225,7 +251,8 @@ cdef class Batch:
     """Sentences, of raw texts or of words, and what is found out about them."""
 
     cdef CBatch it
-    cdef list held  # the str objects that views point into
+    cdef Strings strings  # of `of_utf8` alone
+    cdef object held  # what views point into: a list of str, or a buffer of UTF-8
 
     @staticmethod
     def of_words(sentences):
@@ -292,6 +319,37 @@ cdef class Batch:
         batch.it.close()
         return batch
 
+    @staticmethod
+    def of_utf8(const unsigned char[::1] data, const int64_t[::1] offsets not None, Rules rules
+                not None, lines, bint html):
+        """The D texts data[offsets[d]:offsets[d + 1]], cut by these rules.
+
+        Raises InputError, naming the row, for one that is not UTF-8, and for offsets [D + 1] that
+        are not in order or lie beyond the data.
+        """
+        cdef Batch batch = Batch.__new__(Batch)
+        cdef Options options
+        cdef Split tokens
+        cdef View view
+        cdef const char* begin = <const char*>&data[0] if data.shape[0] else NULL
+        cdef Py_ssize_t d
+        options.lines, options.html = lines_named(lines), html
+        batch.held = data
+        with nogil:
+            for d in range(offsets.shape[0] - 1):
+                if not 0 <= offsets[d] <= offsets[d + 1] <= data.shape[0]:
+                    with gil:
+                        raise InputError(
+                            f"row {d}: expected offsets in order and at most {data.shape[0]}, the "
+                            f"bytes of data, got {offsets[d]} and {offsets[d + 1]}"
+                        )
+                view = batch.strings.read(begin + offsets[d], <size_t>(offsets[d + 1] - offsets[d]),
+                                          <size_t>d)
+                split(rules.rules, view.text, <int>view.kind, view.length, options, tokens)
+                batch.it.add(view.text, <int>view.kind, tokens)
+            batch.it.close()
+        return batch
+
     @property
     def groups(self):
         """How many groups of sentences of like length there are; empty ones are in none."""
@@ -334,6 +392,35 @@ cdef class Batch:
             documents.append(make(text, self._packed(d, len(text) > 0xffff, scores is not None),
                                   entities.labels))
         return documents
+
+    def entity_lists(self, Entities entities not None, bint in_bytes,
+                     const double[::1] scores=None):
+        """The entities of a batch `of_utf8`: ends [D], starts, stops, labels, scores [N].
+
+        scores: as in `documents`. To be called once.
+        """
+        cdef const double* values = NULL
+        cdef size_t count = 0
+        cdef Lists lists
+        if scores is not None:
+            values, count = <const double*>scores._data, scores.shape[0]
+        with nogil:
+            self.it.find_spans(entities.scheme, entities.edges, values, count)
+            lists = entities_of(self.it, self.strings, in_bytes)
+        return (_offsets(lists.ends), _offsets(lists.starts), _offsets(lists.stops),
+                _array(lists.kinds),
+                _copied(lists.scores.data(), lists.scores.size(), np.float64))
+
+    def token_lists(self, bint in_bytes, int32_t outside):
+        """The tokens of a batch `of_utf8`: ends [D], starts, stops, tags, sentences [N].
+
+        outside: the tag of markup, which the model steps over.
+        """
+        cdef Lists lists
+        with nogil:
+            lists = tokens_of(self.it, self.strings, in_bytes, outside)
+        return (_offsets(lists.ends), _offsets(lists.starts), _offsets(lists.stops),
+                _array(lists.kinds), _array(lists.sentences))
 
     cdef bytes _packed(self, size_t d, bint wide, bint scored):
         cdef size_t count = self.it.packed_count(d), size, n

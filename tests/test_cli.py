@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import errno
+import gzip
 import io
 import json
 import os
@@ -220,6 +221,18 @@ def test_a_file_that_opens_as_another_format_is_not_tagged_as_text(
     assert (code, out) == (1, "") and f"pass --input {form}, or --input text" in err
     code, out, _ = run("tag", "--file", path, "--input", "text")
     assert code == 0 and len(lines(out)) == content.rstrip("\n").count("\n") + 1
+
+
+def test_packed_files_are_read_as_what_they_hold(run, tagger, tmp_path):
+    for name, text in (("a.jsonl.gz", '{"tokens": ["Ada"]}\n'), ("a.conll.gz", "Ada O\n")):
+        (tmp_path / name).write_bytes(gzip.compress(text.encode()))
+        code, out, _ = run("tag", "--file", tmp_path / name, "--output", "conll")
+        assert (code, out) == (0, "Ada\tB-PER\n\n")
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"Ada spoke\n"))
+    assert lines(run("tag", "--file", tmp_path / "a.txt.gz")[1])[0]["text"] == "Ada spoke"
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress(b"-DOCSTART- O\n"))
+    code, _, err = run("tag", "--file", tmp_path / "b.txt.gz")
+    assert code == 1 and "pass --input conll" in err
 
 
 def test_conll_keeps_every_sentence_and_ignores_tags(run, tagger):
@@ -535,6 +548,10 @@ CHOICES = {
     "evaluate --device": refused("device"),
     "data --engine": refused("engine"),
     "data --device": refused("device"),
+    "distill --format": held("fastner.cli.tag:FORMATS"),
+    "distill --lines": lambda: get_args(Lines),
+    "distill --engine": refused("engine"),
+    "distill --device": refused("device"),
     "plot what": held("fastner.cli.plot:PICTURES"),
     "train --preset": held("fastner.training.recipe:PRESETS"),
     "train --crf": held("fastner.training.crf_layer:LIKELIHOODS"),

@@ -52,6 +52,21 @@ def test_offsets_and_indices():
     assert [token.text for token in doc.tokens[7:8]] == ["Paris"]
 
 
+def test_the_form_of_hugging_face():
+    """The keys and types of `pipeline("token-classification", aggregation_strategy="simple")`."""
+    doc = paris()
+    rows = doc.to_hf()
+    assert rows == [
+        {"entity_group": "PER", "score": 0.5, "word": "Jane Doe", "start": 0, "end": 8},
+        {"entity_group": "LOC", "score": 0.25, "word": "Paris", "start": 26, "end": 31},
+    ]
+    assert [list(map(type, row.values())) for row in rows] == [[str, float, str, int, int]] * 2
+    assert json.loads(json.dumps(rows)) == rows
+    (row,) = Doc.from_tokens(["Oslo"], ["B-LOC"], [(0, 1, "LOC")]).to_hf()
+    assert row["score"] is None and list(row) == list(rows[0])
+    assert Doc.from_tokens([], [], []).to_hf() == []
+
+
 @given(docs())
 def test_an_entity_is_its_slice(doc):
     tokens = doc.tokens

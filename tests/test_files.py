@@ -19,7 +19,15 @@ import fastner
 from fastner.bundle import read_bundle, write_bundle
 from fastner.cli import main
 from fastner.errors import BundleError, FastnerError, InputError
-from fastner.files import atomic_write, check_output, normalised, read_file, write_files, writing
+from fastner.files import (
+    atomic_write,
+    atomic_writer,
+    check_output,
+    normalised,
+    read_file,
+    write_files,
+    writing,
+)
 from fastner.verify import EXPORT, FORMAT
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -148,6 +156,29 @@ def test_one_file(faults, place):
         return path.read_text(encoding="utf-8") if path.exists() else None
 
     every_failure(faults, place, lambda text: atomic_write(path, text.encode()), version, least=5)
+
+    def in_pieces(text):
+        with atomic_writer(path) as write:
+            for letter in text:
+                write(letter.encode())
+
+    every_failure(faults, place, in_pieces, version, least=7)
+
+
+def test_a_writer_that_fails_leaves_the_old_file(place):
+    path = place / "page.html"
+    path.write_bytes(b"old")
+
+    def fail(error):
+        with atomic_writer(path) as write:
+            write(b"new")
+            raise error
+
+    for error in (ValueError("no more"), KeyboardInterrupt(), FileNotFoundError(2, "no", "source")):
+        with pytest.raises(type(error)) as raised:
+            fail(error)
+        assert raised.value is error  # and names what it named
+        assert path.read_bytes() == b"old" and os.listdir(place) == ["page.html"]
 
 
 @pytest.mark.parametrize("exchange", [True, False])
@@ -316,6 +347,11 @@ def test_a_pipe_is_written_to_and_a_folder_is_not_replaced(place):
     reader = subprocess.Popen(["cat", place / "pipe"], stdout=subprocess.PIPE)
     atomic_write(place / "pipe", b"through")
     assert reader.communicate(timeout=30)[0] == b"through"
+    reading, writing = os.pipe()  # as /dev/stdout may be
+    atomic_write(f"/dev/fd/{writing}", b"nameless")
+    os.close(writing)
+    with open(reading, "rb") as file:
+        assert file.read() == b"nameless"
     (place / "folder").mkdir()
     with pytest.raises(IsADirectoryError, match="folder"):
         atomic_write(place / "folder", b"x")

@@ -1,6 +1,7 @@
 """Every format that `read` knows, from small files in the shape that its tool writes."""
 
 import ast
+import gzip
 import importlib.util
 import io
 import json
@@ -16,10 +17,22 @@ from hypothesis import strategies as st
 from small import needs
 
 from fastner.cli import main
-from fastner.corpus import FORMATS, STYLES, Corpus, iter_records, iter_sentences, read, write_corpus
+from fastner.corpus import (
+    FORMATS,
+    STYLES,
+    Corpus,
+    iter_jsonl,
+    iter_records,
+    iter_sentences,
+    iter_text,
+    read,
+    sources,
+    to_dataset,
+    write_corpus,
+)
 from fastner.corpus.spans import CharSpan, put_on_tokens
 from fastner.errors import DependencyError, InputError
-from fastner.tags import TagScheme, spans_of
+from fastner.tags import TagScheme, spans_of, tag_set
 from fastner.text import tokenize
 
 DATA = Path(__file__).parent / "data"
@@ -142,6 +155,43 @@ def test_a_stream_is_recognised_as_its_file_is(name):
     for source in (io.BytesIO(data), io.StringIO(data.decode())):
         corpus = read(source, overlapping="longest")
         assert (corpus.format, entities(corpus)) == (OF_SPANS[name], ENTITIES)
+
+
+@pytest.mark.parametrize("name", OF_SPANS)
+def test_what_gzip_packed_is_read_as_it_was(name, tmp_path):
+    if name == "brat":
+        pytest.skip("a folder is not packed")
+    path = tmp_path / "any.name"
+    path.write_bytes(gzip.compress((DATA / name).read_bytes()))
+    with gzip.open(path) as raw, gzip.open(path, "rt", encoding="utf-8") as text:
+        for source in (path, raw, text):
+            corpus = read(source, overlapping="longest")
+            assert (corpus.format, entities(corpus)) == (OF_SPANS[name], ENTITIES)
+
+
+def test_packed_lines_and_damaged_ones(tmp_path, monkeypatch):
+    path = tmp_path / "a.gz"
+    for rows in ([], ["", "a\rb", "c"], ["\x1f\x8b"]):
+        path.write_bytes(gzip.compress("".join(f"{row}\n" for row in rows).encode()))
+        assert list(iter_text(path)) == rows
+    path.write_bytes(b"\x1f")  # as the system has it
+    assert list(iter_text(path)) == ["\x1f"]
+    packed = gzip.compress(b'{"text": "Oslo"}\n' * 999)
+    for damaged in (
+        packed[:-1],
+        packed[:30],
+        packed[:-8] + bytes(8),
+        packed + b"\x00\x01",
+        b"\x1f\x8bx",
+    ):
+        path.write_bytes(damaged)
+        for reader in (read, lambda path: list(iter_jsonl(path))):
+            with pytest.raises(InputError, match=r"a.gz: expected a whole file of gzip, got"):
+                reader(path)
+    path.write_bytes(packed)
+    monkeypatch.setattr(sources, "MAX_LINE", 8)
+    with pytest.raises(InputError, match=r"a.gz:1: expected lines of at most 8 bytes"):
+        next(iter_jsonl(path))
 
 
 @pytest.mark.parametrize("name", OF_SPANS)
@@ -466,6 +516,64 @@ def test_a_dataset_of_datasets(tmp_path):
     assert entities(read(dataset([{"text": "In Oslo.", "spans": [SPAN]}]))) == [("Oslo", "LOC")]
     with pytest.raises(InputError, match="choose one, as in dataset"):
         read(datasets.DatasetDict(train=data))
+
+
+class Features(dict):
+    """What a stand-in for datasets makes of columns."""
+
+
+def fake_datasets():
+    """datasets as far as `to_dataset` and `read` use it: the shapes of its documentation."""
+
+    class Dataset(list):
+        @classmethod
+        def from_dict(cls, columns, *, features):
+            rows = cls(
+                dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+            )
+            rows.features = features
+            return rows
+
+    return types.SimpleNamespace(
+        Dataset=Dataset,
+        Features=Features,
+        Sequence=lambda feature: types.SimpleNamespace(feature=feature),
+        ClassLabel=lambda names: types.SimpleNamespace(names=names),
+        Value=str,
+    )
+
+
+@pytest.mark.parametrize("real", [False, True])
+def test_a_corpus_as_a_dataset_and_back(real, monkeypatch):
+    if real:
+        pytest.importorskip("datasets", reason="datasets is not installed")
+    else:
+        monkeypatch.setitem(sys.modules, "datasets", fake_datasets())
+    corpus = read(
+        [
+            {
+                "tokens": ["Ada", "Lovelace", "left", "Oslo"],
+                "ner_tags": ["B-PER", "E-PER", "O", "S-LOC"],
+            },
+            {"tokens": ["It", "rained"], "ner_tags": ["O", "O"]},
+        ]
+    )
+    data = to_dataset(corpus)
+    assert list(data.features) == ["tokens", "ner_tags"]
+    assert data.features["ner_tags"].feature.names == tag_set(["LOC", "PER"], TagScheme.BIOES)
+    assert data[0] == {"tokens": ["Ada", "Lovelace", "left", "Oslo"], "ner_tags": [5, 7, 0, 4]}
+    again = read(data)
+    assert (again.sentences, again.tags) == (corpus.sentences, corpus.tags)
+    assert again.scheme is TagScheme.BIOES
+    assert len(to_dataset(read([{"tokens": ["It"], "ner_tags": ["O"]}]))) == 1
+    with pytest.raises(InputError, match="with tags, got words only"):
+        to_dataset(Corpus([["It"]], [], None, [0], "a.conll"))
+
+
+def test_a_dataset_needs_datasets(monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(DependencyError, match="pip install datasets"):
+        to_dataset(read([{"tokens": ["It"], "ner_tags": ["O"]}]))
 
 
 def test_docbin(tmp_path):

@@ -53,9 +53,11 @@ corpus.signs: tags
 corpus.reader: corpus.brat corpus.conll corpus.conllu corpus.items corpus.jsonl corpus.memory
                corpus.records corpus.sentences corpus.signs corpus.sources corpus.spans
                corpus.tables errors tags
-corpus.writers: corpus.conll corpus.jsonl corpus.sentences errors tags text
-corpus: corpus.conll corpus.jsonl corpus.reader corpus.sentences corpus.sources corpus.spans
-        corpus.writers
+corpus.silver: corpus.items corpus.jsonl corpus.records corpus.sentences corpus.spans errors tags;
+               later files
+corpus.writers: corpus.conll corpus.jsonl corpus.sentences errors tags text; later datasets
+corpus: corpus.conll corpus.jsonl corpus.reader corpus.sentences corpus.silver corpus.sources
+        corpus.spans corpus.writers
 doc: _doc corpus errors text
 scoring: errors tags
 vocab: _index arrays errors reading numpy
@@ -82,8 +84,11 @@ engine.native: _native arrays bundle bundle.vectors engine.gru engine.lstm engin
 engine.session: errors screen numpy onnxruntime
 engine.onnx: bundle engine.inputs engine.session errors vocab numpy
 engine: errors; later ~bundle ~numpy ~vocab engine.native engine.onnx
-tagger: _tagging arrays bundle doc engine errors lists.edges lists.phrases posterior text vocab
-        numpy
+tagger: _tagging arrays bundle doc engine errors lists.edges lists.phrases posterior tags text
+        vocab numpy
+arrow: arrays errors numpy pyarrow; later ~tagger ~text
+teaching.distilling: arrays corpus.silver crf errors tagger tags text numpy
+teaching: teaching.distilling
 verify: engine.session errors files strict numpy
 evaluation.analysis: scoring tags
 evaluation.breakdown: scoring tags
@@ -120,8 +125,9 @@ models:
 cli.output: corpus doc errors text
 cli.options: corpus engine errors text; later ~bundle ~tagger bundle tagger
 cli.progress: cli.output; later ~training rich
-cli.tag: cli.options cli.output corpus doc errors tags text; later ~tagger
+cli.tag: cli.options cli.output corpus corpus.sources doc errors tags text; later ~tagger
          lists.phrases
+cli.distill: cli.options cli.output cli.tag corpus errors text; later files tagger teaching
 cli.evaluate: cli.options cli.output corpus errors scoring tags version; later files tagger
               evaluation evaluation.breakdown evaluation.intervals evaluation.labels
               evaluation.analysis evaluation.calibration evaluation.report
@@ -133,13 +139,13 @@ cli.plot: cli.options errors tags; later files ~bundle evaluation.plots
 cli.train: cli.options cli.output cli.progress errors scoring; later training training.recipe
 cli.export: cli.options cli.output; later deploy
 cli.verify: cli.options cli.output errors; later verify
-cli.app: cli.convert cli.data cli.evaluate cli.export cli.info cli.options cli.output cli.plot
-         cli.tag cli.train cli.verify errors version
+cli.app: cli.convert cli.data cli.distill cli.evaluate cli.export cli.info cli.options cli.output
+         cli.plot cli.tag cli.train cli.verify errors version
 cli: cli.app
 __main__: cli
 _pyinstaller:
 _pyinstaller.hook-fastner: PyInstaller
-__init__: doc errors text version; later tagger training
+__init__: doc errors text version; later tagger teaching training
 """
 ROWS = re.sub(r"\n +", " ", TABLE).strip().splitlines()
 FIRST = {
@@ -211,10 +217,13 @@ def test_the_table_stands_from_the_ground_up():
         assert below <= hints, f"fastner.{name} imports upwards: {sorted(below)}"
 
 
+ADAPTERS = {"arrow"}  # of other people's tools, a module each
+
+
 def test_the_top_floor_is_small():
-    assert (
-        len([name for name in MODULES if "." not in name and not (PACKAGE / name).is_dir()]) <= 16
-    )
+    floor = {name for name in MODULES if "." not in name and not (PACKAGE / name).is_dir()}
+    assert len(floor - ADAPTERS) <= 16
+    assert floor >= ADAPTERS
 
 
 @pytest.mark.parametrize(

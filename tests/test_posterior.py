@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fastner.crf import CRF
 from fastner.errors import InputError
-from fastner.posterior import Posterior
+from fastner.posterior import ClosedMarginals, Posterior
 from fastner.tags import TagScheme, allowed, convert, tag_set
 
 many = settings(deadline=None, max_examples=150)
@@ -75,6 +75,37 @@ def test_marginals_equal_enumeration(lattice):
             for tag in posterior.tags
         ]
         assert row.tolist() == pytest.approx(wanted, abs=1e-5)
+
+
+@many
+@given(lattices())
+def test_marginals_in_bioes_equal_enumeration(lattice):
+    """Of models in IOB2, too: the same sequences, spelt otherwise."""
+    posterior, emissions, sequences, p = lattice
+    labels = sorted({tag[2:] for tag in posterior.tags if tag != "O"})
+    same = len(posterior.tags) == emissions.shape[2]  # in BIOES several tags have one name
+    scheme = TagScheme.IOB2 if same else TagScheme.BIOES
+    tags = tag_set(labels, scheme)
+    closed = ClosedMarginals(posterior._crf, tags, scheme, float(posterior._divisor))
+    assert list(closed.tags) == tag_set(labels, TagScheme.BIOES)
+    spelt = [convert(tags, TagScheme.IOB2, TagScheme.BIOES) for tags in sequences]
+    (rows,) = closed(emissions, length_of(emissions))
+    for t, row in enumerate(rows):
+        wanted = [
+            sum(q for tags, q in zip(spelt, p, strict=True) if tags[t] == tag)
+            for tag in closed.tags
+        ]
+        assert row.tolist() == pytest.approx(wanted, abs=1e-5)
+
+
+def test_marginals_in_bioes_of_a_model_that_lacks_a_tag():
+    """What it cannot say has the probability 0."""
+    tags = ["O", "B-X"]
+    crf = CRF(np.zeros(2), np.zeros((2, 2)), np.zeros(2), allowed=allowed(tags, TagScheme.IOB2))
+    closed = ClosedMarginals(crf, tags, TagScheme.IOB2, 1.0)
+    (rows,) = closed(np.zeros((1, 2, 2), np.float32), np.array([2], np.int32))
+    assert closed.tags == ("O", "B-X", "I-X", "E-X", "S-X")
+    np.testing.assert_allclose(rows, [[0.5, 0, 0, 0, 0.5]] * 2, atol=1e-7)
 
 
 @many

@@ -4,6 +4,8 @@ Those of docs/onnx.md run in test_deploy.py, and JavaScript in test_clients.py.
 """
 
 import ast
+import gzip
+import json
 import os
 import re
 import shutil
@@ -13,11 +15,12 @@ import sysconfig
 from collections import Counter
 from fnmatch import fnmatch
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from small import needs
 
-from fastner.corpus import read_conll
+from fastner.corpus import read, read_conll
 from fastner.doctor import KINDS
 from fastner.tagger import EMBEDDED
 from fastner.tags import TagScheme, spans_of
@@ -159,6 +162,63 @@ def test_the_page_on_evaluation(folder):
         assert table in out
     assert len(tables) == 2 and "of fastner/models/conll2003: +0.00" in out
     assert run_python("docs/evaluation.md", {}) == 3
+
+
+def test_the_page_on_arrow(folder):
+    pytest.importorskip("pyarrow")
+    assert run_python("docs/arrow.md", {}) == 1
+
+
+class Spacy:
+    """In the place of spaCy and its model: it finds Oslo and Lisbon, and a number."""
+
+    @staticmethod
+    def load(name, *, disable):
+        assert name == "en_core_web_sm" and "ner" not in disable
+        return Spacy()
+
+    def pipe(self, texts):
+        kinds = {"Oslo": "GPE", "Lisbon": "GPE", "spoke": "CARDINAL"}
+        for text in texts:
+            ents = [
+                SimpleNamespace(start_char=m.start(), end_char=m.end(), label_=kinds[m[0]])
+                for m in re.finditer("|".join(kinds), text)
+            ]
+            yield SimpleNamespace(text=text, ents=ents)
+
+
+class Gliner:
+    """In the place of GLiNER: it finds Oslo and Lisbon."""
+
+    @staticmethod
+    def from_pretrained(name):
+        return Gliner()
+
+    def predict_entities(self, text, labels, *, threshold):
+        return [
+            {"start": m.start(), "end": m.end(), "text": m[0], "label": labels[2], "score": 0.75}
+            for m in re.finditer("Oslo|Lisbon", text)
+        ]
+
+
+def test_the_page_on_distillation(folder, monkeypatch):
+    (code,) = [code for _, code in blocks("docs/distillation.md", "sh")]
+    (row,) = [line.split() for line in bash(code).splitlines() if re.match(r"all +\d", line)]
+    assert float(row[3]) > 99  # with itself
+    (folder / "silver.jsonl.gz").unlink()
+
+    monkeypatch.setitem(sys.modules, "spacy", Spacy)
+    monkeypatch.setitem(sys.modules, "gliner", SimpleNamespace(GLiNER=Gliner))
+    names = {}
+    assert run_python("docs/distillation.md", names) == 3
+    names["teacher"].close()
+    assert len(read(folder / "silver.jsonl.gz")) == 2
+    for name in ("spacy.jsonl.gz", "gliner.jsonl.gz"):
+        tags = [["S-LOC", "O", "O"], ["O", "O", "O", "S-LOC", "O"]]
+        assert read(folder / name).tags == tags
+    with gzip.open(folder / "gliner.jsonl.gz", "rt") as file:
+        doubt = {"O": 0.25, "S-LOC": 0.75}
+        assert json.loads(file.readline())["probabilities"] == [doubt, None, None]
 
 
 def test_the_page_on_data(folder):

@@ -9,13 +9,25 @@ from __future__ import annotations
 import argparse
 import os
 
-from fastner.cli import convert, data, evaluate, export, info, output, plot, tag, train, verify
+from fastner.cli import (
+    convert,
+    data,
+    distill,
+    evaluate,
+    export,
+    info,
+    output,
+    plot,
+    tag,
+    train,
+    verify,
+)
 from fastner.cli.options import Parser
 from fastner.errors import FastnerError
 from fastner.version import __version__
 
 # onnxruntime, NumPy and Keras load inside the commands: `--help` and usage errors are instant
-COMMANDS = (tag, evaluate, data, convert, info, plot, train, export, verify)
+COMMANDS = (tag, evaluate, data, convert, info, plot, train, distill, export, verify)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -46,7 +58,8 @@ def parser() -> argparse.ArgumentParser:
     """The parser of all commands; what it parses has `run`, which takes it."""
     parser = Parser(
         prog="fastner",
-        description="Named entities: tag text, examine corpora, measure, train and export models.",
+        description="Named entities: tag text, examine corpora, measure, train, distil and export "
+        "models.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"fastner {__version__}")

@@ -70,6 +70,11 @@ def add_running(
 ) -> None:
     """Which model to run, and how: for `load_tagger`. model: the help of --model."""
     parser.add_argument("--model", metavar="M", help=model)
+    add_engine(parser)
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """How models run: for `load_tagger`, which is told which."""
     parser.add_argument(
         "--threads",
         type=positive,
@@ -178,6 +183,17 @@ def add_keys(parser: argparse.ArgumentParser) -> None:
 def reading(args: argparse.Namespace) -> dict[str, Any]:
     """The options of add_corpus as arguments of `corpus.read` and `train`."""
     return {name: getattr(args, name) for name in READING}
+
+
+def fraction(text: str) -> float:
+    """The type of an option that is a probability."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
+    return value
 
 
 def positive(text: str) -> int:

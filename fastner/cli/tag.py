@@ -17,6 +17,7 @@ from fastner.cli.options import Commands, add_running, command, load_tagger, utf
 from fastner.cli.output import Record
 from fastner.corpus import FORMATS as CORPUS_FORMATS
 from fastner.corpus import iter_jsonl, iter_records, iter_text
+from fastner.corpus.sources import opened
 from fastner.doc import Doc
 from fastner.errors import InputError
 from fastner.tags import shown, spans_of
@@ -141,7 +142,7 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     source = _source(args)
-    form = args.input or _format_of(source)
+    form = args.input or format_of(source)
     if isinstance(source, list) and form != "text":
         args.usage_error(f"TEXT goes with --input text, not {form}; give {form} by --file")
     if args.word_column is not None and form not in ("auto", "conll", "germeval"):
@@ -166,7 +167,7 @@ def run(args: argparse.Namespace) -> None:
             if reading.lines == "auto":  # their line ends were looked at where they stood
                 reading = reading._replace(lines="wrapped")
         else:
-            records = _records(source, form, args.word_column)
+            records = records_of(source, form, args.word_column)
         batch_tokens = 1 if typed else BATCH_TOKENS
         tagged = tag_records(tagger, records, batch_tokens, args.scores, reading)
         for number, (record, doc) in enumerate(tagged):
@@ -229,18 +230,19 @@ def _source(args: argparse.Namespace) -> Source:
     return sys.stdin
 
 
-def _format_of(source: Source) -> str:
+def format_of(source: Source) -> str:
     """The format that the file's ending says, else "text".
 
     Raises InputError for a file without such an ending that opens as one of another format does.
     """
     if not isinstance(source, str):
         return "text"
-    if form := OF_ENDINGS.get(os.path.splitext(source)[1].lower()):
+    ending = os.path.splitext(source.lower().removesuffix(".gz"))[1]
+    if form := OF_ENDINGS.get(ending):
         return form
     if os.path.isfile(source):  # a pipe can be read only once
-        with open(source, "rb") as file:
-            opening = file.read(80).removeprefix(b"\xef\xbb\xbf").lstrip()
+        with opened(source) as file:
+            opening = file.start(80).removeprefix(b"\xef\xbb\xbf").lstrip()
         for pattern, form in OF_OPENINGS.items():
             if found := re.match(pattern, opening):
                 raise InputError(
@@ -250,7 +252,7 @@ def _format_of(source: Source) -> str:
     return "text"
 
 
-def _records(source: Source, form: str, word_column: int | None) -> Iterator[Record]:
+def records_of(source: Source, form: str, word_column: int | None) -> Iterator[Record]:
     """The inputs of any format, one by one."""
     if isinstance(source, list):
         for text in source:

@@ -1,11 +1,16 @@
-"""Where corpora come from: paths and open files as numbered lines, and errors with their place."""
+"""Where corpora come from: paths and open files as numbered lines, and errors with their place.
 
+Files that gzip packed, told by their first bytes, are read as what they hold.
+"""
+
+import gzip
 import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
-from typing import IO, NoReturn, TypeAlias
+from typing import IO, NoReturn, TypeAlias, cast
 
 from fastner.errors import InputError
 from fastner.tags import shown
@@ -14,21 +19,24 @@ Source: TypeAlias = str | os.PathLike[str] | IO[str] | IO[bytes]  # a path or an
 
 MAX_LINE = 16 << 20  # bytes, or characters of text that is decoded already
 
+GZIP = b"\x1f\x8b"
+
 _HEAD = 1 << 16  # bytes or characters, of whole lines, that show what a file is
 
 
 class Opening:
     """An open file of which the first lines were read ahead, and which still gives all of them.
 
-    name: for messages. path: of the file, None for a stream. head: its first lines, as they came.
+    name: for messages. path: of the file, None for a stream and for what gzip packed. head: its
+    first lines, as they came.
     """
 
     def __init__(self, source: Source, file: IO[str] | IO[bytes]) -> None:
         self.name = name_of(source)
-        self.path = source if isinstance(source, (str, os.PathLike)) else None
+        packed = isinstance(file, gzip.GzipFile)
+        self.path = source if isinstance(source, (str, os.PathLike)) and not packed else None
         self.head: list[str | bytes] = []
-        # the bytes below a text file: its universal newlines would split at a lone "\r"
-        lines = pieces_of(getattr(file, "buffer", file))
+        lines = pieces_of(file)
         size = 0
         for line in lines:
             self.head.append(line)
@@ -40,10 +48,13 @@ class Opening:
     def __iter__(self) -> Iterator[str | bytes]:
         return self._lines
 
+    def start(self, size: int) -> bytes:
+        """The first bytes, at most so many; of text that is decoded already, none."""
+        return b"".join(line for line in self.head if isinstance(line, bytes))[:size]
+
     def opens_with(self, magic: bytes) -> bool:
         """Whether these are the first bytes."""
-        first = self.head[0] if self.head else b""
-        return isinstance(first, bytes) and first.startswith(magic)
+        return self.start(len(magic)) == magic
 
     def head_lines(self) -> list[str]:
         """The first lines as text, without their ends; what is not UTF-8 is replaced."""
@@ -69,10 +80,22 @@ class Opening:
 def opened(source: Source) -> Iterator[Opening]:
     """The source with its first lines read ahead; a file that is opened here is closed."""
     if isinstance(source, (str, os.PathLike)):
-        with open(source, "rb") as file:
+        with _unpacked(source) as file:
             yield Opening(source, file)
     else:
         yield Opening(source, source)
+
+
+@contextmanager
+def _unpacked(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """The bytes of a file, through gzip where it is packed."""
+    with open(path, "rb") as file:
+        if file.peek(2)[:2] != GZIP:
+            yield file
+            return
+        with gzip.GzipFile(fileobj=file) as unpacked:
+            unpacked.name = os.fsdecode(path)
+            yield cast(IO[bytes], unpacked)
 
 
 def name_of(source: object) -> str:
@@ -89,11 +112,10 @@ def lines_of(source: Source | Opening) -> Iterator[tuple[int, str]]:
     that is made of it, and so it must have an end.
     """
     if isinstance(source, (str, os.PathLike)):
-        with open(source, "rb") as file:
+        with _unpacked(source) as file:
             yield from lines_of(file)
         return
-    # the bytes below a text file: its universal newlines would split at a lone "\r"
-    lines = source if isinstance(source, Opening) else pieces_of(getattr(source, "buffer", source))
+    lines = source if isinstance(source, Opening) else pieces_of(source)
     for number, line in enumerate(lines, 1):
         if len(line) > MAX_LINE:
             unit = "bytes" if isinstance(line, bytes) else "characters"
@@ -122,11 +144,24 @@ def lines_of(source: Source | Opening) -> Iterator[tuple[int, str]]:
         yield number, line
 
 
-def pieces_of(file: IO[str] | IO[bytes]) -> Iterator[str | bytes]:
-    """Lines with their ends; one that is longer than MAX_LINE comes in pieces longer than that."""
+def pieces_of(source: IO[str] | IO[bytes]) -> Iterator[str | bytes]:
+    """Lines with their ends; one that is longer than MAX_LINE comes in pieces longer than that.
+
+    Raises InputError where what gzip packed is damaged.
+    """
+    # the bytes below a text file: its universal newlines would split at a lone "\r"
+    file = getattr(source, "buffer", source)
     if not hasattr(file, "readline"):  # something that is no file, but gives lines
         return iter(file)
-    return iter(partial(file.readline, MAX_LINE + 1), file.readline(0))
+    read = partial(_piece, file) if isinstance(file, gzip.GzipFile) else file.readline
+    return iter(partial(read, MAX_LINE + 1), file.readline(0))
+
+
+def _piece(file: gzip.GzipFile, size: int) -> bytes:
+    try:
+        return file.readline(size)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        fail(name_of(file), "a whole file of gzip", str(error), "pack it again")
 
 
 def fail(place: str, expected: str, got: str, do: str) -> NoReturn:

@@ -7,8 +7,8 @@ from typing import Any, TextIO
 from fastner.corpus.conll import write_conll
 from fastner.corpus.jsonl import jsonl_line
 from fastner.corpus.sentences import Corpus, Text
-from fastner.errors import InputError
-from fastner.tags import spans_of
+from fastner.errors import DependencyError, InputError
+from fastner.tags import labels_of, spans_of, tag_set
 from fastner.text import Token
 
 STYLES = ("conll", "jsonl", "prodigy", "doccano", "spacy-json")
@@ -51,6 +51,32 @@ def write_corpus(file: TextIO, corpus: Corpus, style: str) -> None:
             listed = [{"start": s, "end": e, "label": label} for s, e, label in spans]
         others = {name: value for name, value in rest.items() if name not in ("text", key)}
         file.write(jsonl_line({"text": text, key: listed, **others}))
+
+
+def to_dataset(corpus: Corpus) -> Any:
+    """The corpus as a `datasets.Dataset` of Hugging Face, a row a sentence, for `push_to_hub`.
+
+    Its columns are "tokens", strings, and "ner_tags", class labels with the names of all tags of
+    the corpus' scheme: as the hub's corpora have them, and as `read` takes them. Raises InputError
+    for a corpus without tags, and DependencyError where datasets is not installed.
+    """
+    if corpus.scheme is None:
+        raise InputError(f"{corpus.path}: expected a corpus with tags, got words only; read tags")
+    try:
+        import datasets
+    except ImportError:
+        raise DependencyError("a Dataset needs datasets; run pip install datasets") from None
+    names = tag_set(labels_of(tag for row in corpus.tags for tag in row), corpus.scheme)
+    ids = {name: number for number, name in enumerate(names)}
+    features = {
+        "tokens": datasets.Sequence(datasets.Value("string")),
+        "ner_tags": datasets.Sequence(datasets.ClassLabel(names=names)),
+    }
+    rows = {
+        "tokens": corpus.sentences,
+        "ner_tags": [[ids[tag] for tag in row] for row in corpus.tags],
+    }
+    return datasets.Dataset.from_dict(rows, features=datasets.Features(features))
 
 
 def _records(corpus: Corpus) -> Iterator[tuple[str, list[list[Any]], Mapping[str, Any]]]:

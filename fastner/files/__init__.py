@@ -4,6 +4,7 @@ from fastner.files.paths import check_output, normalised
 from fastner.files.reading import Directory, Kind, read_file
 from fastner.files.writing import (
     atomic_write,
+    atomic_writer,
     install,
     partial_directory,
     save_directory,
@@ -14,6 +15,7 @@ __all__ = [
     "Directory",
     "Kind",
     "atomic_write",
+    "atomic_writer",
     "check_output",
     "install",
     "normalised",

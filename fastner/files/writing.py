@@ -1,7 +1,7 @@
 """Writing: a file or a directory takes its place in one step, or what was there stays.
 
 All that fastner writes goes through here: `save_directory` for bundles and exports, `atomic_write`
-for every single file.
+and `atomic_writer` for every single file.
 """
 
 import errno
@@ -33,18 +33,63 @@ def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
     permissions of a file that was there are kept. What is no regular file, such as a pipe, is
     written to as it is. Raises OSError, which names `path`.
     """
+    with atomic_writer(path) as write:
+        write(data)
+
+
+@contextmanager
+def atomic_writer(path: str | os.PathLike[str]) -> Iterator[Callable[[bytes], None]]:
+    """A function that writes the next bytes of `path`, which takes them as the block ends.
+
+    For what is too large for `atomic_write`, whose promises hold here; a block that raises leaves
+    the old content, too.
+    """
     given = os.fspath(path)
-    try:
+    with _named(given):
+        mode = _mode_of(given)  # not of what the link names: /dev/stdout names no path
         target = os.path.realpath(given)
-        mode = _mode_of(target)
-        if mode is not None and not stat.S_ISREG(mode):
-            with open(target, "wb") as file:
-                file.write(data)
-            return
-        sweep(target)
-        _replace_file(target, data, mode)
+        partial: str | None = None
+        if mode is None or stat.S_ISREG(mode):
+            sweep(target)
+            partial, file = _create_file(target)
+        else:
+            file = open(given, "wb")  # noqa: SIM115 - closed below
+
+    def write(data: bytes) -> None:
+        with _named(given):
+            file.write(data)
+
+    try:
+        yield write
+        with _named(given):
+            file.flush()
+            if partial is not None:
+                os.fsync(file.fileno())
+                if mode is not None:
+                    os.chmod(partial, stat.S_IMODE(mode))
+                if fcntl is None:
+                    file.close()
+                os.replace(partial, target)
+    except BaseException:
+        if partial is not None:
+            with suppress(OSError):
+                os.unlink(partial)
+        raise
+    finally:
+        with suppress(OSError):  # what was not flushed is reported above
+            file.close()
+    if partial is not None:
+        with suppress(OSError):  # the file is in place; that its name is, too, is the disk's affair
+            _sync(os.path.dirname(target))
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Errors of the system name the path that was given."""
+    try:
+        yield
     except OSError as error:
-        raise OSError(error.errno, error.strerror or str(error), given) from None
+        raise OSError(error.errno, error.strerror or str(error), path) from None
 
 
 def _mode_of(path: str) -> int | None:
@@ -54,31 +99,20 @@ def _mode_of(path: str) -> int | None:
         return None
 
 
-def _replace_file(target: str, data: bytes, mode: int | None) -> None:
+def _create_file(target: str) -> tuple[str, BinaryIO]:
+    """A new hidden sibling file of `target`, open and locked."""
     while True:
         partial = partial_of(target)
-        file = open(partial, "xb")  # noqa: SIM115 - closed below, on Windows before the rename
+        file = open(partial, "xb")  # noqa: SIM115 - the caller closes it
         try:
-            if not _locked(file, partial):
-                continue  # another writer's sweep took it between opening and locking
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            if mode is not None:
-                os.chmod(partial, stat.S_IMODE(mode))
-            if fcntl is None:
-                file.close()
-            os.replace(partial, target)
+            if _locked(file, partial):
+                return partial, file
         except BaseException:
             with suppress(OSError):
                 os.unlink(partial)
+            file.close()
             raise
-        finally:
-            with suppress(OSError):  # what was not flushed is reported above
-                file.close()
-        with suppress(OSError):  # the file is in place; that its name is, too, is the disk's affair
-            _sync(os.path.dirname(target))
-        return
+        file.close()  # another writer's sweep took it between opening and locking
 
 
 def _locked(file: BinaryIO, path: str) -> bool:

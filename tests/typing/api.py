@@ -11,7 +11,18 @@ from numpy.typing import NDArray
 from typing_extensions import assert_type
 
 import fastner
-from fastner.corpus import Corpus, Finding, iter_conll, iter_jsonl, read, read_conll
+from fastner.corpus import (
+    Corpus,
+    Finding,
+    iter_conll,
+    iter_jsonl,
+    iter_text,
+    read,
+    read_conll,
+    silver_record,
+    silver_records,
+    write_silver,
+)
 from fastner.crf import CRF
 from fastner.scoring import LabelScores, Scores, score
 from fastner.tags import Span, TagScheme
@@ -50,6 +61,7 @@ assert_type(
     tagger.entity_scores([["Ada"]], temperature=2.0), tuple[list[list[str]], list[list[float]]]
 )
 assert_type(tagger.marginals([["Ada"]]), list[NDArray[np.float32]])
+assert_type(tagger.marginals([["Ada"]], scheme="BIOES"), list[NDArray[np.float32]])
 assert_type(tagger.nbest([["Ada"]], 3), list[list[tuple[list[str], float]]])
 assert_type(tagger.with_phrases({"PRODUCT": ["iPhone 17", ["Pixel", "9"]]}), fastner.Tagger)
 tagger.with_phrases({"PER": (name for name in ["Ada"])}, mode="prefer", weight=2, ignore_case=True)
@@ -68,6 +80,7 @@ assert_type(doc.tokens, tuple[fastner.Token, ...])
 assert_type(doc.tags, tuple[tuple[str, ...], ...])
 assert_type(doc.entities, tuple[fastner.Entity, ...])
 assert_type(doc.to_dict(), dict[str, Any])
+assert_type(doc.to_hf(), list[dict[str, Any]])
 assert_type(doc.to_json(), str)
 assert_type(doc.to_conll(), str)
 assert_type(doc.to_table(), str)
@@ -120,6 +133,14 @@ assert_type(scores, Scores)
 assert_type(scores.f1, float)
 assert_type(scores.per_label, dict[str, LabelScores])
 assert_type(verify("exported"), Report)
+
+# --- silver corpora --------------------------------------------------------------------------
+records = fastner.distill([tagger, tagger], ["Oslo won.", ["It", "rained"]], min_confidence=0.5)
+assert_type(records, Iterator[dict[str, Any]])
+assert_type(fastner.distill(tagger, iter_text("news.txt"), notice=print), Iterator[dict[str, Any]])
+assert_type(silver_record(["Oslo"], ["S-LOC"], [{"S-LOC": 0.8, "O": 0.2}]), dict[str, Any])
+assert_type(silver_records([{"text": "Oslo", "entities": []}]), Iterator[dict[str, Any]])
+write_silver("silver.jsonl.gz", records)
 
 # --- training --------------------------------------------------------------------------------
 assert_type(
