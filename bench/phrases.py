@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import random
 import time
-from statistics import median
 
 from bench.harness import Repeat, alternate, duration, print_table, timed
 from bench.rivals.worker import resident
@@ -47,8 +46,7 @@ def run(session: Session) -> None:
             facts[name] = {"build_seconds": taken, "held_bytes": held}
         timings = alternate(cases, session.repeats)
         for name, timing in timings.items():
-            ratios = zip(timing.samples, timings["without"].samples, strict=True)
-            ratio = median(a / b for a, b in ratios)
+            ratio = timing.over(timings["without"])
             session.recorder.add(
                 "phrases", name, timing,
                 engine=engine, tokens=tokens, phrases=COUNT, ratio=ratio, **facts[name],

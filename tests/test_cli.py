@@ -22,6 +22,7 @@ from fastner.cli import app, main, progress, tag, train
 from fastner.doc import build_doc
 from fastner.errors import BundleError, InputError
 from fastner.evaluation.intervals import unit_of
+from fastner.lists.phrases import Mode
 from fastner.scoring import score
 from fastner.tagger import load
 from fastner.tags import spans_of
@@ -535,6 +536,7 @@ CHOICES = {
     "tag --input": held("fastner.cli.tag:FORMATS"),
     "tag --output": held("fastner.cli.output:WRITERS"),
     "tag --lines": lambda: get_args(Lines),
+    "tag --phrases-mode": lambda: get_args(Mode),
     "tag --engine": refused("engine"),
     "tag --device": refused("device"),
     "convert --to": held("fastner.corpus:STYLES"),

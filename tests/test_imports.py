@@ -125,8 +125,8 @@ models:
 cli.output: corpus doc errors text
 cli.options: corpus engine errors text; later ~bundle ~tagger bundle tagger
 cli.progress: cli.output; later ~training rich
-cli.tag: cli.options cli.output corpus corpus.sources doc errors tags text; later ~tagger
-         lists.phrases
+cli.tag: cli.options cli.output corpus corpus.sources doc errors lists.phrases tags text;
+         later ~tagger
 cli.distill: cli.options cli.output cli.tag corpus errors text; later files tagger teaching
 cli.evaluate: cli.options cli.output corpus errors scoring tags version; later files tagger
               evaluation evaluation.breakdown evaluation.intervals evaluation.labels

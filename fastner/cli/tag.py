@@ -20,6 +20,7 @@ from fastner.corpus import iter_jsonl, iter_records, iter_text
 from fastner.corpus.sources import opened
 from fastner.doc import Doc
 from fastner.errors import InputError
+from fastner.lists.phrases import Mode, PhraseError
 from fastner.tags import shown, spans_of
 from fastner.text import Lines, joined
 
@@ -125,7 +126,7 @@ def add(commands: Commands) -> None:
     )
     phrases.add_argument(
         "--phrases-mode",
-        choices=("force", "prefer"),
+        choices=get_args(Mode),
         help="whether they are entities, or only likelier, and the model decides (default: force)",
     )
     phrases.add_argument(
@@ -186,8 +187,6 @@ def _with_phrases(tagger: Tagger, args: argparse.Namespace) -> AbstractContextMa
     """The tagger with the lists that were asked for; raises InputError with path and line."""
     if not args.phrases:
         return nullcontext(tagger)
-    from fastner.lists.phrases import PhraseError
-
     phrases: dict[str, list[str]] = {}
     places: dict[str, list[tuple[str, array[int]]]] = {}  # files, and the numbers of lines
     for label, path in args.phrases:
