@@ -143,7 +143,7 @@ def staged(tagger: Any, sentences: Sentences) -> tuple[dict[str, float], Sentenc
     engine = _Watched(tagger._engine)
     viterbi = 0.0
 
-    def decode(emissions: Any, lengths: Any, order: Any) -> None:
+    def decode(emissions: Any, lengths: Any, order: Any, renamed: Any) -> None:
         nonlocal viterbi
         began = clock()
         tagger._crf.decode(emissions, lengths)

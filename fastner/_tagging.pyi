@@ -13,7 +13,9 @@ from fastner.engine import Engine
 from fastner.lists.edges import Lists
 
 _Result = TypeVar("_Result")
-_Use = Callable[[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]], None]
+_Use = Callable[
+    [NDArray[np.float32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32] | None], None
+]
 
 class Entities:
     def __init__(self, tag_names: Sequence[str], lists: Lists) -> None: ...
@@ -75,9 +77,23 @@ class Consistency:
     def __init__(self, tag_names: Sequence[str], weight: float, least: float) -> None: ...
     def apply(self, batch: Batch) -> None: ...
 
+class Phrases:
+    def __new__(cls, weight: float | None = None, ignore_case: bool = False) -> Phrases: ...
+    @property
+    def longest(self) -> int: ...
+    def add_list(self, tags: Sequence[int], lengthens: int, named: int) -> None: ...
+    def add(
+        self, number: int, phrases: Batch, framed: Batch | None = None
+    ) -> tuple[int, int, int | None] | None: ...
+
 class Pipeline:
     def __init__(
-        self, cache: RowCache, lattice: Lattice, engine: Engine, tag_count: int
+        self,
+        cache: RowCache,
+        lattice: Lattice,
+        engine: Engine,
+        tag_count: int,
+        phrases: Phrases | None = None,
     ) -> None: ...
     def run(
         self, batch: Batch, use: _Use | None = None, *, emit: bool = True, decode: bool = True

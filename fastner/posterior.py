@@ -31,8 +31,13 @@ class Posterior:
     """A model's distribution over the tags of sentences; immutable, shared between threads.
 
     crf: of the model, -inf where a sequence would be illegal. names: the IOB2 tag of each of its K
-    tags. Several tags may share a name, as B- and S- of BIOES do, but no two legal sequences of
-    tags have the same names. Raises InputError for a temperature out of range.
+    tags, and of those that only phrases have, see `renamed`. Several tags may share a name, as B-
+    and S- of BIOES do, but no two legal sequences of tags have the same names. Raises InputError
+    for a temperature out of range.
+
+    Emissions may be -inf: p is that of the tags that are left. renamed: int32 [B, T], or None for
+    all 0; the index in `names` of a phrase's tag, which stands in the place of O where the
+    emissions leave nothing but O.
     """
 
     def __init__(self, crf: CRF, names: Sequence[str], temperature: float = 1.0) -> None:
@@ -51,8 +56,8 @@ class Posterior:
         self._tempered = CRF(*map(self._divided, (crf.start, crf.transitions, crf.end)))
         self._label_ids = {label: i for i, label in enumerate(labels_of(names))}
         # an entity ends where I- of its label does not follow
-        self._follows = np.ones((len(self._label_ids), len(names)), np.bool_)
-        for tag_id, name in enumerate(names):
+        self._follows = np.ones((len(self._label_ids), crf.tag_count), np.bool_)
+        for tag_id, name in enumerate(names[: crf.tag_count]):
             if name.startswith("I-"):
                 self._follows[self._label_ids[name[2:]], tag_id] = False
 
@@ -61,7 +66,10 @@ class Posterior:
         return Posterior(self._crf, self._names, temperature)
 
     def tagged(
-        self, emissions: NDArray[np.float32], lengths: NDArray[np.int32]
+        self,
+        emissions: NDArray[np.float32],
+        lengths: NDArray[np.int32],
+        renamed: NDArray[np.int32] | None = None,
     ) -> list[tuple[list[str], list[float]]]:
         """The best tags of B sentences, and the probability of each entity in them, in order.
 
@@ -69,7 +77,8 @@ class Posterior:
         on exactly these tokens. emissions: float32 [B, T, K]; lengths: int32 [B].
         """
         tag_ids = self._crf.decode(emissions, lengths)
-        tags = [self._named(row, length) for row, length in zip(tag_ids, lengths, strict=True)]
+        shown = tag_ids if renamed is None else np.where(renamed, renamed, tag_ids)
+        tags = [self._named(row, length) for row, length in zip(shown, lengths, strict=True)]
         spans = [spans_of(row) for row in tags]
         counts = [len(row) for row in spans]
         flat = [span for row in spans for span in row]
@@ -86,7 +95,10 @@ class Posterior:
         return [(row, list(islice(values, count))) for row, count in zip(tags, counts, strict=True)]
 
     def marginals(
-        self, emissions: NDArray[np.float32], lengths: NDArray[np.int32]
+        self,
+        emissions: NDArray[np.float32],
+        lengths: NDArray[np.int32],
+        renamed: NDArray[np.int32] | None = None,
     ) -> list[NDArray[np.float32]]:
         """The probability of each of `tags` at every token of B sentences: float32 [length, tags].
 
@@ -94,12 +106,21 @@ class Posterior:
         """
         by_id = self._tempered.marginals(self._divided(emissions), lengths)
         rows = np.zeros((*by_id.shape[:2], len(self.tags)), np.float32)
-        for tag_id, column in enumerate(self._columns):
-            rows[:, :, column] += by_id[:, :, tag_id]
+        for tag_id in range(self._crf.tag_count):
+            rows[:, :, self._columns[tag_id]] += by_id[:, :, tag_id]
+        if renamed is not None:
+            sentences, tokens = np.nonzero(renamed)
+            rows[sentences, tokens] = 0
+            columns = np.array(self._columns)[renamed[sentences, tokens]]
+            rows[sentences, tokens, columns] = 1
         return [row[:length].copy() for row, length in zip(rows, lengths, strict=True)]
 
     def nbest(
-        self, emissions: NDArray[np.float32], lengths: NDArray[np.int32], n: int
+        self,
+        emissions: NDArray[np.float32],
+        lengths: NDArray[np.int32],
+        n: int,
+        renamed: NDArray[np.int32] | None = None,
     ) -> list[list[tuple[list[str], float]]]:
         """The n best tag sequences of B sentences, best first, each with its probability.
 
@@ -115,10 +136,11 @@ class Posterior:
         results: list[list[tuple[list[str], float]]] = [[] for _ in lengths]
         for rank in range(n):
             path = paths[:, rank]
+            shown = path if renamed is None else np.where(renamed, renamed, path)
             # summed anew in double precision: float32 is too coarse for long sentences
             log_p = self._tempered.sequence_score(divided, path, lengths) - log_z
             for b in np.flatnonzero(scores[:, rank] > -np.inf):
-                results[b].append((self._named(path[b], lengths[b]), float(np.exp(log_p[b]))))
+                results[b].append((self._named(shown[b], lengths[b]), float(np.exp(log_p[b]))))
         return results
 
     def _named(self, tag_ids: NDArray[np.int32], length: np.int32) -> list[str]:
@@ -139,14 +161,22 @@ class ClosedMarginals:
     distribution: a CRF over BIOES in which S- scores as B- does, and E- as I-. Immutable, shared
     between threads.
 
-    crf: of the model. model_tags: its K tags, of `scheme`, IOB2 or BIOES. Raises InputError where
-    BIOES has more tags of its labels than a CRF may have.
+    crf: of the model. model_tags: its K tags, of `scheme`, IOB2 or BIOES. own: tags that only
+    phrases have, B- and I- of each label, which `renamed` counts from K on, see `Posterior`. Raises
+    InputError where BIOES has more tags of its labels than a CRF may have.
     """
 
     def __init__(
-        self, crf: CRF, model_tags: Sequence[str], scheme: TagScheme, temperature: float
+        self,
+        crf: CRF,
+        model_tags: Sequence[str],
+        scheme: TagScheme,
+        temperature: float,
+        own: Sequence[str] = (),
     ) -> None:
-        self.tags = tuple(tag_set(labels_of(model_tags), TagScheme.BIOES))  # of the columns
+        labels = labels_of([*model_tags, *own])
+        self.tags = tuple(tag_set(labels, TagScheme.BIOES))  # of the columns
+        self._own = dict(enumerate(own, crf.tag_count))
         ids = {tag: i for i, tag in enumerate(model_tags)}
         names = [tag if scheme is TagScheme.BIOES else _open(tag) for tag in self.tags]
         has = np.array([name in ids for name in names])  # a model may lack I-X, say
@@ -162,7 +192,10 @@ class ClosedMarginals:
         self._posterior = Posterior(mapped, self.tags, temperature)
 
     def __call__(
-        self, emissions: NDArray[np.float32], lengths: NDArray[np.int32]
+        self,
+        emissions: NDArray[np.float32],
+        lengths: NDArray[np.int32],
+        renamed: NDArray[np.int32] | None = None,
     ) -> list[NDArray[np.float32]]:
         """The probability of each of `tags` at every token of B sentences: float32 [length, tags].
 
@@ -170,7 +203,16 @@ class ClosedMarginals:
         """
         if self._columns is not None:
             emissions = np.take(emissions, self._columns, axis=2)  # its tag axis is contiguous
-        return self._posterior.marginals(emissions, lengths)
+        rows = self._posterior.marginals(emissions, lengths)
+        if renamed is not None:
+            for b, t in np.argwhere(renamed):
+                tag = self._own[renamed[b, t]]
+                behind = renamed[b, t + 1] if t + 1 < lengths[b] else 0
+                goes_on = self._own.get(behind) == f"I-{tag[2:]}"
+                prefix = ("B" if goes_on else "S") if tag[0] == "B" else "I" if goes_on else "E"
+                rows[b][t] = 0
+                rows[b][t, self.tags.index(f"{prefix}-{tag[2:]}")] = 1
+        return rows
 
 
 def _open(tag: str) -> str:

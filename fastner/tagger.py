@@ -6,7 +6,7 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from typing import Literal, NamedTuple, TypeVar
@@ -14,13 +14,14 @@ from typing import Literal, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastner._tagging import Batch, Consistency, Entities, Pipeline
+from fastner._tagging import Batch, Consistency, Entities, Phrases, Pipeline
 from fastner.arrays import whole_number
 from fastner.bundle import Bundle, Manifest, read_bundle
 from fastner.doc import Doc
 from fastner.engine import Engine, EngineName, open_engine
 from fastner.errors import FastnerError, InputError
 from fastner.lists.edges import lists_of
+from fastner.lists.phrases import Mode, Phrase, fill, weight_of
 from fastner.posterior import ClosedMarginals, Posterior
 from fastner.tags import TagScheme
 from fastner.text import Lines, Token, rules, tokenize
@@ -34,8 +35,8 @@ CHARACTERS_A_TOKEN = 4  # at least, with the space behind it: to fill batches of
 
 Result = TypeVar("Result")
 Tokenizer = Callable[[str], Sequence[Sequence[Token]]]
-# called with emissions [B, T, K], lengths [B], and which sentences they are, [B]
-Use = Callable[[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]], None]
+# called with emissions [B, T, K], lengths [B], and None or tags of phrases, [B, T]
+Rows = Callable[[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32] | None], list[Result]]
 
 
 def load(
@@ -157,7 +158,8 @@ class Tagger:
     ) -> None:
         manifest = bundle.manifest
         self.manifest: Manifest = manifest
-        self._origin: _Origin | None = None  # of a model in memory
+        self._origin: _Origin | None = None  # of a model in memory, or with phrases
+        self._listed = False
         default = available_processors() if threads is None else threads
         self._threads = whole_number("threads", default)
         if not callable(tokenizer):
@@ -175,10 +177,14 @@ class Tagger:
         self._entities = Entities(self._tag_names, lists_of(language))
         self._consistency = Consistency(self._tag_names, *CONSISTENCY)
         width = self._engine.width
-        self._cache = WordCache(min(CACHED_WORDS, max(1, CACHED_FLOATS // width)), width)
+        capacity = min(CACHED_WORDS, max(1, CACHED_FLOATS // width))
+        self._cache: WordCache | None = WordCache(capacity, width)
         self._pipeline: Pipeline | None = Pipeline(
             self._cache.rows, self._crf.lattice, self._engine, len(manifest.tags)
         )
+        self._open()
+
+    def _open(self) -> None:
         self._closed = False
         # the threads of calls that are tagging now: the last one frees a closed model
         self._under_way: list[int] = []
@@ -199,7 +205,7 @@ class Tagger:
     @property
     def labels(self) -> list[str]:
         """The labels that entities may have, sorted."""
-        return self.manifest.labels
+        return list(self._entities.labels)
 
     @property
     def tags(self) -> list[str]:
@@ -396,7 +402,8 @@ class Tagger:
     def _bioes(self) -> ClosedMarginals:
         manifest = self.manifest
         scheme = TagScheme(manifest.scheme)
-        return ClosedMarginals(self._crf, manifest.tags, scheme, manifest.temperature)
+        own = self._tag_names[len(manifest.tags) :]
+        return ClosedMarginals(self._crf, manifest.tags, scheme, manifest.temperature, own)
 
     def nbest(
         self,
@@ -411,8 +418,75 @@ class Tagger:
         has fewer legal ones gives fewer: an empty one gives [([], 1.0)]. documents: as in
         `tag_batch`.
         """
-        best = partial(self._posterior.nbest, n=whole_number("n", n))
+        n = whole_number("n", n)
+
+        def best(
+            emissions: NDArray[np.float32],
+            lengths: NDArray[np.int32],
+            renamed: NDArray[np.int32] | None,
+        ) -> list[list[tuple[list[str], float]]]:
+            return self._posterior.nbest(emissions, lengths, n, renamed)
+
         return self._each(self._words(sentences, documents), best, self._threads)
+
+    def with_phrases(
+        self,
+        phrases: Mapping[str, Iterable[Phrase]],
+        *,
+        mode: Mode = "force",
+        weight: float | None = None,
+        ignore_case: bool = False,
+    ) -> Tagger:
+        """A tagger of the same model that knows these phrases: {"PRODUCT": ["iPhone 17", …]}.
+
+        A phrase is a str, which is split as a text is, or a list of words, taken as they are. It
+        matches the same words within a sentence, character by character. Of matches that overlap
+        the one that begins first counts, of those the longest, whatever their labels; what it
+        covers is in no other.
+
+        mode: "force": each match is an entity of its label, on exactly these words. A label that
+        the model does not have is one of the tagger's `labels` then, and to the model such words
+        are O. "prefer": each word of a match gets `weight`, natural log-odds, added to the emission
+        of the tag that it would have, and the model decides; the label must be the model's.
+        The label "O" is for words that belong to no entity.
+        weight: of mode "prefer", default 3. ignore_case: compare `chr.upper().lower()` of each
+        character.
+
+        Tags stay legal, and all probabilities are those of the CRF under these constraints, or
+        with these emissions. A phrase given as a str is also known as it is split within a
+        sentence, where a dot at its end may belong to the last word. Where an entity is a match,
+        its edges are not mended.
+
+        The tagger shares the model and the word cache with this one; each is closed for itself,
+        and lists that this one was made with are not in the new one. It does not pickle: other
+        processes make their own. Raises InputError for a phrase
+        without words or of more than 64, for one in two lists, and for other arguments.
+        """
+
+        def split(texts: list[str]) -> Batch:
+            if self._tokenizer is None:
+                return Batch.of_texts(texts, rules(self.manifest.language), "wrapped", False)
+            return Batch.of_tokens(texts, self._tokenizer)
+
+        with self._in_use():
+            lists = Phrases(weight_of(mode, weight), ignore_case)
+            tags = self.manifest.tags
+            names = fill(lists, phrases, tags, mode, of_texts=split, of_words=Batch.of_words)
+            assert self._engine is not None and self._cache is not None
+            tagger = Tagger.__new__(Tagger)
+            vars(tagger).update(vars(self))
+            vars(tagger).pop("_bioes", None)
+            tagger._origin = None
+            tagger._listed = True
+            known = self._tag_names[: len(self.manifest.tags)]
+            tagger._tag_names = (*known, *names)
+            tagger._posterior = Posterior(self._crf, tagger._tag_names, self.manifest.temperature)
+            tagger._entities = Entities(tagger._tag_names, lists_of(self.manifest.language))
+            tagger._pipeline = Pipeline(
+                self._cache.rows, self._crf.lattice, self._engine, len(known), lists
+            )
+            tagger._open()
+        return tagger
 
     def close(self) -> None:
         """Frees the model once the calls under way have ended; later ones raise FastnerError."""
@@ -426,11 +500,11 @@ class Tagger:
         me = threading.get_ident()
         self._lock = threading.RLock()
         self._under_way = [thread for thread in self._under_way if thread == me]
-        self._cache.after_fork()
+        if self._cache is not None:
+            self._cache.after_fork()
 
     def _free(self) -> None:
-        self._engine = self._pipeline = None
-        self._cache.clear()
+        self._engine = self._pipeline = self._cache = None  # which others may share
 
     @contextmanager
     def _in_use(self) -> Iterator[Pipeline]:
@@ -451,6 +525,11 @@ class Tagger:
     def __reduce__(self) -> tuple[Callable[[_Origin], Tagger], tuple[_Origin]]:
         if self._closed:
             raise FastnerError("expected an open tagger to pickle; load the model again")
+        if self._listed:
+            raise InputError(
+                "expected a tagger without phrases to pickle: send the one that it was made from, "
+                "and call with_phrases where it arrives"
+            )
         if self._origin is None:
             raise InputError(
                 "expected a tagger that `fastner.load` opened to pickle: another process opens it "
@@ -529,25 +608,37 @@ class Tagger:
     def _each(
         self,
         batch: Batch,
-        rows: Callable[[NDArray[np.float32], NDArray[np.int32]], list[Result]],
+        rows: Rows[Result],
         threads: int,
     ) -> list[Result]:
         """What `rows` gives for the emissions and lengths of every sentence, in order."""
         # as if all were empty; those that are not are replaced
         count = batch.sentences
-        nothing = np.empty((count, 0, len(self._tag_names)), np.float32)
-        results = rows(nothing, np.zeros(count, np.int32))
+        nothing = np.empty((count, 0, self._crf.tag_count), np.float32)
+        results = rows(nothing, np.zeros(count, np.int32), None)
 
         def use(
-            emissions: NDArray[np.float32], lengths: NDArray[np.int32], order: NDArray[np.int32]
+            emissions: NDArray[np.float32],
+            lengths: NDArray[np.int32],
+            order: NDArray[np.int32],
+            renamed: NDArray[np.int32] | None,
         ) -> None:
-            for i, row in zip(order, rows(emissions, lengths), strict=True):
+            for i, row in zip(order, rows(emissions, lengths, renamed), strict=True):
                 results[i] = row
 
         self._run(batch, threads, use)
         return results
 
-    def _run(self, batch: Batch, threads: int, use: Use | None = None) -> None:
+    def _run(
+        self,
+        batch: Batch,
+        threads: int,
+        use: Callable[
+            [NDArray[np.float32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32] | None],
+            None,
+        ]
+        | None = None,
+    ) -> None:
         """Tags a batch in this thread and threads - 1 others; see `Pipeline.run`."""
         with self._in_use() as pipeline:
             threads = batch.part(threads) if threads > 1 else 1

@@ -12,6 +12,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.list cimport PyList_New, PyList_SET_ITEM
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
+from libc.math cimport INFINITY
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy
@@ -54,6 +55,11 @@ cdef extern from "Python.h" nogil:  # declared here to take borrowed pointers
     int PyUnicode_KIND(PyObject* text)
     uint32_t Py_UNICODE_TOLOWER(uint32_t point)
     PyObject* PyList_GET_ITEM(PyObject* list, Py_ssize_t i)
+
+
+cdef extern from "Python.h" nogil:
+    uint32_t Py_UNICODE_TOLOWER(uint32_t point)
+    uint32_t Py_UNICODE_TOUPPER(uint32_t point)
 
 
 cdef extern from "Python.h":
@@ -157,6 +163,33 @@ cdef extern from "consistency.hpp" namespace "fastner::tagging" nogil:
         CConsistency(vector[size_t] labels, double weight, double least, Lower lower) \
             except +raise_input_error
         void apply(CBatch& batch) except +raise_input_error
+
+
+cdef extern from "phrases.hpp" namespace "fastner::tagging" nogil:
+    const size_t kLongestPhrase
+
+    cppclass Effect:
+        int32_t alone
+        int32_t first
+        int32_t inside
+        int32_t last
+        int32_t lengthens
+        uint16_t named
+
+    cppclass Matches:
+        pass
+
+    cppclass CPhrases "fastner::tagging::Phrases":
+        CPhrases(float weight, uint32_t (*fold)(uint32_t) noexcept nogil)
+        void add_list(const Effect& effect) except +raise_input_error
+        uint32_t add(const View* words, size_t count, uint32_t list) except +raise_input_error
+        void find(const vector[Word]& distinct, const vector[int32_t]& tokens,
+                  const vector[int32_t]& lengths, Matches& matches) except +raise_input_error
+        void apply(const Matches& matches, const vector[int32_t]& lengths, char* emissions,
+                   ptrdiff_t sentence_stride, ptrdiff_t token_stride, int tags)
+        void mark(const Matches& matches, const Group& group, CBatch& batch)
+        void name(const Matches& matches, int32_t* names, size_t tokens)
+        cbool names()
 
 
 hash_seed = seed_of_process()
@@ -546,6 +579,101 @@ cdef class Consistency:
             self.it.get().apply(batch.it)
 
 
+# ---- phrases -------------------------------------------------------------------------------------
+
+
+cdef uint32_t _fold(uint32_t point) noexcept nogil:
+    return Py_UNICODE_TOLOWER(Py_UNICODE_TOUPPER(point))
+
+
+cdef class Phrases:
+    """Lists of phrases, numbered as they are added, and what a match of each does.
+
+    Shared between threads; nothing is added while it is in use.
+    """
+
+    cdef unique_ptr[CPhrases] it
+    cdef size_t lists
+
+    def __cinit__(self, weight=None, bint ignore_case=False):
+        """weight: what is added to the emissions of a match's tags; None: no others are possible.
+
+        ignore_case: compare code points by the lower case of their upper case.
+        """
+        cdef float added = INFINITY if weight is None else weight
+        if ignore_case:
+            self.it.reset(new CPhrases(added, _fold))
+        else:
+            self.it.reset(new CPhrases(added, NULL))
+
+    def add_list(self, tags not None, int32_t lengthens, uint16_t named):
+        """Another list. tags: of a word alone, of the first one, of those inside, of the last one.
+
+        lengthens: the tag that a word behind must not have, -1: none. named: 0, or the number that
+        the first word's tag is given out as, where that of the others is one more.
+        """
+        cdef Effect effect
+        effect.alone, effect.first, effect.inside, effect.last = tags
+        effect.lengthens, effect.named = lengthens, named
+        self.it.get().add_list(effect)
+        self.lists += 1
+
+    @property
+    def longest(self):
+        """How many words a phrase may have."""
+        return kLongestPhrase
+
+    def add(self, uint32_t number, Batch phrases not None, Batch framed=None):
+        """Adds the sentences of words, or the texts, of a batch to a list.
+
+        framed: the same texts, each between two words of one letter; they are added too, but where
+        these were not cut off. Returns None, or what is wrong with the first phrase that cannot be
+        taken: its index, how many words it has, and another list that has it, or None.
+        """
+        cdef size_t d, count, begin, size, other_begin, other_size
+        cdef bint texts = phrases.it.document_ends.size() > 0
+        cdef uint32_t list_
+        if number >= self.lists:
+            raise InputError(f"expected a list below {self.lists}, got {number}")
+        count = phrases.it.document_ends.size() if texts else phrases.it.word_ends.size()
+        if framed is not None and framed.it.document_ends.size() != count:
+            raise InputError(f"expected {count} texts, got {framed.it.document_ends.size()}")
+        other_begin = other_size = 0
+        for d in range(count):
+            _words_of(phrases.it, d, texts, &begin, &size)
+            if framed is not None:
+                _words_of(framed.it, d, True, &other_begin, &other_size)
+                if (
+                    other_size > 2 and framed.it.words[other_begin].length == 1
+                    and framed.it.words[other_begin + other_size - 1].length == 1
+                ):
+                    other_begin, other_size = other_begin + 1, other_size - 2
+                else:
+                    other_size = 0
+            if not 1 <= max(size, other_size) <= kLongestPhrase:
+                return d, max(size, other_size), None
+            list_ = number
+            if size:
+                list_ = self.it.get().add(phrases.it.words.data() + begin, size, number)
+            if other_size and list_ == number:
+                list_ = self.it.get().add(
+                    framed.it.words.data() + other_begin, other_size, number)
+            if list_ != number:
+                return d, max(size, other_size), list_
+        return None
+
+
+cdef void _words_of(const CBatch& batch, size_t d, bint texts, size_t* begin,
+                    size_t* size) noexcept:
+    """The words of a text, or of a sentence."""
+    cdef size_t first = d, last = d + 1  # sentences
+    if texts:
+        first = batch.document_ends[d - 1] if d else 0
+        last = batch.document_ends[d]
+    begin[0] = batch.word_ends[first - 1] if first else 0
+    size[0] = (batch.word_ends[last - 1] if last else 0) - begin[0]
+
+
 # ---- tagging -------------------------------------------------------------------------------------
 
 # Signals are seen to after so many groups, some 50 ms: more often, and threads would wait for the
@@ -561,18 +689,20 @@ cdef class Pipeline:
     cdef Networks networks  # None: the engine is called instead
     cdef object engine
     cdef int64_t tag_count
+    cdef Phrases phrases  # None: no lists
 
     def __init__(self, RowCache cache not None, Lattice lattice not None, engine,
-                 Py_ssize_t tag_count):
+                 Py_ssize_t tag_count, Phrases phrases=None):
         """cache: of rows of the engine's width. tag_count: K."""
         self.cache, self.lattice, self.tag_count = cache, lattice, tag_count
-        self.networks, self.engine = engine.networks, engine
+        self.networks, self.engine, self.phrases = engine.networks, engine, phrases
 
     def run(self, Batch batch not None, use=None, *, bint emit=True, bint decode=True):
         """Tags groups of a batch until none is left; threads may do so together, see `Batch.part`.
 
-        use: called with the emissions [B, T, K] of each group, its lengths [B] and the numbers [B]
-        of its sentences. After an error in any of them, or of a signal's handler, all threads stop
+        use: called with the emissions [B, T, K] of each group, as phrases changed them, its lengths
+        [B], the numbers [B] of its sentences, and None or int32 [B, T], not 0 where a phrase's own
+        tag stands in the place of O. After an error in any of them, or of a signal's handler, all threads stop
         before their next group. It goes in two steps where something is to be done to the
         emissions of all groups in between: decode=False leaves them with the batch, which has made
         room for them, and emit=False takes them from there.
@@ -585,6 +715,8 @@ cdef class Pipeline:
 
     cdef int _run(self, Batch batch, use, bint emit, bint decode) except -1:
         cdef Group group
+        cdef Matches matches
+        cdef CPhrases* phrases = NULL
         cdef LatticeBatch emissions
         cdef vector[int32_t] paths
         cdef bint native = self.networks is not None and use is None
@@ -594,6 +726,8 @@ cdef class Pipeline:
         emissions.sentences = 0
         if not (emit and decode) and <int64_t>batch.it.tag_count != self.tag_count:
             raise InputError(f"expected a batch that keeps {self.tag_count} emissions a word")
+        if self.phrases is not None:
+            phrases = self.phrases.it.get()
         with nogil:
             while True:
                 g = batch.it.take()
@@ -603,14 +737,19 @@ cdef class Pipeline:
                 if tagged % UNTIL_SIGNALS == 0:
                     with gil:
                         PyErr_CheckSignals()
+                if phrases != NULL:
+                    group.gather(batch.it, g)
+                    phrases.find(group.distinct.words, group.tokens, group.lengths, matches)
                 if not emit:
-                    group.open(batch.it, g)
+                    if phrases == NULL:
+                        group.open(batch.it, g)
                     self._point(group, group.kept(batch.it), &emissions)
                     if use is not None:
                         with gil:
                             held = self._copied(emissions)
                 else:
-                    group.gather(batch.it, g)
+                    if phrases == NULL:
+                        group.gather(batch.it, g)
                     if native:
                         to = group.kept(batch.it) if not decode else group.emissions(
                             group.lengths.size() * group.longest * <size_t>self.tag_count)
@@ -621,6 +760,10 @@ cdef class Pipeline:
                     else:
                         with gil:
                             held = self._arrays(group, &emissions)
+                    if phrases != NULL:
+                        phrases.apply(matches, group.lengths, <char*>emissions.emissions,
+                                      emissions.sentence_stride, emissions.token_stride,
+                                      <int>self.tag_count)
                 if not decode:
                     if not native:
                         group.keep(emissions.emissions, emissions.sentence_stride,
@@ -631,12 +774,24 @@ cdef class Pipeline:
                 paths.resize(group.lengths.size() * group.longest)
                 self.lattice.best(emissions, paths.data())
                 group.put(paths.data(), batch.it)
+                if phrases != NULL:
+                    phrases.mark(matches, group, batch.it)
                 if use is not None:
                     with gil:
                         numbers = np.asarray(<int32_t[:group.lengths.size()]>
                                              <int32_t*>group.order()).copy()
-                        use(held, int32_array(group.lengths), numbers)
+                        use(held, int32_array(group.lengths), numbers, self._names(group, matches))
         return 0
+
+    cdef object _names(self, Group& group, const Matches& matches):
+        """The tags that stand in the place of O, int32 [B, T], or None where no list has any."""
+        cdef int32_t[:, ::1] to
+        if self.phrases is None or not self.phrases.it.get().names():
+            return None
+        names = np.zeros((group.lengths.size(), group.longest), np.int32)
+        to = names
+        self.phrases.it.get().name(matches, <int32_t*>to._data, group.longest)
+        return names
 
     cdef object _arrays(self, Group& group, LatticeBatch* emissions):
         """The emissions of a group as an array, which `emissions` points into."""
@@ -663,6 +818,8 @@ cdef class Pipeline:
             self._keep(group, <float*>to._data)
         batch = RowBatch(rows, int32_array(group.tokens), int32_array(group.lengths), [])
         array = self.engine.emissions(batch)
+        if self.phrases is not None and not array.flags.writeable:
+            array = array.copy()
         view = array
         emissions.emissions = <const char*>view._data
         emissions.sentence_stride, emissions.token_stride = view.strides[0], view.strides[1]

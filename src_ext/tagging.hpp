@@ -28,6 +28,9 @@ namespace fastner::tagging {
 // Cells of a group, padding included; and where threads share a batch, of the last ones at least.
 constexpr std::size_t kGroupTokens = 1024, kLeastTokens = 128;
 
+// Of a word: the first one of a phrase that a list holds, or another one of it; see phrases.hpp.
+constexpr std::uint8_t kBeginsMatch = 1, kInMatch = 2;
+
 // Memory that stays where it is until all of it is freed.
 class Arena {
    public:
@@ -93,6 +96,7 @@ struct Batch {
     std::vector<View> words;             // [N]
     std::vector<std::size_t> word_ends;  // of the words of each sentence
     std::vector<std::uint16_t> tags;     // [N], written by the groups
+    std::vector<std::uint8_t> listed;    // [N], likewise: 0, kBeginsMatch or kInMatch
     // Sentences that are not empty, from short to long, and where groups of them end.
     std::vector<std::int32_t> order;
     std::vector<std::size_t> group_ends;
@@ -130,6 +134,7 @@ struct Batch {
             throw std::invalid_argument("expected fewer than 2**31 sentences, got " +
                                         std::to_string(count));
         tags.resize(words.size());
+        listed.resize(words.size());
         order.reserve(count);
         for (std::size_t s = 0; s < count; ++s)
             if (length_of(s)) order.push_back(static_cast<std::int32_t>(s));
@@ -193,8 +198,8 @@ struct Batch {
         return emissions.data() + (emission_rows[sentence] + t) * tag_count;
     }
 
-    // The entities of all texts, mended by `edges`. scores: one for each entity that the tags
-    // hold, `scored` in all, in order; null: none were asked for.
+    // The entities of all texts, mended by `edges` but where they are a phrase of a list. scores:
+    // one for each entity that the tags hold, `scored` in all, in order; null: none were asked for.
     void find_spans(const Scheme& scheme, const Edges& edges, const double* scores,
                     std::size_t scored) {
         std::size_t s = 0, i = 0, entities = 0;
@@ -219,7 +224,9 @@ struct Batch {
                     Found found{i, stop, static_cast<std::uint32_t>(scheme.labels[tags[i]]),
                                 scores ? scores[entities] : 0.0};
                     ++entities;
-                    edges.mend(found, sentence, stop < end && scheme.outside(tags[stop]));
+                    if (!is_listed(i, stop, end))
+                        edges.mend(found, sentence,
+                                   stop < end && scheme.outside(tags[stop]) && !listed[stop]);
                     if (found.begin < found.end) {
                         const std::size_t first = places[found.begin];
                         const std::size_t last = places[found.end - 1];
@@ -278,6 +285,14 @@ struct Batch {
 
    private:
     std::atomic<std::size_t> left_{0};  // groups that nobody has taken
+    // Whether words [begin, end) of a sentence that ends at `last` are a phrase of a list.
+    bool is_listed(std::size_t begin, std::size_t end, std::size_t last) const {
+        if (listed[begin] != kBeginsMatch || (end < last && listed[end] == kInMatch)) return false;
+        const auto inside = [](std::uint8_t mark) { return mark == kInMatch; };
+        const auto at = listed.begin();
+        return std::all_of(at + static_cast<std::ptrdiff_t>(begin) + 1,
+                           at + static_cast<std::ptrdiff_t>(end), inside);
+    }
 
     std::size_t markup_of(const Part& part) const {
         std::size_t count = 0;

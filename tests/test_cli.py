@@ -22,6 +22,7 @@ from fastner.cli import app, main, progress, tag, train
 from fastner.doc import build_doc
 from fastner.errors import BundleError, InputError
 from fastner.evaluation.intervals import unit_of
+from fastner.lists.phrases import Mode
 from fastner.scoring import score
 from fastner.tagger import load
 from fastner.tags import spans_of
@@ -464,6 +465,53 @@ def test_what_conll_cannot_hold_is_an_error_with_its_place(run, tagger):
     assert "result 1, sentence 0, token 0" in err and "--output jsonl" in err
 
 
+def test_phrases_of_files(run, tmp_path):
+    products, more, never = (tmp_path / name for name in ("a.txt", "b.txt", "c.txt"))
+    products.write_text("\ufeffiPhone 17\r\n\n Pixel 9 \n", encoding="utf-8")
+    more.write_text("zürich express", encoding="utf-8")
+    never.write_text("Cupertino\n", encoding="utf-8")
+    text = "Tim Cook of Cupertino has an iPhone 17, a Pixel 9 and a Zürich Express"
+    lists = ("--phrases", f"PRODUCT={products}", "--phrases", f"PRODUCT={more}")
+    lists += ("--phrases", f"O={never}", "--phrases-ignore-case")
+    code, out, err = run("tag", text, "--output", "jsonl", *lists)
+    assert (code, err) == (0, "")
+    assert [(e["text"], e["label"]) for e in lines(out)[0]["entities"]] == [
+        ("Tim Cook", "PER"),
+        ("iPhone 17", "PRODUCT"),
+        ("Pixel 9", "PRODUCT"),
+        ("Zürich Express", "PRODUCT"),
+    ]
+    mild = ("--phrases", f"PER={never}", "--phrases-mode", "prefer", "--phrases-weight")
+    found = [
+        lines(run("tag", "in Cupertino", "--output", "jsonl", *mild, weight)[1])[0]["entities"]
+        for weight in (0.001, 1000)
+    ]
+    assert [rows[0]["label"] for rows in found] == ["LOC", "PER"]
+
+
+def test_phrases_that_cannot_be_taken(run, tmp_path):
+    first, second = tmp_path / "1.txt", tmp_path / "2.txt"
+    first.write_text("Oslo\n\nin Rome\n", encoding="utf-8")
+    second.write_text("\nRiga\n\n\nin  Rome\n", encoding="utf-8")
+    for lists, message in (
+        ((f"X={first}", f"Y={first}"), f"{first}:1: expected a phrase that no other list has"),
+        ((f"X={first}", f"Y={second}"), f"{second}:5: expected a phrase that no other list has"),
+        ((f"Z={second}", f"Y={first}"), f"{first}:3: expected a phrase that no other list has"),
+        ((f"X={tmp_path / 'gone'}",), "gone: No such file"),
+        ((f"X ={first}",), "a label as a str without white space at an edge, got 'X '"),
+    ):
+        options = [part for name in lists for part in ("--phrases", name)]
+        code, out, err = run("tag", "x", *options)
+        assert (code, out) == (1, "") and message in err
+    long = tmp_path / "long.txt"
+    long.write_text("a\n" + "b " * 65, encoding="utf-8")
+    assert f"{long}:2: expected at most 64" in run(
+        "tag", "x", "--phrases", f"X={first}", "--phrases", f"X={long}"
+    )[2]  # fmt: skip
+    long.write_bytes(b"a\n\xff\n")
+    assert f"{long}:2: expected UTF-8" in run("tag", "x", "--phrases", f"X={long}")[2]
+
+
 def test_options_reach_the_model(run, tagger):
     run("tag", "x", "--model", "m", "--threads", 3, "--device", "cuda", "--engine", "native")
     assert tagger.options == {"model": "m", "threads": 3, "device": "cuda", "engine": "native"}
@@ -479,6 +527,9 @@ def test_options_reach_the_model(run, tagger):
         (["tag", "--file", "a.conll", "--html"], "--lines and --html go with texts, not conll"),
         (["tag", "a", "--lines", "some"], "invalid choice: 'some'"),
         (["tag", "a", "--threads", "0"], "at least 1, got '0'"),
+        (["tag", "a", "--phrases", "f.txt"], "expected LABEL=FILE, got 'f.txt'"),
+        (["tag", "a", "--phrases-mode", "prefer"], "go with --phrases"),
+        (["tag", "a", "--phrases-weight", "0"], "go with --phrases"),
         (["tag"], "nothing to tag"),
         (["tag", "--out", "table"], "unrecognized arguments"),
         (["train", "--train", "a"], "required"),
@@ -553,6 +604,7 @@ CHOICES = {
     "tag --input": held("fastner.cli.tag:FORMATS"),
     "tag --output": held("fastner.cli.output:WRITERS"),
     "tag --lines": lambda: get_args(Lines),
+    "tag --phrases-mode": lambda: get_args(Mode),
     "tag --engine": refused("engine"),
     "tag --device": refused("device"),
     "convert --to": held("fastner.corpus:STYLES"),

@@ -33,7 +33,7 @@ def emissions(tagger, sentences, documents=None):
     """[T, K] of each sentence, as they reach the decoder."""
     batch = tagger._words(sentences, documents)
 
-    def rows(emissions, lengths):
+    def rows(emissions, lengths, _):
         return [row[:length].copy() for row, length in zip(emissions, lengths, strict=True)]
 
     return tagger._each(batch, rows, 1)
@@ -120,7 +120,7 @@ def test_random_emissions_against_the_definition(tagger, seed):
     tagger._consistency.apply(batch)
     plain, changed = [None] * len(sentences), [None] * len(sentences)
 
-    def use(emissions, lengths, order):
+    def use(emissions, lengths, order, _):
         for row, before, length, i in zip(
             emissions, engine.given.pop(0), lengths, order, strict=True
         ):
@@ -311,3 +311,25 @@ def test_dev_gains(conll2003):
             for documents in (None, dev.documents)
         )
     assert together > apart + 0.001
+
+
+def test_phrases_and_documents_go_together(tagger, made_up):
+    """A list's bias is there when the votes are counted, whatever the threads and the step."""
+    sentences = [["Vespera", "won"], ["Ada", "saw", "Vespera", "Lane"], ["vespera", "is", "here"]]
+    sentences += [words for words in made_up[0] if words][:60]
+    phrases = {"PER": ["Vespera"], "PRODUCT": ["won"]}
+    firsts = [0, *range(3, len(sentences), 20)]
+    for mode, lists in (("force", phrases), ("prefer", {"PER": ["Vespera"]})):
+        with tagger.with_phrases(lists, mode=mode) as known:
+            found = known.tag_batch(sentences, documents=firsts)
+            tags, scores = known.entity_scores(sentences, documents=firsts)
+            assert tags == found
+            assert found[0][0] == "B-PER"
+            assert [known.tag_batch(sentences)[0][1], found[0][1]] == (
+                ["B-PRODUCT"] * 2 if mode == "force" else ["O"] * 2
+            )
+            assert len(scores[0]) == len([tag for tag in found[0] if tag[0] == "B"])
+            best = known.nbest(sentences, 1, documents=firsts)
+            assert [rows[0][0] for rows in best] == found
+            columns = known.marginals(sentences, documents=firsts)
+            assert all(np.allclose(rows.sum(axis=1), 1, atol=1e-5) for rows in columns)

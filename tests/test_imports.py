@@ -35,6 +35,7 @@ files.reading: errors files.names strict
 files.writing: errors files.names files.reading
 files: files.paths files.reading files.writing
 tags: _tags errors; later numpy
+lists.phrases: errors tags
 text: _text errors lists.rules
 corpus.sources: errors tags
 corpus.sentences: errors tags text
@@ -83,7 +84,8 @@ engine.native: _native arrays bundle bundle.vectors engine.gru engine.lstm engin
 engine.session: errors screen numpy onnxruntime
 engine.onnx: bundle engine.inputs engine.session errors vocab numpy
 engine: errors; later ~bundle ~numpy ~vocab engine.native engine.onnx
-tagger: _tagging arrays bundle doc engine errors lists.edges posterior tags text vocab numpy
+tagger: _tagging arrays bundle doc engine errors lists.edges lists.phrases posterior tags text
+        vocab numpy
 arrow: arrays errors numpy pyarrow; later ~tagger ~text
 teaching.distilling: arrays corpus.silver crf errors tagger tags text numpy
 teaching: teaching.distilling
@@ -123,7 +125,8 @@ models:
 cli.output: corpus doc errors text
 cli.options: corpus engine errors lists.rules text; later ~bundle ~tagger bundle tagger
 cli.progress: cli.output; later ~training rich
-cli.tag: cli.options cli.output corpus corpus.sources doc errors tags text; later ~tagger
+cli.tag: cli.options cli.output corpus corpus.sources doc errors lists.phrases tags text;
+         later ~tagger
 cli.distill: cli.options cli.output cli.tag corpus errors text; later files tagger teaching
 cli.evaluate: cli.options cli.output corpus errors scoring tags version; later files tagger
               evaluation evaluation.breakdown evaluation.intervals evaluation.labels

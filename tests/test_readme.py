@@ -105,7 +105,7 @@ def test_every_block_is_run_somewhere():
 
 
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # open() as people write it
-def test_the_python_of_readme_and_confidence(folder, capsys):
+def test_the_python_of_readme_confidence_and_phrases(folder, capsys):
     names = {}
     assert run_python("README.md", names) == 1
     rows = "".join(f"{text} {label} {start} {end}\n" for text, label, start, end in ENTITIES)
@@ -114,6 +114,7 @@ def test_the_python_of_readme_and_confidence(folder, capsys):
     run_python("docs/confidence.md", names)
     assert [entity.text for entity in names["doc"].entities] == [row[0] for row in ENTITIES]
     assert all(0 < entity.score <= 1 for entity in names["doc"].entities)
+    run_python("docs/phrases.md", names)
     names["tagger"].close()
 
 

@@ -127,7 +127,7 @@ def test_groups_hold_every_sentence_once_and_the_last_are_small(tagger, dev, thr
     batch, sizes, seen = Batch.of_words(sentences), [], []
     assert batch.part(threads) == threads
 
-    def use(emissions, lengths, numbers):
+    def use(emissions, lengths, numbers, _):
         assert [len(sentences[n]) for n in numbers] == lengths.tolist()
         sizes.append(emissions.shape[0] * emissions.shape[1])
         seen.extend(numbers.tolist())
@@ -147,7 +147,7 @@ def test_groups_hold_every_sentence_once_and_the_last_are_small(tagger, dev, thr
 def test_an_error_ends_the_work_of_all_threads(tagger, dev, at_fault):
     groups, failed, me = [], threading.Event(), threading.get_ident()
 
-    def rows(emissions, lengths):
+    def rows(emissions, lengths, _):
         if emissions.shape[1]:
             if (threading.get_ident() == me) == (at_fault == "this thread"):
                 failed.set()

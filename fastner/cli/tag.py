@@ -6,7 +6,9 @@ import argparse
 import os
 import re
 import sys
+from array import array
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from itertools import accumulate, chain, groupby, tee
 from typing import TYPE_CHECKING, NamedTuple, TextIO, TypeAlias, get_args
 
@@ -18,6 +20,7 @@ from fastner.corpus import iter_documents, iter_jsonl, iter_records, iter_text
 from fastner.corpus.sources import opened
 from fastner.doc import Doc
 from fastner.errors import InputError
+from fastner.lists.phrases import Mode, PhraseError
 from fastner.tags import shown, spans_of
 from fastner.text import Lines, joined
 
@@ -118,6 +121,30 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--scores", action="store_true", help="give the probability of each entity (not in conll)"
     )
+    phrases = parser.add_argument_group("phrases that are known (docs/phrases.md)")
+    phrases.add_argument(
+        "--phrases",
+        action="append",
+        type=_list_of,
+        default=[],
+        metavar="LABEL=F",
+        help="a phrase a line, blank lines aside, which is an entity of this label wherever it "
+        "stands, of none for the label O; may be given again",
+    )
+    phrases.add_argument(
+        "--phrases-mode",
+        choices=get_args(Mode),
+        help="whether they are entities, or only likelier, and the model decides (default: force)",
+    )
+    phrases.add_argument(
+        "--phrases-weight",
+        type=float,
+        metavar="W",
+        help="with --phrases-mode prefer: natural log-odds for each word (default: 3)",
+    )
+    phrases.add_argument(
+        "--phrases-ignore-case", action="store_true", help="whatever is written in capitals"
+    )
     add_running(parser)
 
 
@@ -137,7 +164,10 @@ def run(args: argparse.Namespace) -> None:
     # whoever types line by line wants each answer at once
     typed = not isinstance(source, (str, list)) and source.isatty()
     write = output.WRITERS[args.output or default]
-    with load_tagger(args) as tagger:
+    options = (args.phrases_mode, args.phrases_weight, args.phrases_ignore_case or None)
+    if not args.phrases and options != (None, None, None):
+        args.usage_error("the options of phrases go with --phrases LABEL=F")
+    with load_tagger(args) as loaded, _with_phrases(loaded, args) as tagger:
         reading = Reading(args.lines, args.html, args.document)
         batch_tokens = 1 if typed else BATCH_TOKENS
         if args.document:
@@ -154,6 +184,44 @@ def run(args: argparse.Namespace) -> None:
             tagged = tag_records(tagger, records, batch_tokens, args.scores, reading)
         for number, (record, doc) in enumerate(tagged):
             write(number, record, doc)
+
+
+def _list_of(argument: str) -> tuple[str, str]:
+    """The type of --phrases: a label, and the path of its phrases."""
+    label, equals, path = argument.partition("=")
+    if not (label and equals and path):
+        raise argparse.ArgumentTypeError(f"expected LABEL=FILE, got {argument!r}")
+    return utf8(label), path
+
+
+def _with_phrases(tagger: Tagger, args: argparse.Namespace) -> AbstractContextManager[Tagger]:
+    """The tagger with the lists that were asked for; raises InputError with path and line."""
+    if not args.phrases:
+        return nullcontext(tagger)
+    phrases: dict[str, list[str]] = {}
+    places: dict[str, list[tuple[str, array[int]]]] = {}  # files, and the numbers of lines
+    for label, path in args.phrases:
+        numbers = array("Q")
+        places.setdefault(label, []).append((path, numbers))
+        lines = phrases.setdefault(label, [])
+        for number, line in enumerate(iter_text(path), 1):
+            if line.strip():
+                lines.append(line)
+                numbers.append(number)
+    try:
+        return tagger.with_phrases(
+            phrases,
+            mode=args.phrases_mode or "force",
+            weight=args.phrases_weight,
+            ignore_case=args.phrases_ignore_case,
+        )
+    except PhraseError as error:
+        index = error.index
+        for path, numbers in places[error.label]:
+            if index < len(numbers):
+                raise InputError(f"{path}:{numbers[index]}: {error.problem}") from None
+            index -= len(numbers)
+        raise
 
 
 def _source(args: argparse.Namespace) -> Source:

@@ -1,1 +1,1 @@
-"""What rules are made of, by language: data alone."""
+"""What rules are made of, by language: data alone; and lists of phrases that a user has."""

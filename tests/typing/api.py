@@ -64,6 +64,8 @@ assert_type(
 assert_type(tagger.marginals([["Ada"]]), list[NDArray[np.float32]])
 assert_type(tagger.marginals([["Ada"]], scheme="BIOES"), list[NDArray[np.float32]])
 assert_type(tagger.nbest([["Ada"]], 3), list[list[tuple[list[str], float]]])
+assert_type(tagger.with_phrases({"PRODUCT": ["iPhone 17", ["Pixel", "9"]]}), fastner.Tagger)
+tagger.with_phrases({"PER": (name for name in ["Ada"])}, mode="prefer", weight=2, ignore_case=True)
 with tagger as opened, open("news.txt", encoding="utf-8") as file:
     assert_type(opened, fastner.Tagger)
     documents = opened.pipe(file, batch_tokens=1024, n_threads=2, scores=True)
