@@ -22,6 +22,7 @@ from fastner.scoring import Scores, score
 from fastner.tags import allowed
 from fastner.training.batches import UNKNOWN_OFFSET, Batch
 from fastner.training.checkpoint import State
+from fastner.training.lessons import only
 from fastner.training.network import Network
 from fastner.training.recipe import Recipe
 from fastner.training.task import Task
@@ -67,11 +68,11 @@ class Run:
             characters=len(task.characters) + 2,
             vector_width=task.vectors.shape[1],
             tuned_rows=len(task.tuned_rows) + UNKNOWN_OFFSET + 1,
-            tags=len(task.tags),
+            tags=task.tags,
             lexicons=task.lexicons,
             crf=crf,
         )
-        batches = -(-len(task.train) // recipe.batch_sentences)
+        batches = -(-task.train.shown // recipe.batch_sentences)
         self._passes = -(-recipe.epoch_updates // batches)  # over the corpus, in an epoch
         self.steps = self._passes * batches
         self.average_every = AVERAGE_EVERY if self.steps >= 10 * AVERAGE_EVERY else 1
@@ -109,7 +110,7 @@ class Run:
         initial = _values(variables)
         for sentences in (order[:1], order[-3:]):
             batch = self.task.train.batch(sentences)
-            self.network.train_on_batch(batch.inputs, batch.tag_ids)
+            self.network.train_on_batch(batch.inputs, batch.targets)
         _set(variables, initial)
 
     def state(self) -> State:
@@ -186,7 +187,7 @@ class Run:
         step = 0
         for step, batch in enumerate(self._batches(), 1):
             self.network.reset_metrics()  # before 3.15 Keras gave the mean of all losses so far
-            loss = float(self.network.train_on_batch(batch.inputs, batch.tag_ids))
+            loss = float(self.network.train_on_batch(batch.inputs, batch.targets))
             if not np.isfinite(loss):
                 raise TrainingError(
                     f"the loss became {loss} in epoch {self.epoch + 1}, step {step}; "
@@ -228,7 +229,7 @@ class Run:
         return self.history[self.best_epoch - 1]["dev_loss"] if self.best_epoch else math.inf
 
     def _batches(self) -> Iterator[Batch]:
-        """Those of an epoch: the training corpus once, or as often as the recipe wants."""
+        """Those of an epoch: what is learnt from once, or as often as the recipe wants."""
         recipe, task = self.task.recipe, self.task
         for _ in range(self._passes):
             yield from task.train.epoch(
@@ -255,13 +256,19 @@ class Run:
             known = (batch.tag_ids >= 0).all(axis=1)
             if known.any():
                 scored = emissions[known], lengths[known]
-                gold = decoder.sequence_score(scored[0], batch.tag_ids[known], scored[1])
+                if batch.known is None:
+                    gold = decoder.sequence_score(scored[0], batch.tag_ids[known], scored[1])
+                else:  # O may be a label that dev does not annotate
+                    possible = batch.known["allowed"][known] > 0
+                    inside = np.where(possible, scored[0], np.float32(-np.inf))
+                    gold = decoder.log_normalizer(inside, scored[1])
                 losses += (decoder.log_normalizer(*scored) - gold).tolist()
             for sentence, ids, length in zip(
                 batch.sentences, decoder.decode(emissions, lengths), lengths, strict=True
             ):
                 predicted[sentence] = [self.task.tags[i] for i in ids[:length]]
         loss = math.fsum(losses) / len(losses) if losses else 0.0
+        predicted = only(predicted, self.task.dev_labels)
         return score(self.task.dev_corpus.tags, predicted), loss
 
     def decoder(self) -> CRF:
