@@ -1,5 +1,6 @@
 """Several corpora that know different things, and silver: what is learnt from each of them."""
 
+import copy
 import gzip
 import json
 import re
@@ -13,13 +14,21 @@ import fastner
 from fastner.bundle import read_bundle
 from fastner.corpus import Corpus, read
 from fastner.errors import InputError
+from fastner.scoring import score
 from fastner.tags import TagScheme, tag_set
 
 pytest.importorskip("keras", reason="training needs the train extra")
+import keras
+
 from fastner.training import Lesson
 from fastner.training.batches import Targets
-from fastner.training.lessons import Gathered, lessons_of
+from fastner.training.lessons import Gathered, lessons_of, only
+from fastner.training.recipe import preset
+from fastner.training.run import Run
 from fastner.training.silver import read_silver
+from fastner.training.start import Start
+from fastner.training.task import Task
+from fastner.training.vectors import load_vectors
 
 SMALL = {
     "hidden": (12,),
@@ -142,7 +151,7 @@ class TestTargets:
         gathered.add(corpus("Ada/B-PER in/O UN/B-ORG"))
         lesson = Lesson(path, {"firm": "?"}, weight=0.5)
         gathered.add_silver(read_silver(path, gathered.scheme), lesson)
-        tags, tag_ids, known = targets(gathered, ["LOC", "ORG", "PER"])
+        tags, _, known = targets(gathered, ["LOC", "ORG", "PER"])
         assert known["weights"].tolist() == [1.0, 0.25, 0.5]
         assert known["soft"].tolist() == [0.0, 0.0, 1.0]
         found = [
@@ -209,71 +218,135 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def trained(data, part, output=None, **choices):
-    """Of all.txt and the lesson from part.txt; the scores on dev."""
-    found = []
-    tagger = fastner.train(
-        [data / "all.txt", part],
-        data / "dev.txt",
+def lessons(data, **choices) -> list[Lesson]:
+    """All.txt, and part.txt with these choices."""
+    part = {"map": {"person": "PER"}, **choices}
+    return [Lesson(read(data / "all.txt")), Lesson(read(data / "part.txt"), **part)]
+
+
+def opened(data, given, *, silver=(), start=None, **choices) -> Run:
+    """A run that learns from these lessons, before its first epoch."""
+    recipe = (preset("default") if start is None else start.recipe).updated(**{**SMALL, **choices})
+    gathered = Gathered(recipe.scheme)
+    for lesson in given:
+        gathered.add(lesson.corpus, lesson)
+    for lesson in silver:
+        gathered.add_silver(read_silver(lesson.path, recipe.scheme), lesson)
+    vectors = load_vectors(data / "vectors.txt") if start is None else start.vectors
+    task = Task.prepare(
+        recipe,
+        gathered,
+        read(data / "dev.txt"),
+        vectors=vectors,
+        coded=False,
+        seed=1,
+        start=start,
+    )
+    keras.utils.set_random_seed(1)
+    return Run(task, seed=1, crf="own")
+
+
+@pytest.fixture(scope="module")
+def model(data, tmp_path_factory) -> Path:
+    """Of PER and ORG, and of silver."""
+    output = tmp_path_factory.mktemp("model") / "m"
+    said = []
+    fastner.train(
+        [Lesson(data / "part.txt", {"person": "PER"})],
+        Lesson(data / "dev.txt", {"LOC": ""}),
+        silver=Lesson(data / "silver.jsonl.gz", {"LOC": "?"}, weight=0.5, share=0.5),
         vectors=data / "vectors.txt",
         output=output,
-        **{"progress": lambda now: found.append(now.scores), **SMALL, **choices},
-    )
-    tagger.close()
-    return found[-1]
+        notice=said.append,
+        **{**SMALL, "epochs": 5, "variant_rate": 0.0},
+    ).close()
+    assert any(line.endswith("; an epoch shows 30 sentences") for line in said)
+    return output
+
+
+def test_a_model_says_what_it_was_taught_by(model):
+    manifest = read_bundle(model).manifest
+    assert manifest.labels == ["ORG", "PER"] and manifest.scores["dev_f1"] > 0.9
+    common = {"labels": ["ORG", "PER"]}
+    assert manifest.training["corpora"] == [
+        {"name": "part.txt", "silver": False, "sentences": 200, "weight": 1.0, "share": 1.0}
+        | common,
+        {"name": "silver.jsonl.gz", "silver": True, "sentences": 60, "weight": 0.5, "share": 0.5}
+        | common,
+    ]
 
 
 def test_missing_labels_are_learnt_from_the_corpora_that_have_them(data):
     """Where what is missing counts as O, the larger corpus without LOC wins."""
-    part = Lesson(data / "part.txt", {"person": "PER"})
-    open_ = trained(data, part, epochs=5)
-    closed = trained(data, Lesson(part.corpus, part.map, ["LOC", "ORG", "PER"]), epochs=5)
-    assert open_.per_label["LOC"].f1 > closed.per_label["LOC"].f1 + 0.1
-    assert open_.f1 > closed.f1 and open_.f1 > 0.9
+    found = []
+    for labels in (None, ["LOC", "ORG", "PER"]):
+        run = opened(data, lessons(data, labels=labels), epochs=8)
+        for _ in range(8):
+            run.train_epoch(None)
+        found.append(run.score_dev()[0].per_label["LOC"])
+    open_, closed = found
+    assert open_.f1 > 0.8 and open_.f1 > closed.f1 + 0.2
 
 
-def test_resumes_with_several_corpora_and_a_share_of_silver(data, tmp_path):
-    part = Lesson(data / "part.txt", {"person": "PER"}, weight=0.5, share=0.2)
-    choices = {
-        "silver": [Lesson(data / "silver.jsonl.gz", weight=0.5, share=0.5)],
-        "epochs": 3,
-        "silver_count": 2,
-    }
-
-    class Interrupt(Exception):
-        pass
-
-    def stop(now):
-        if now.epoch == 3:
-            raise Interrupt
-
-    scores = trained(data, part, tmp_path / "whole", **choices)
-    with pytest.raises(Interrupt):
-        trained(data, part, tmp_path / "parts", progress=stop, **choices)
-    with pytest.raises(InputError, match="another recipe, seed, corpus"):
-        heavier = Lesson(part.corpus, part.map, weight=0.6, share=0.2)
-        trained(data, heavier, tmp_path / "parts", resume=True, **choices)
-    assert trained(data, part, tmp_path / "parts", resume=True, **choices) == scores
-    for name in ("words.txt", "arrays.safetensors"):
-        assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    taught = read_bundle(tmp_path / "whole").manifest.training["corpora"]
-    assert [row["name"] for row in taught] == ["all.txt", "part.txt", "silver.jsonl.gz"]
-    assert taught[2] == {
-        "name": "silver.jsonl.gz", "silver": True, "sentences": 60, "labels": ["LOC", "ORG", "PER"],
-        "weight": 0.5, "share": 0.5,
-    }  # fmt: skip
+def test_resumes_with_several_corpora_and_a_share_of_silver(data):
+    given = lessons(data, weight=0.5, share=0.2)
+    choices = {"silver": [Lesson(data / "silver.jsonl.gz", share=0.5)], "silver_count": 2}
+    whole = opened(data, given, **choices)
+    assert whole.task.train.shown == 30 + 40 + 30
+    whole.train_epoch(None)
+    state = copy.deepcopy(whole.state())
+    whole.train_epoch(None)
+    resumed = opened(data, given, **choices)
+    assert resumed.fingerprint() == whole.fingerprint()
+    resumed.restore(state)
+    resumed.train_epoch(None)
+    assert resumed.history[1]["loss"] == whole.history[1]["loss"]
+    for one, two in zip(resumed.state().network, whole.state().network, strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
-def test_silver_alone_teaches_and_needs_a_dev_corpus(data):
+def test_goes_on_from_a_model_with_one_more_label(data, model):
+    """It begins as that model is, and learns what it says where the corpus says nothing."""
+    start = Start.of(read_bundle(model))
+    both = Lesson(read(data / "all.txt"), {"PER": "?", "ORG": "?"}, labels=["LOC"])
+    run = opened(data, [both], start=start, epochs=3, epoch_updates=20)
+    task = run.task
+    assert task.tags == tag_set(["LOC", "ORG", "PER"], TagScheme.BIOES)
+    dev = read(data / "dev.txt")
+    with fastner.load(model, engine="onnxruntime") as tagger:
+        before = tagger.tag_batch(dev.sentences)
+    fresh = run.score_dev()[0]
+    of_old = {label: fresh.per_label[label] for label in ("PER", "ORG")}
+    want = score(only(dev.tags, ["PER", "ORG"]), before).per_label
+    assert of_old == want and fresh.per_label["LOC"].predicted == 0
+    # its own certain tags, and O of LOC where the corpus has them, are all that is left open
+    batch = task.train.batch(np.arange(len(task.train)))
+    assert batch.known["soft"].all()
+    sums = batch.known["probabilities"].sum(axis=2)
+    valid = np.arange(sums.shape[1]) < batch.inputs["lengths"][:, None]
+    np.testing.assert_allclose(sums[valid], 1, atol=0.03)
+    loc = [i for i, tag in enumerate(task.tags) if tag.endswith("LOC")]
+    is_loc = np.array([row + ["O"] * (sums.shape[1] - len(row)) for row in both.corpus.tags])
+    is_loc = np.char.endswith(is_loc, "LOC")
+    taught = batch.known["probabilities"][:, :, loc].sum(axis=2)
+    np.testing.assert_array_equal(taught[valid], is_loc[valid])
+    for _ in range(3):
+        run.train_epoch(None)
+    after = run.score_dev()[0]
+    assert after.per_label["LOC"].f1 > 0.8
+    assert after.per_label["PER"].f1 > 0.9 and after.per_label["ORG"].f1 > 0.9
+
+
+def test_what_cannot_be_gone_on_from(model, data):
+    for wrong, message in (
+        ({"hidden": (9,)}, r"expected the model's own hidden, \(12,\)"),
+        ({"language": "de"}, "expected the model's language, en, got de"),
+        ({"vectors": "v"}, "expected neither vectors nor text"),
+    ):
+        with pytest.raises(InputError, match=message):
+            fastner.train(data / "all.txt", init_from=model, **wrong)
+
+
+def test_silver_alone_needs_a_dev_corpus(data):
     with pytest.raises(InputError, match="expected a dev corpus beside silver"):
         fastner.train([], silver=data / "silver.jsonl.gz", **SMALL)
-    found = []
-    fastner.train(
-        [],
-        data / "dev.txt",
-        silver=data / "silver.jsonl.gz",
-        progress=lambda now: found.append(now.scores),
-        epochs=12,
-        **{**SMALL, "vector_width": 8},
-    ).close()
-    assert found[-1].f1 > 0.9

@@ -41,6 +41,7 @@ RECIPE = {
     "epochs": "the most; an epoch ends with a score on dev",
     "epoch_updates": "the least updates of an epoch, for which a small corpus is repeated",
     "patience": "epochs without a better dev F1 before training ends, once one was above 0",
+    "rehearse": "whether --init-from learns from its model what a corpus does not annotate",
     "silver_count": "occurrences of a word of silver alone that give it a row of its own",
 }
 
@@ -84,6 +85,12 @@ def add(commands: Commands) -> None:
         metavar=("F", "NAME=VALUE"),
         help="the corpus that decides when to stop and which weights to keep (default: a fifth of "
         "the first training corpus, which is then not learnt from), with labels= and map= as above",
+    )
+    parser.add_argument(
+        "--init-from",
+        metavar="MODEL",
+        help="a model to go on from, with its recipe, words and weights; what a corpus does not "
+        "annotate of its labels is learnt from the model itself (--set rehearse=false: is not)",
     )
     parser.add_argument(
         "--vectors",
@@ -199,6 +206,7 @@ def run(args: argparse.Namespace) -> None:
             [_lesson(given) for given in args.train],
             _lesson(args.dev) if args.dev else None,
             silver=[_lesson(given) for given in args.silver],
+            init_from=args.init_from,
             vectors=args.vectors,
             text=args.text,
             output=args.output,

@@ -75,7 +75,8 @@ def measure_confidence(
 ) -> Confidence:
     """The confidence of a tagger on sentences with gold tags, in IOB2.
 
-    labels: those that gold annotates; entities of others are left out. None: all. Tags them about 20 times, for that many temperatures. Raises InputError for lengths that differ.
+    labels: those that gold annotates; entities of others are left out. None: all. Tags them about
+    20 times, for that many temperatures. Raises InputError for lengths that differ.
     """
     tags, rows = tagger.entity_scores(sentences)
     gold_entities = score(gold, tags).gold

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from fastner.training.augment import lowered, typographic, uppered
 from fastner.training.lessons import Gathered
 from fastner.vocab import Vocabulary
 
+CERTAIN, LEAST = 0.99, 0.01  # of a teacher's probabilities, as silver files have them
 NO_OFFSET, UNKNOWN_OFFSET = 0, 1  # rows of the tuned offsets; words of the training set follow
 
 
@@ -144,6 +145,30 @@ class Examples:
                 drawn.append(start + np.sort(rng.choice(size, some, replace=False)))
         return np.concatenate(drawn)
 
+    def rehearse(
+        self,
+        labels: frozenset[str],
+        marginals: Callable[[Batch, NDArray[np.bool_]], NDArray[np.float32]],
+        size: int,
+    ) -> None:
+        """Takes a model's probabilities for what labelled corpora leave open of its labels.
+
+        marginals: those float32 [B, T, K] of a batch, for tokens that may have tags bool [B, T, K].
+        """
+        parts = self._targets.lacking(labels)
+        for batch in self.in_order_of_length(size):
+            chosen = parts[batch.sentences]
+            if chosen.any():
+                batch = self.batch(batch.sentences[chosen])
+                bare = self._own[batch.words]  # words that the model does not know
+                batch.inputs["vectors"][bare] = self._unknown
+                batch.inputs["tuned"][bare] = UNKNOWN_OFFSET
+                ends = self._ends[batch.sentences]
+                known = self._targets.possible(batch.sentences, batch.tag_ids) > 0
+                found = marginals(batch, known)
+                self._targets.soften(batch, ends - self.lengths[batch.sentences], found)
+        self._targets.softened(labels)
+
     def in_order_of_length(self, size: int) -> Iterator[Batch]:
         """All sentences once, shortest first."""
         for sentences in self._cut(np.argsort(self.lengths, kind="stable"), size):
@@ -211,11 +236,14 @@ class Targets:
         self._entry_tags = ids[np.concatenate([part.entry_tags for part in parts])]
         self._entry_values = np.concatenate([part.entry_values for part in parts])
         # O of a corpus stands for the tags of labels that it says nothing of
-        label = np.array(["", *(split_tag(tag)[1] for tag in tags[1:])])
+        self._names = [split_tag(tag)[1] for tag in tags]
+        self._labels = [part.labels for part in parts]
+        self._silver = [part.silver for part in parts]
         self._outside = np.array(
-            [[name == "" or name not in part.labels for name in label] for part in parts],
+            [[name == "" or name not in known for name in self._names] for known in self._labels],
             np.float32,
         )
+        self._new_entries: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
         # what a token of each tag may be, and in the last row one of which nothing is known
         self._possible = np.concatenate([np.eye(len(tags)), np.ones((1, len(tags)))])
         self._possible = self._possible.astype(np.float32)
@@ -225,6 +253,59 @@ class Targets:
             and (self._weights == 1).all()
             and (self._tag_ids >= 0).all()
         )
+
+    def lacking(self, labels: frozenset[str]) -> NDArray[np.bool_]:
+        """Which sentences say nothing of some of these labels, and have no soft target yet."""
+        lacking = np.array([bool(labels - known) for known in self._labels], np.bool_)
+        found: NDArray[np.bool_] = lacking[self._part] & ~self._soft
+        return found
+
+    def soften(
+        self, batch: Batch, starts: NDArray[np.int64], probabilities: NDArray[np.float32]
+    ) -> None:
+        """Takes probabilities [B, T, K] as the targets of these sentences; `softened` ends it.
+
+        A token of which one has CERTAIN has that tag alone; those below LEAST are left out.
+        """
+        lengths = batch.inputs["lengths"]
+        best = probabilities.argmax(axis=2)
+        sure = np.take_along_axis(probabilities, best[:, :, None], 2)[:, :, 0] >= CERTAIN
+        for row, (start, length) in enumerate(zip(starts, lengths, strict=True)):
+            self._tag_ids[start : start + length] = best[row, :length]
+            at, tag = np.nonzero((probabilities[row, :length] >= LEAST) & ~sure[row, :length, None])
+            self._new_entries.append((start + at, tag, probabilities[row, at, tag]))
+        self._soft[batch.sentences] = True
+
+    def softened(self, labels: frozenset[str]) -> None:
+        """Puts the new probabilities among the others; those sentences now know these labels."""
+        if not self._new_entries:
+            return
+        tokens, tags, values = (
+            np.concatenate([old, *new])
+            for old, new in zip(
+                (self._entry_tokens, self._entry_tags, self._entry_values),
+                zip(*self._new_entries, strict=True),
+                strict=True,
+            )
+        )
+        order = np.argsort(tokens, kind="stable")
+        self._entry_tokens = tokens[order]
+        self._entry_tags = tags[order].astype(np.int16)
+        self._entry_values = values[order].astype(np.float16)
+        self._new_entries.clear()
+        first = np.searchsorted(self._part, np.arange(len(self._labels)))
+        for part, sentence in enumerate(first):
+            if self._soft[sentence] and not self._silver[part]:
+                self._labels[part] |= labels
+                self._outside[part] = [n == "" or n not in self._labels[part] for n in self._names]
+        self.plain = False
+
+    def possible(
+        self, sentences: NDArray[np.int64], tag_ids: NDArray[np.int32]
+    ) -> NDArray[np.float32]:
+        """1 for the tags that each token may have, [B, T, K], 0 for all others."""
+        outside = self._outside[self._part[sentences]][:, None, :]
+        return np.where((tag_ids == 0)[:, :, None], outside, self._possible[tag_ids])
 
     def of(
         self,
@@ -239,12 +320,11 @@ class Targets:
             tag_ids[row, : end - start] = self._tag_ids[start:end]
         if self.plain:
             return tag_ids, None
-        part, soft = self._part[sentences], self._soft[sentences]
+        soft = self._soft[sentences]
         possible = self._possible[tag_ids]  # -1 takes the last row
-        outside = self._outside[part][:, None, :]
-        is_outside = (tag_ids == 0) | soft[:, None]
+        outside_alone = np.where(soft[:, None], 0, tag_ids)
         known = {
-            "allowed": np.where(is_outside[:, :, None], outside, possible),
+            "allowed": self.possible(sentences, outside_alone),
             "weights": self._weights[sentences],
         }
         if self._soft.any():
@@ -255,7 +335,9 @@ class Targets:
                 first, last = np.searchsorted(self._entry_tokens, (start, end))
                 at = self._entry_tokens[first:last] - start
                 probabilities[row, at] = 0
-                probabilities[row, at, self._entry_tags[first:last]] = self._entry_values[first:last]
+                probabilities[row, at, self._entry_tags[first:last]] = self._entry_values[
+                    first:last
+                ]
             known |= {"probabilities": probabilities, "soft": soft.astype(np.float32)}
         return tag_ids, known
 
@@ -280,9 +362,9 @@ def _variants(
                 yield table.setdefault(word, len(table))
 
     distinct = [[word] for word in words]
-    variants = []
-    for change in (lowered, uppered):
-        variants.append(np.fromiter(ids(change(distinct)), np.int32)[as_given])
+    variants = [
+        np.fromiter(ids(change(distinct)), np.int32)[as_given] for change in (lowered, uppered)
+    ]
     noise = np.random.default_rng(0)
     noisy = [as_given[:0]]
     for part in gathered.parts:

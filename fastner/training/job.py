@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from fastner.bundle import read_bundle
 from fastner.bundle.directory import check_replaceable
 from fastner.bundle.manifest import ENGLISH
 from fastner.bundle.vectors import DTYPES
@@ -33,10 +34,11 @@ from fastner.training.publish import history_of, publish
 from fastner.training.recipe import preset as preset_recipe
 from fastner.training.run import Progress, Run
 from fastner.training.silver import read_silver
+from fastner.training.start import Start
 from fastner.training.summary import check_labels, summary
 from fastner.training.task import Task
 from fastner.training.unlabelled import Paths, train_vectors
-from fastner.training.vectors import GLOVE, load_vectors
+from fastner.training.vectors import GLOVE, WordVectors, load_vectors
 
 
 def train(
@@ -44,6 +46,7 @@ def train(
     dev: Readable | Corpus | Lesson | None = None,
     *,
     silver: Lesson | str | os.PathLike[str] | Sequence[Any] = (),
+    init_from: str | Path | None = None,
     vectors: str | Path | None = None,
     text: Paths = (),
     output: str | Path | None = None,
@@ -79,6 +82,10 @@ def train(
     nothing of labels that others have and it lacks, unless its lesson names them. silver: files
     that a teacher has tagged (`silver.read_silver`), or lessons of such; train may be [] then.
 
+    init_from: a model to go on from (`Start`): its recipe, vectors and weights, with its labels and
+    those of train. Where a corpus says nothing of a label of the model, the model's own marginals
+    are learnt, unless the recipe's `rehearse` is False.
+
     vectors: see `load_vectors`; all their words stay known, or the first `max_words`; what gensim
     saves is a pickle, which may run code, and loads with `trust_pickle=True` only. text: files of
     unlabelled text to train vectors on in their place (`train_vectors`). A word of train that has
@@ -113,7 +120,17 @@ def train(
     where training diverges, nothing was learnt before an interrupt, or the exported graphs differ
     from Keras.
     """
-    recipe = preset_recipe(preset).updated(**choices)
+    start = None
+    if init_from is not None:
+        if vectors is not None or text or preset != "default":
+            raise InputError(
+                "expected neither vectors nor text nor preset beside the model to go on from, "
+                "which brings its own"
+            )
+        start = Start.of(read_bundle(init_from))
+    recipe = (start.recipe if start else preset_recipe(preset)).updated(**choices)
+    if start is not None:
+        start.check(recipe, language)
     if vector_dtype not in DTYPES:
         raise InputError(f"expected vector_dtype out of {DTYPES}, got {vector_dtype!r}")
     for name, said in (("license", license), ("description", description)):
@@ -136,6 +153,7 @@ def train(
                 of = f" {number}" if len(several) > 1 else ""
                 given[f"the {what} corpus{of}"] = lesson.corpus
         given |= {f"text {path}": path for path in texts}
+        given["the model to go on from"] = init_from
         if vectors is not None and str(vectors) != GLOVE:
             given["the vectors"] = vectors
         inputs = {k: v for k, v in given.items() if isinstance(v, (str, os.PathLike))}
@@ -168,10 +186,10 @@ def train(
         gathered.add_silver(read_silver(lesson.path, recipe.scheme), lesson)
     check_labels(gathered)
     measured = tested.mapped()
-    several = len(gathered.parts) > 1
     dev_labels = tested.labels
-    if dev_labels is None and several:
+    if dev_labels is None and (start is not None or len(gathered.parts) > 1):
         dev_labels = labels_of(tag for row in measured.tags for tag in row)
+    known: WordVectors | None
     if texts:
         known = train_vectors(
             texts,
@@ -183,7 +201,7 @@ def train(
     elif vectors is not None:
         known = load_vectors(vectors, limit=max_words, trust_pickle=trust_pickle)
     else:
-        known = None
+        known = None if start is None else start.vectors
     task = Task.prepare(
         recipe,
         gathered,
@@ -193,6 +211,7 @@ def train(
         coded=vector_dtype == "product",
         seed=seed,
         language=language,
+        start=start,
     )
     for line in summary(task, gathered, known.notes if known else ()):
         say(line)

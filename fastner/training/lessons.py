@@ -9,7 +9,6 @@ from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -46,7 +45,7 @@ class Lesson:
     def __post_init__(self) -> None:
         for name in ("weight", "share"):
             value = getattr(self, name)
-            if not isinstance(value, Real) or not 0 < value < math.inf:
+            if not isinstance(value, (int, float)) or not 0 < value < math.inf:
                 raise InputError(f"{self.name}: expected a {name} above 0, got {value!r}")
         if isinstance(self.labels, str) or not all(
             isinstance(label, str) and label for label in self.labels or ()
@@ -92,7 +91,7 @@ class Lesson:
         return self.corpus
 
     def mapped(self) -> Corpus:
-        """The corpus, which was read, in IOB2 with its labels renamed; raises InputError for "?"."""
+        """The corpus, which was read, in IOB2 with labels renamed; raises InputError for "?"."""
         corpus = self.corpus
         assert isinstance(corpus, Corpus)
         if OPEN in self.map.values():
@@ -127,10 +126,9 @@ class Part:
     """The sentences of one corpus, N tokens.
 
     words, tags: indices into the tables of `Gathered`; a tag is -1 where it is not known. labels:
-    those that it annotates. weights: of each sentence in the loss, of all `weight` times its own. soft: which sentences have a
-    teacher's probabilities, of certain tokens that of their tag alone; those of all others are
-    entries, by token: `entry_tokens` ascending, each with tag and probability. typographic: whether
-    it is shown with typographic noise, which makes new words of many.
+    those that it annotates. weights: of each sentence in the loss, `weight` times its own. soft:
+    which sentences have a teacher's probabilities, of certain tokens that of their tag alone; those
+    of all others are entries, by token: `entry_tokens` ascending, each with tag and probability.
     """
 
     name: str

@@ -150,6 +150,15 @@ class LexiconEmbedding(layers.Layer):
             -1,
         )
 
+    def fill(self, table: NDArray[np.float32]) -> None:
+        """Makes `table()` this one, which was that of such a layer."""
+        at = 0
+        for part, group in zip(self.parts, self.groups, strict=True):
+            values = np.array(ops.convert_to_numpy(part.embeddings))
+            values[group] = table[:, at : at + values.shape[1]]
+            part.embeddings.assign(values)
+            at += values.shape[1]
+
     def table(self) -> NDArray[np.float32]:
         """The joined embedding of every category, float32 [categories, width]."""
         return np.concatenate(

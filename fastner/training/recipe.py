@@ -33,7 +33,8 @@ class Recipe:
     and exported (Polyak & Juditsky 1992), 0 for none. An epoch goes over a small corpus as often as
     it takes to make `epoch_updates` updates. `patience` counts epochs without a better dev F1, once
     one was above 0. `silver_count` is how often a word of silver text that no other corpus has must
-    occur there for a row, or a tuned offset, of its own.
+    occur there for a row, or a tuned offset, of its own. `rehearse` is of training that goes on
+    from a model: where a corpus says nothing of labels of the model, its marginals are learnt.
     """
 
     scheme: TagScheme = TagScheme.BIOES
@@ -61,6 +62,7 @@ class Recipe:
     epoch_updates: int = 50
     patience: int = 10
     silver_count: int = 10
+    rehearse: bool = True
 
     def __post_init__(self) -> None:
         if self.scheme not in (TagScheme.BIOES, TagScheme.IOB2):

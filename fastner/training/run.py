@@ -25,6 +25,7 @@ from fastner.training.checkpoint import State
 from fastner.training.lessons import only
 from fastner.training.network import Network
 from fastner.training.recipe import Recipe
+from fastner.training.start import Start
 from fastner.training.task import Task
 
 AVERAGE_EVERY = 16  # steps between updates of the averaged weights; 1 where epochs are short
@@ -105,6 +106,8 @@ class Run:
         """
         order = np.argsort(self.task.train.lengths, kind="stable")
         self.network(self.task.train.batch(order[-2:]).inputs)
+        if self.task.start is not None:
+            self._go_on(self.task.start)
         self.optimizer.build(self.network.trainable_variables)
         variables = [*self.network.variables, *self.optimizer.variables]
         initial = _values(variables)
@@ -112,6 +115,19 @@ class Run:
             batch = self.task.train.batch(sentences)
             self.network.train_on_batch(batch.inputs, batch.targets)
         _set(variables, initial)
+
+    def _go_on(self, start: Start) -> None:
+        """Begins as the model does, and takes what it says where a corpus says nothing."""
+        task = self.task
+        start.give(self.network, tags=task.tags, characters=task.characters, lexicons=task.lexicons)
+        if not task.recipe.rehearse:
+            return
+
+        def marginals(batch: Batch, possible: NDArray[np.bool_]) -> NDArray[np.float32]:
+            emissions = np.asarray(self.network.predict_on_batch(batch.inputs), np.float32)
+            return start.marginals(emissions, batch.inputs["lengths"], task.tags, possible)
+
+        task.train.rehearse(start.labels, marginals, DECODE_SENTENCES)
 
     def state(self) -> State:
         """All that `restore` needs to go on from here; copies, but for what never changes again."""
@@ -172,6 +188,7 @@ class Run:
             json.dumps([task.recipe.to_dict(), task.tags, self.seed, self.crf]).encode()
         )
         digest.update(task.corpora)
+        digest.update(b"" if task.start is None else task.start.sha256.encode())
         digest.update(np.ascontiguousarray(task.vectors).data)
         digest.update("\n".join(task.words).encode())
         return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Silver files: sentences with the tags and probabilities of a teacher, one JSON line after another."""
+"""Silver files: sentences with a teacher's tags and probabilities, a line of JSON each."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def read_silver(path: str | os.PathLike[str], scheme: TagScheme) -> Iterator[Sil
     with open(path, "rb") as plain:
         packed = plain.read(2) == _GZIP
         plain.seek(0)
-        file: IO[bytes] = gzip.open(plain) if packed else plain  # type: ignore[assignment]
+        file: IO[Any] = gzip.GzipFile(fileobj=plain) if packed else plain
         try:
             for number, line in lines_of(file):
                 if line.strip(BLANK):

@@ -9,7 +9,7 @@ import numpy as np
 from fastner.bundle.manifest import MAX_TAGS
 from fastner.errors import InputError
 from fastner.strict import MAX_STRING
-from fastner.tags import shown, spans_of, tag_set
+from fastner.tags import labels_of, shown, spans_of, tag_set
 from fastner.training.lessons import Gathered, entities_of
 from fastner.training.task import Task
 
@@ -52,20 +52,20 @@ def summary(task: Task, gathered: Gathered, notes: tuple[str, ...]) -> list[str]
     learnt: Counter[str] = Counter()
     lines = []
     several = len(gathered.parts) > 1
+    labels = set(labels_of(task.tags))
     for part in gathered.parts:
         entities = entities_of(gathered, part)
         learnt += entities
         kind = "silver" if part.silver else "train"
         name = f"{kind} {part.name}" if several else kind
         lines.append(_line(name, len(part), len(part.words), entities))
-        if lacking := sorted(set(gathered.labels()) - part.labels):
-            lines[-1] += f"; it says nothing of {', '.join(lacking)}"
+        if unsaid := sorted(labels - part.labels):
+            lines[-1] += f"; it says nothing of {', '.join(unsaid)}"
         if part.share != 1:
             lines[-1] += f"; an epoch shows {max(1, round(part.share * len(part))):,} sentences"
     lines.append(_line("dev", len(dev), sum(map(len, dev.sentences)), measured))
-    lacking = set() if task.dev_labels is None else set(gathered.labels()) - task.dev_labels
-    if lacking:
-        lines[-1] += f"; {', '.join(sorted(lacking))} found there count neither way"
+    if task.dev_labels is not None and (unscored := sorted(labels - task.dev_labels)):
+        lines[-1] += f"; {', '.join(unscored)} found there count neither way"
     lines += _words(task)
     train = ", ".join(part.name for part in gathered.parts)
     warnings = [f"vectors: {note}" for note in notes]

@@ -22,6 +22,7 @@ from fastner.training.lessons import Gathered, Lesson
 from fastner.training.lexicons import WordLexicon, brown_clusters, is_english
 from fastner.training.product import product_quantize
 from fastner.training.recipe import Recipe
+from fastner.training.start import Start
 from fastner.training.vectors import WordVectors
 from fastner.vocab import Vocabulary
 
@@ -49,6 +50,7 @@ class Task:
     categories: NDArray[np.uint16] | None
     lexicons: tuple[WordLexicon, ...]
     vocabulary: Vocabulary
+    start: Start | None  # the model to go on from
 
     @classmethod
     def prepare(
@@ -62,19 +64,22 @@ class Task:
         seed: int,
         language: str = ENGLISH,
         dev_labels: Collection[str] | None = None,
+        start: Start | None = None,
     ) -> Task:
         """The task of learning `train`.
 
-        train: a corpus, or several in the recipe's scheme. vectors: of words from elsewhere. A word of `train` that has none of these gets a row of its
-        own, random at first and always trained. dev_labels: those that dev annotates; None: all. coded: product-quantize the vectors of words that
-        `train` lacks. language: of the texts; clusters are of English alone.
+        train: a corpus, or several in the recipe's scheme. vectors: of words from elsewhere. A word
+        of `train` that has none of these gets a row of its own, random at first and always trained.
+        coded: product-quantize the vectors of words that `train` lacks. language: of the texts;
+        clusters are of English alone. dev_labels: those that dev annotates; None: all. start: a
+        model to go on from, whose vectors are those given.
         """
         dev.require_sentences()
         dev = dev.converted(recipe.scheme)
         if isinstance(train, Corpus):
-            train, corpus = Gathered(recipe.scheme), train
+            corpus, train = train, Gathered(recipe.scheme)
             train.add(corpus)
-        labels = train.labels()
+        labels = sorted({*train.labels(), *(start.labels if start else ())})
         tags = tag_set(labels, recipe.scheme)
         if recipe.clusters is None:
             counted = dict(zip(train.words, train.counts(silver=False).tolist(), strict=True))
@@ -98,15 +103,18 @@ class Task:
 
         # Which form a word reads as depends on the characters that are known. With those of the
         # readings alone, each of these words reads as it does with its own.
-        characters = _characters(map(folded, seen))
+        kept = start.characters if start else ()
+        characters = _characters(map(folded, seen), kept)
         vocabulary = index(characters)
         if own_words := _own_words(vocabulary, seen):
             matrix = np.concatenate([matrix, _random(matrix, len(own_words), seed)])
             words, categories = _joined([*words[:given], *own_words], tables)
             vocabulary = index(characters)
-        characters = _characters(vocabulary.readings(list(seen)))
+        characters = _characters(vocabulary.readings(list(seen)), kept)
         vocabulary = index(characters)
         rows = np.unique(vocabulary.encode_words(list(seen)).vector_rows)
+        if start is not None and coded:  # what is exact stays so
+            rows = np.union1d(rows, np.arange(start.exact))
         tuned_rows = rows[(rows >= given) | ((rows >= 0) & recipe.tune_vectors)].astype(np.int32)
         own = tuned_rows >= given
         is_given = np.arange(len(matrix)) < given
@@ -153,6 +161,7 @@ class Task:
             categories,
             lexicons,
             vocabulary,
+            start,
         )
 
 
@@ -232,9 +241,9 @@ def _joined(
     return list(known), np.array(categories, np.uint16)
 
 
-def _characters(words: Iterable[str]) -> list[int]:
-    """The code points of these words, ascending."""
-    return sorted({ord(character) for word in words for character in word})
+def _characters(words: Iterable[str], others: Iterable[int] = ()) -> list[int]:
+    """The code points of these words, and others, ascending."""
+    return sorted({*others, *(ord(character) for word in words for character in word)})
 
 
 def _storable(word: str) -> bool:
