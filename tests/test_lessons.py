@@ -22,6 +22,7 @@ import keras
 
 from fastner.training import Lesson
 from fastner.training.batches import Targets
+from fastner.training.holdout import hold_out
 from fastner.training.lessons import Gathered, lessons_of, only
 from fastner.training.recipe import preset
 from fastner.training.run import Run
@@ -102,6 +103,54 @@ class TestLesson:
         assert lessons_of(pairs) == [Lesson(pairs)] and lessons_of(lines) == [Lesson(lines)]
         with pytest.raises(InputError, match=r"expected a list of corpora.* got 'none\.txt'"):
             lessons_of([Lesson(path), "none.txt"])
+
+
+class TestPartial:
+    """Known spans, known non-entities, and the rest open."""
+
+    def known(self, source, **options):
+        found = read(source, partial=True, **options)
+        assert "?" not in {tag for row in found.tags for tag in row}
+        gathered = Gathered(TagScheme.BIOES)
+        gathered.add(found)
+        tags = [gathered.tags[i] if i >= 0 else "?" for i in gathered.parts[0].tags]
+        return tags, found
+
+    def test_columns_and_tokens(self, tmp_path):
+        path = tmp_path / "c.txt"
+        path.write_text("Ada B-PER\nLovelace I-PER\nof O\nOslo ?\n\nit O\n", encoding="utf-8")
+        tags, found = self.known(path)
+        assert tags == ["B-PER", "E-PER", "O", "?", "O"] and found.open == {0: {3}}
+        with pytest.raises(InputError, match=r"c\.txt:4: expected the tag O or B-.* got '\?'"):
+            read(path)
+        record = {"tokens": ["Oslo", "won"], "ner_tags": ["B-LOC", "?"]}
+        assert self.known([record])[0] == ["S-LOC", "?"]
+        with pytest.raises(InputError, match=r"got '\?'"):
+            read([record])
+
+    def test_texts(self):
+        text = {"text": "Ada left Oslo.", "entities": [{"start": 0, "end": 3, "label": "PER"}]}
+        for open_, want in (
+            (True, ["S-PER", "?", "?", "?"]),
+            ([[9, 13]], ["S-PER", "O", "?", "O"]),
+            (False, ["S-PER", "O", "O", "O"]),
+        ):
+            assert self.known([{**text, "open": open_}])[0] == want
+        for wrong in ("yes", [[9, 99]], [9, 13]):
+            with pytest.raises(InputError, match='characters as "open"'):
+                self.known([{**text, "open": wrong}])
+
+    def test_what_is_held_out_takes_its_open_tokens_along(self):
+        rows = [
+            {"tokens": [str(i), "x"], "ner_tags": ["O", "?" if i % 2 else "O"]} for i in range(20)
+        ]
+        parts = hold_out(read(rows, partial=True), 1)
+        for part in parts:
+            assert part.open == {
+                at: {1} for at, (word, _) in enumerate(part.sentences) if int(word) % 2
+            }
+        with pytest.raises(InputError, match="expected a dev corpus of which all is known"):
+            Lesson(parts[0]).mapped()
 
 
 class TestTargets:

@@ -330,7 +330,7 @@ class Targets:
         if self._soft.any():
             probabilities = np.where((tag_ids >= 0)[:, :, None], possible, np.float32(0))
             probabilities[~soft] = 0
-            for row in np.flatnonzero(soft):
+            for row in np.flatnonzero(soft).tolist():
                 start, end = starts[row], ends[row]
                 first, last = np.searchsorted(self._entry_tokens, (start, end))
                 at = self._entry_tokens[first:last] - start

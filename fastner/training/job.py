@@ -166,7 +166,7 @@ def train(
             notice(line)
 
     options = Options(
-        word_column, tag_column, tag_key, tag_names, misaligned, overlapping, language
+        word_column, tag_column, tag_key, tag_names, misaligned, overlapping, language, partial=True
     )
     learnt = [
         replace(lesson, corpus=_corpus(lesson.corpus, format, options, say)) for lesson in lessons

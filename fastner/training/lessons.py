@@ -18,11 +18,10 @@ from fastner.corpus import Corpus, Readable
 from fastner.corpus.sources import name_of
 from fastner.errors import InputError
 from fastner.evaluation.labels import map_labels, parse_mapping
-from fastner.tags import TagScheme, convert, shown, spans_of, split_tag
+from fastner.tags import OPEN, TagScheme, convert, shown, spans_of, split_tag
 from fastner.training.silver import SilverSentence
 
-OPEN = "?"  # what stands for a tag that is not known
-_OPEN_ID = -1
+_OPEN_ID = -1  # for a tag that is not known
 
 
 @dataclass(frozen=True)
@@ -100,6 +99,11 @@ class Lesson:
                 f"{OPEN}: what is not known cannot be scored"
             )
         corpus.require_sentences()
+        if corpus.open:
+            raise InputError(
+                f"{self.name}: expected a dev corpus of which all is known, got {len(corpus.open)} "
+                f"sentences with the tag {OPEN}, or open; leave them out"
+            )
         return map_labels(corpus, self.map).corpus
 
     def renamed(self, label: str) -> str:
@@ -186,10 +190,13 @@ class Gathered:
         """A tagged corpus, its tags converted to the scheme."""
         lesson = Lesson(corpus) if lesson is None else lesson
         words, lengths, tags = array("i"), array("i"), array("h")
-        for sentence, row in zip(corpus.sentences, corpus.converted(self.scheme).tags, strict=True):
+        rows = corpus.converted(self.scheme).tags
+        for number, (sentence, row) in enumerate(zip(corpus.sentences, rows, strict=True)):
             lengths.append(len(sentence))
             words.extend(self._word_ids(sentence))
-            tags.extend(self._tag_ids(_renamed(row, lesson, self.scheme)))
+            row = _renamed(row, lesson, self.scheme)
+            unknown = corpus.open.get(number, ())
+            tags.extend(self._tag_ids(OPEN if i in unknown else t for i, t in enumerate(row)))
         self._add(corpus.path, lesson, lengths, words, tags, silver=False)
 
     def add_silver(self, sentences: Iterable[SilverSentence], lesson: Lesson) -> None:

@@ -6,7 +6,7 @@ import gzip
 import os
 import zlib
 from collections.abc import Iterator, Mapping
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from fastner.corpus.jsonl import BLANK, parsed
 from fastner.corpus.sources import fail, lines_of
@@ -41,7 +41,7 @@ def read_silver(path: str | os.PathLike[str], scheme: TagScheme) -> Iterator[Sil
     with open(path, "rb") as plain:
         packed = plain.read(2) == _GZIP
         plain.seek(0)
-        file: IO[Any] = gzip.GzipFile(fileobj=plain) if packed else plain
+        file: Any = gzip.GzipFile(fileobj=plain) if packed else plain
         try:
             for number, line in lines_of(file):
                 if line.strip(BLANK):
