@@ -41,8 +41,8 @@ RECIPE = {
     "epochs": "the most; an epoch ends with a score on dev",
     "epoch_updates": "the least updates of an epoch, for which a small corpus is repeated",
     "patience": "epochs without a better dev F1 before training ends, once one was above 0",
-    "rehearse": "whether --init-from learns from its model what a corpus does not annotate",
     "silver_count": "occurrences of a word of silver alone that give it a row of its own",
+    "rehearse": "whether --init-from learns from its model what a corpus does not annotate",
 }
 
 
@@ -190,6 +190,12 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"--set {error}") from None
     if args.epochs is not None:
         choices["epochs"] = args.epochs
+    if not (args.train or args.silver):
+        args.usage_error("expected --train, --silver or both: one is required")
+    train_on, silver = (
+        [_lesson(given) for given in several] for several in (args.train, args.silver)
+    )
+    dev = _lesson(args.dev) if args.dev else None
     found: list[Any] = []
     with output.hushed() as speak, progress.display() as show:
 
@@ -200,12 +206,10 @@ def run(args: argparse.Namespace) -> None:
 
         from fastner.training import train
 
-        if not (args.train or args.silver):
-            args.usage_error("expected --train or --silver")
         train(
-            [_lesson(given) for given in args.train],
-            _lesson(args.dev) if args.dev else None,
-            silver=[_lesson(given) for given in args.silver],
+            train_on,
+            dev,
+            silver=silver,
             init_from=args.init_from,
             vectors=args.vectors,
             text=args.text,
@@ -232,7 +236,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _lesson(given: list[str]) -> Any:
     """A corpus with its options, as in --train."""
-    from fastner.training import Lesson
+    from fastner.training.lessons import Lesson
 
     path, *options = given
     return Lesson(path).with_options(options)

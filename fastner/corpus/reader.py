@@ -154,8 +154,8 @@ def read(
     raise the "error". overlapping: raise the "error", or keep the "longest". Corpus.warnings says
     what was changed or left out, and what looks as if the file was misread.
 
-    partial: take the tag "?", and the key "open" beside annotated characters, for what nobody knows:
-    Corpus.open says where.
+    partial: take the tag "?", and the key "open" beside annotated characters, for what nobody
+    knows: Corpus.open says where.
 
     Raises InputError with path and line or record, DependencyError where a format needs a package
     that is not installed, and OSError.

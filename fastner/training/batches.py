@@ -35,7 +35,7 @@ class Batch(NamedTuple):
 
 
 class Examples:
-    """Corpora encoded once, cut into batches as often as needed; immutable.
+    """Corpora encoded once, cut into batches as often as needed; immutable but for `rehearse`.
 
     varied: also encode every sentence in lower case, in upper case and, but for silver, with
     typographic noise, so that `epoch` can take one of these in its place.
@@ -129,6 +129,11 @@ class Examples:
                 bare = tuned & (rng.random(len(tuned)) < offset_rate)
                 batch.inputs["tuned"][bare] = NO_OFFSET
             yield batch
+
+    @property
+    def plain(self) -> bool:
+        """Whether all tags are known and count alike, so that tag ids are the targets."""
+        return self._targets.plain
 
     @property
     def shown(self) -> int:

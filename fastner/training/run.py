@@ -108,6 +108,11 @@ class Run:
         self.network(self.task.train.batch(order[-2:]).inputs)
         if self.task.start is not None:
             self._go_on(self.task.start)
+        if self.crf == "tfa" and not self.task.train.plain:
+            raise InputError(
+                "expected crf own for several corpora that know different things, silver, weights "
+                "and models to go on from, got tfa, which takes known tags alone"
+            )
         self.optimizer.build(self.network.trainable_variables)
         variables = [*self.network.variables, *self.optimizer.variables]
         initial = _values(variables)
