@@ -260,8 +260,14 @@ class Targets:
         )
 
     def lacking(self, labels: frozenset[str]) -> NDArray[np.bool_]:
-        """Which sentences say nothing of some of these labels, and have no soft target yet."""
-        lacking = np.array([bool(labels - known) for known in self._labels], np.bool_)
+        """Which sentences of labelled corpora, still without soft target, lack some of these."""
+        lacking = np.array(
+            [
+                bool(labels - known) and not silver
+                for known, silver in zip(self._labels, self._silver, strict=True)
+            ],
+            np.bool_,
+        )
         found: NDArray[np.bool_] = lacking[self._part] & ~self._soft
         return found
 

@@ -317,6 +317,11 @@ def _tagged(lesson: Lesson) -> Corpus:
     corpus = lesson.corpus
     assert isinstance(corpus, Corpus)
     corpus.require_sentences()
+    if corpus.scheme is None:
+        raise InputError(
+            f"{corpus.path}: expected entities to learn, got words without tags; name the column "
+            "or key of the tags, or check that the file is annotated"
+        )
     return corpus
 
 

@@ -82,8 +82,9 @@ class Task:
         labels = sorted({*train.labels(), *(start.labels if start else ())})
         tags = tag_set(labels, recipe.scheme)
         if recipe.clusters is None:
-            counted = dict(zip(train.words, train.counts(silver=False).tolist(), strict=True))
-            recipe = replace(recipe, clusters=language == ENGLISH and is_english(counted))
+            counts = train.counts(silver=False) + train.counts(silver=True)
+            english = is_english(dict(zip(train.words, counts.tolist(), strict=True)))
+            recipe = replace(recipe, clusters=language == ENGLISH and english)
         lexicons = (brown_clusters(),) if recipe.clusters else ()
         tables = list(map(_table, lexicons))
         words, matrix = _given(vectors, recipe.vector_width)
