@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+OPEN = "?"  # in partial corpora, in place of a tag that nobody knows
+
+
 class Span(NamedTuple):
     """One entity: the tokens start to end (half-open) and its label."""
 

@@ -9,6 +9,7 @@ from fastner.vocab import CASES, Vocabulary
 
 pytest.importorskip("keras", reason="training needs the train extra")
 from fastner.training.batches import NO_OFFSET, UNKNOWN_OFFSET, Examples
+from fastner.training.lessons import Gathered
 
 WORDS = ["the", "rain", "oslo", "12"]
 TAGS = ["O", "B-LOC"]
@@ -28,7 +29,9 @@ def examples(varied: bool = False) -> Examples:
     vocabulary = Vocabulary.from_words(
         WORDS, vector_rows=len(WORDS), characters=sorted(map(ord, "Oslo")), max_characters=8
     )
-    return Examples(CORPUS, vocabulary, vectors, vectors.mean(0), TAGS, varied=varied)
+    gathered = Gathered(TagScheme.IOB2)
+    gathered.add(CORPUS)
+    return Examples(gathered, vocabulary, vectors, vectors.mean(0), TAGS, varied=varied)
 
 
 def epoch(made: Examples, *, seed: int = 0, **rates: float):
@@ -98,7 +101,7 @@ def test_tuned_words_come_without_their_offset_at_times(offset_rate):
             for word, row, vector in zip(
                 batch.words, batch.inputs["tuned"], batch.inputs["vectors"], strict=True
             ):
-                np.testing.assert_array_equal(vector, made.word_vectors[word])
+                np.testing.assert_array_equal(vector, made.word_vectors(np.array([word]))[0])
                 if full[word] == UNKNOWN_OFFSET:
                     assert row == UNKNOWN_OFFSET
                 else:

@@ -451,7 +451,9 @@ def test_a_network_without_a_part_has_fewer_weights_and_a_loss_that_ignores_padd
     def build():
         widths = {"hidden": (4,), "character_hidden": (3,), "character_width": 3}
         recipe = preset("default").updated(**widths)
-        return Network(recipe, characters=9, vector_width=2, tuned_rows=5, tags=4)
+        return Network(
+            recipe, characters=9, vector_width=2, tuned_rows=5, tags=["O", "B-X", "I-X", "E-X"]
+        )
 
     whole, network = build(), trainer.without(part, build())
     whole(inputs)

@@ -28,6 +28,7 @@ from fastner.tagger import load
 from fastner.tags import spans_of
 from fastner.text import Lines, tokenize
 from fastner.training import recipe as recipe_module
+from fastner.training.lessons import Lesson
 from fastner.version import __version__
 
 PACKAGE = Path(app.__file__).parents[1]
@@ -940,8 +941,10 @@ def test_train(run, training):
     assert callable(training.calls[0][1].pop("notice"))
     assert training.calls == [
         (
-            ("a", "b"),
+            ([Lesson("a")], Lesson("b")),
             {
+                "silver": [],
+                "init_from": None,
                 "vectors": "v",
                 "text": [],
                 "output": "o",
@@ -1074,7 +1077,23 @@ def test_progress_before_the_first_score():
 def test_train_needs_a_corpus_and_an_output_alone(run, training):
     assert run("train", "--train", "a", "--output", "o")[0] == 0
     arguments, options = training.calls[0]
-    assert arguments == ("a", None) and options["vectors"] is None
+    assert arguments == ([Lesson("a")], None) and options["vectors"] is None
+
+
+def test_train_on_several_corpora(run, training):
+    args = ["--train", "b", "labels=PER,LOC", "weight=0.5", "--dev", "d", "map=x="]
+    more = ["--silver", "s", "share=0.1", "--silver", "t", "--init-from", "m"]
+    assert run("train", "--train", "a", *args, *more, "--output", "o")[0] == 0
+    arguments, options = training.calls[0]
+    assert arguments == (
+        [Lesson("a"), Lesson("b", labels=["PER", "LOC"], weight=0.5)], Lesson("d", {"x": ""}),
+    )  # fmt: skip
+    assert options["silver"] == [Lesson("s", share=0.1), Lesson("t")]
+    assert options["init_from"] == "m"
+    code, _, err = run("train", "--train", "a", "b", "--output", "o")
+    assert code == 1 and "a: expected map=, labels=, weight= or share=, each once, got 'b'" in err
+    code, _, err = run("train", "--output", "o")
+    assert code == 2 and "expected --train, --silver or both" in err
 
 
 def test_help_of_train_lists_the_recipe(run):

@@ -136,7 +136,8 @@ cli.data: cli.options cli.output corpus version; later ~vocab bundle doctor doct
 cli.convert: cli.options cli.output corpus
 cli.info: cli.options cli.output; later ~bundle
 cli.plot: cli.options errors tags; later files ~bundle evaluation.plots
-cli.train: cli.options cli.output cli.progress errors scoring; later training training.recipe
+cli.train: cli.options cli.output cli.progress errors scoring;
+           later training training.lessons training.recipe
 cli.export: cli.options cli.output; later deploy
 cli.verify: cli.options cli.output errors; later verify
 cli.app: cli.convert cli.data cli.distill cli.evaluate cli.export cli.info cli.options cli.output

@@ -4,6 +4,7 @@ import gzip
 import os
 import random
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from fastner.tags import TagScheme
 
 pytest.importorskip("keras", reason="training needs the train extra")
 from fastner.training.holdout import MOST, hold_out
+from fastner.training.lessons import Gathered
 from fastner.training.lexicons import is_english
 from fastner.training.recipe import preset
 from fastner.training.summary import check_labels, summary
@@ -60,6 +62,12 @@ def corpus(*sentences, path="c"):
     rows = [[word.rsplit("/", 1) for word in sentence.split()] for sentence in sentences]
     words, tags = ([[pair[i] for pair in row] for row in rows] for i in (0, 1))
     return Corpus(words, tags, TagScheme.IOB2, [0], path)
+
+
+def gathered(train, scheme=TagScheme.BIOES):
+    found = Gathered(scheme)
+    found.add(train)
+    return found
 
 
 def task(train, vectors=None, *, coded=False, seed=1, language="en", **choices):
@@ -222,14 +230,14 @@ def test_vectors_of_text(tmp_path):
     (tmp_path / "c.txt.gz").write_bytes(gzip.compress(b"packed up, packed\n"))
     train = corpus("Rare/B-LOC Oslo/B-LOC")
     files = [tmp_path / "a.txt", tmp_path / "b.jsonl.gz", tmp_path / "c.txt.gz"]
-    found = train_vectors(files, train, width=12, seed=1)
+    found = train_vectors(files, train.sentences, width=12, seed=1)
     assert {"oslo", "lima", "town", "rare", "more", "packed"} <= set(found.words)
     assert "once" not in found.words and found.matrix.shape == (len(found.words), 12)
-    again = train_vectors(files, train, width=12, seed=1)
+    again = train_vectors(files, train.sentences, width=12, seed=1)
     np.testing.assert_array_equal(found.matrix, again.matrix)
     (tmp_path / "none.txt").write_text("\n\n")
     with pytest.raises(InputError, match="none.txt: expected text, got none"):
-        train_vectors([tmp_path / "none.txt"], train, width=4, seed=1)
+        train_vectors([tmp_path / "none.txt"], train.sentences, width=4, seed=1)
     with fastner.train(pairs(30, 1), text=files, epochs=1, **SMALL) as tagger:
         assert tagger.manifest.width == 8 and tagger.manifest.rows > 30
 
@@ -237,13 +245,13 @@ def test_vectors_of_text(tmp_path):
 class TestClusters:
     def test_english_is_told_by_its_words(self):
         english = [line.replace("{", "").split() for line in PATTERNS] + [["and", "the", "end"]]
-        assert is_english(english)
+        assert is_english(Counter(word for sentence in english for word in sentence))
         for other in (
             "Het was in het begin van de oorlog is of en",
             "Der Hund lief in die Stadt und war weg",
             "O Tribunal de Justiça do Estado",
         ):
-            assert not is_english([other.split()])
+            assert not is_english(Counter(other.split()))
 
     def test_they_are_left_out_of_other_languages_unless_asked_for(self):
         needs("spacy_lookups_data", extra="clusters")
@@ -267,7 +275,7 @@ class TestSummary:
         vectors = WordVectors(["met", "x"], np.ones((2, 4), np.float32))
         recipe = preset("default").updated(**SMALL)
         made = Task.prepare(recipe, train, dev, vectors=vectors, coded=False, seed=1)
-        lines = summary(made, train, dev, ("left out 3 rows",))
+        lines = summary(made, gathered(train), ("left out 3 rows",))
         assert lines[:2] == [
             "train: 2 sentences, 7 tokens; PER 2, LOC 1",
             "dev: 1 sentences, 1 tokens; PLANET 1",
@@ -287,8 +295,9 @@ class TestSummary:
         train = corpus("Ada/B-PER met/O Bo/B-PER", path="t")
         vectors = WordVectors(["x"], np.ones((1, 4), np.float32))
         recipe = preset("default").updated(**SMALL)
-        made = Task.prepare(recipe, train, train, vectors=vectors, coded=False, seed=1)
-        lines = "\n".join(summary(made, train, corpus("it/O", path="d"), ()))
+        dev = corpus("it/O", path="d")
+        made = Task.prepare(recipe, train, dev, vectors=vectors, coded=False, seed=1)
+        lines = "\n".join(summary(made, gathered(train), ()))
         assert "warning: no word of t has a vector" in lines
         assert "warning: d has no entity: nothing tells which epoch is best" in lines
 
@@ -323,8 +332,8 @@ class TestRefusedBeforeTheFirstEpoch:
                 fastner.train(nothing, **SMALL)
         many = [(["Ada"], [f"B-{number}"]) for number in range(1100)]
         with pytest.raises(InputError, match="at most 4096 tags in BIOES, got 4401"):
-            check_labels(read(many), TagScheme.BIOES)
-        check_labels(read(many), TagScheme.IOB2)
+            check_labels(gathered(read(many), TagScheme.BIOES))
+        check_labels(gathered(read(many), TagScheme.IOB2))
 
     def test_a_finished_model_is_replaced_with_force_only(self, tmp_path):
         model = tmp_path / "m"

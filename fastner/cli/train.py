@@ -49,6 +49,8 @@ RECIPE = {
     "epochs": "the most; an epoch ends with a score on dev",
     "epoch_updates": "the least updates of an epoch, for which a small corpus is repeated",
     "patience": "epochs without a better dev F1 before training ends, once one was above 0",
+    "silver_count": "occurrences of a word of silver alone that give it a row of its own",
+    "rehearse": "whether --init-from learns from its model what a corpus does not annotate",
 }
 
 
@@ -67,15 +69,36 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument(
         "--train",
-        metavar="F",
-        required=True,
-        help="the corpus to learn from, in any format and tag scheme",
+        nargs="+",
+        action="append",
+        default=[],
+        metavar=("F", "NAME=VALUE"),
+        help="a corpus to learn from, in any format and tag scheme (repeatable), and what it says: "
+        "labels=PER,LOC for those that it annotates, when its O may be one of others; "
+        "map=person=PER,product=,group=? to rename labels, to make them O, or to leave open what "
+        "they are; weight=0.5 of its sentences in the loss; share=0.1 of them in each epoch",
+    )
+    parser.add_argument(
+        "--silver",
+        nargs="+",
+        action="append",
+        default=[],
+        metavar=("F", "NAME=VALUE"),
+        help="a file that a teacher has tagged, with its probabilities or without, as fastner "
+        "distill writes it (repeatable), with the options of --train",
     )
     parser.add_argument(
         "--dev",
-        metavar="F",
+        nargs="+",
+        metavar=("F", "NAME=VALUE"),
         help="the corpus that decides when to stop and which weights to keep (default: a fifth of "
-        "the training corpus, which is then not learnt from)",
+        "the first training corpus, which is then not learnt from), with labels= and map= as above",
+    )
+    parser.add_argument(
+        "--init-from",
+        metavar="MODEL",
+        help="a model to go on from, with its recipe, words and weights; what a corpus does not "
+        "annotate of its labels is learnt from the model itself (--set rehearse=false: is not)",
     )
     parser.add_argument(
         "--vectors",
@@ -173,6 +196,12 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"--set {error}") from None
     if args.epochs is not None:
         choices["epochs"] = args.epochs
+    if not (args.train or args.silver):
+        args.usage_error("expected --train, --silver or both: one is required")
+    train_on, silver = (
+        [_lesson(given) for given in several] for several in (args.train, args.silver)
+    )
+    dev = _lesson(args.dev) if args.dev else None
     found: list[Any] = []
     with output.hushed() as speak, progress.display() as show:
 
@@ -184,8 +213,10 @@ def run(args: argparse.Namespace) -> None:
         from fastner.training import train
 
         train(
-            args.train,
-            args.dev,
+            train_on,
+            dev,
+            silver=silver,
+            init_from=args.init_from,
             vectors=args.vectors,
             text=args.text,
             output=args.output,
@@ -206,6 +237,14 @@ def run(args: argparse.Namespace) -> None:
         ).close()
     output.note(f"saved {args.output}; its scores on dev:")
     output.text(format_scores(found[-1]))
+
+
+def _lesson(given: list[str]) -> Any:
+    """A corpus with its options, as in --train."""
+    from fastner.training.lessons import Lesson
+
+    path, *options = given
+    return Lesson(path).with_options(options)
 
 
 def _assignment(text: str) -> tuple[str, Any]:

@@ -9,7 +9,7 @@ from fastner.corpus.sentences import Corpus
 from fastner.corpus.sources import Opening, Source, fail, lines_of, name_of
 from fastner.errors import InputError
 from fastner.reading import unbroken
-from fastner.tags import TagScheme, shown, split_tag, without_bilou
+from fastner.tags import OPEN, TagScheme, shown, split_tag, without_bilou
 
 _LOOKAHEAD = 10_000  # lines held back until one shows how a CoNLL file is laid out
 _TAGS_KEPT = 4096  # distinct tags kept as one shared object each
@@ -154,11 +154,11 @@ class _Layout(NamedTuple):
 
 
 def rows(
-    source: Source | Opening, word_column: int, tag_column: int | None
+    source: Source | Opening, word_column: int, tag_column: int | None, *, partial: bool = False
 ) -> Iterator[tuple[list[str], list[str], bool, tuple[int, int]]]:
     """For one sentence at a time: words, tags, whether a -DOCSTART- line stands before, and lines.
 
-    lines: the numbers of its first and last one, from 1.
+    lines: the numbers of its first and last one, from 1. partial: a tag may be OPEN.
     """
     name = name_of(source)
     lines = lines_of(source)
@@ -218,7 +218,8 @@ def rows(
             if shared is None:
                 shared = without_bilou(tag)
                 try:
-                    split_tag(shared)
+                    if not (partial and shared == OPEN):
+                        split_tag(shared)
                 except InputError as error:
                     first = layout.line == number
                     hint = ", or delete the line if it names the columns" if first else ""

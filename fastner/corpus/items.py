@@ -57,6 +57,7 @@ class Options:
     misaligned: Misaligned = "split"
     overlapping: Overlapping = "error"
     language: str = "en"
+    partial: bool = False
     findings: list[Finding] = field(default_factory=list)  # readers add to it
 
     def found(self, kind: str, place: str, detail: str) -> None:

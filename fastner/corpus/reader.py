@@ -17,7 +17,7 @@ from fastner.corpus.signs import signs
 from fastner.corpus.sources import Opening, Source, fail, name_of, opened
 from fastner.corpus.spans import MISALIGNED, OVERLAPPING, Misaligned, Overlapping, put_on_tokens
 from fastner.errors import InputError
-from fastner.tags import TagScheme, shown
+from fastner.tags import OPEN, TagScheme, shown
 
 FORMATS = (
     "auto", "conll", "germeval", "conllu", *records.SHAPES, "parquet", "spacy", "brat",
@@ -88,18 +88,25 @@ class Reader:
         tags: list[list[str]] = []
         documents: list[int] = []
         texts: list[Text] = []
+        unknown: dict[int, frozenset[int]] = {}
         for item in self._items:
             if isinstance(item, Tagged):
                 if item.words:
                     if item.opens_document or not sentences:
                         documents.append(len(sentences))
+                    row = item.tags
+                    if places := frozenset(i for i, tag in enumerate(row) if tag == OPEN):
+                        unknown[len(sentences)] = places
+                        row = ["O" if tag == OPEN else tag for tag in row]
                     sentences.append(item.words)
-                    tags.append(item.tags)
+                    tags.append(row)
                 continue
             tokens, tag_rows = self._put(item)
             if tokens:
                 documents.append(len(sentences))
             texts.append(Text(item.text, tuple(map(tuple, tokens)), item.rest))
+            if self._options.partial and "open" in item.record:
+                unknown |= _open_tokens(item, tokens, tag_rows, len(sentences))
             sentences += ([token.text for token in row] for row in tokens)
             tags += tag_rows
         found = [f"{self.name}: {sign}" for sign in signs(sentences, tags)]
@@ -115,6 +122,7 @@ class Reader:
             (*summary(self.name, self.findings), *found),
             tuple(self.findings),
             tuple(texts),
+            unknown,
         )
 
     def _put(self, item: Annotated) -> tuple[list[list[Any]], list[list[str]]]:
@@ -140,6 +148,7 @@ def read(
     misaligned: Misaligned = "split",
     overlapping: Overlapping = "error",
     language: str = "en",
+    partial: bool = False,
 ) -> Corpus:
     """The corpus of a file in any of FORMATS, which docs/corpora.md shows.
 
@@ -159,11 +168,14 @@ def read(
     raise the "error". overlapping: raise the "error", or keep the "longest". Corpus.warnings says
     what was changed or left out, and what looks as if the file was misread.
 
+    partial: take the tag "?", and the key "open" beside annotated characters, for what nobody
+    knows: Corpus.open says where.
+
     Raises InputError with path and line or record, DependencyError where a format needs a package
     that is not installed, and OSError.
     """
     options = Options(
-        word_column, tag_column, tag_key, tag_names, misaligned, overlapping, language
+        word_column, tag_column, tag_key, tag_names, misaligned, overlapping, language, partial
     )
     with open_corpus(source, format, options=options) as reader:
         return reader.corpus()
@@ -271,6 +283,36 @@ def open_corpus(
         yield _of_file(opening, format, options, tags)
 
 
+def _open_tokens(
+    item: Annotated, rows: Sequence[Sequence[Any]], tags: Sequence[Sequence[str]], first: int
+) -> dict[int, frozenset[int]]:
+    """The tokens of a text that its key "open" says nobody knows, by sentence from `first` on.
+
+    true: all that no span covers; [[start, end], …]: those that overlap these characters.
+    """
+    value = item.record["open"]
+    ranges = [(0, len(item.text))] if value is True else [] if value is False else value
+    if not isinstance(ranges, list) or not all(
+        isinstance(part, (list, tuple))
+        and len(part) == 2
+        and all(type(at) is int for at in part)
+        and 0 <= part[0] < part[1] <= len(item.text)
+        for part in ranges
+    ):
+        do = "write true, or [[start, end], …] within the text"
+        fail(item.place, 'characters as "open"', shown(value), do)
+    found = {}
+    for number, (row, tag_row) in enumerate(zip(rows, tags, strict=True), first):
+        places = frozenset(
+            i
+            for i, (token, tag) in enumerate(zip(row, tag_row, strict=True))
+            if tag == "O" and any(token.start < end and start < token.end for start, end in ranges)
+        )
+        if places:
+            found[number] = places
+    return found
+
+
 def _of_file(opening: Opening, format: str, options: Options, tags: bool) -> Reader:
     form = recognise(opening) if format == "auto" else format
     if form == "parquet":
@@ -342,7 +384,10 @@ def _columns(opening: Opening, form: str, options: Options, tags: bool) -> Itera
             tag = 2
     chosen = (0 if word is None else word), (-1 if tag is None else tag)
     name = opening.name
-    for words, row, opens, lines in conll.rows(opening, chosen[0], chosen[1] if tags else None):
+    read = conll.rows(
+        opening, chosen[0], chosen[1] if tags else None, partial=tags and options.partial
+    )
+    for words, row, opens, lines in read:
         yield Tagged(f"{name}:{lines[0]}", words, row, {"tokens": words}, opens, lines)
 
 

@@ -19,7 +19,7 @@ from fastner.corpus.jsonl import BLANK, parsed
 from fastner.corpus.sources import Opening, fail, lines_of
 from fastner.corpus.spans import CharSpan, check_label
 from fastner.errors import InputError
-from fastner.tags import shown, split_tag, without_bilou
+from fastner.tags import OPEN, shown, split_tag, without_bilou
 
 SHAPES = ("jsonl", "prodigy", "doccano", "label-studio", "spacy-json", "tokens")
 
@@ -352,7 +352,8 @@ def tag_of(value: object, place: str, options: Options) -> str:
         fail(place, "a tag as a string or number", shown(value), "correct the tag")
     tag = without_bilou(value)
     try:
-        split_tag(tag)
+        if not (options.partial and tag == OPEN):
+            split_tag(tag)
     except InputError as error:
         raise InputError(f"{place}: {error}") from None
     return tag

@@ -42,7 +42,8 @@ class Corpus:
 
     format: which of corpus.FORMATS it was read as. warnings: signs that a file was misread, and
     what `findings`, each with its place, come to. texts: in formats that annotate characters, the
-    texts; their sentences, one text after another, are those of the corpus.
+    texts; their sentences, one text after another, are those of the corpus. open: by sentence, the
+    tokens of which nobody knows the tag, in a corpus that was read as a partial one; it is O here.
     """
 
     sentences: list[list[str]]
@@ -54,6 +55,7 @@ class Corpus:
     warnings: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = field(default=(), repr=False)
     texts: tuple[Text, ...] = field(default=(), repr=False)
+    open: Mapping[int, frozenset[int]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if self.scheme is None and not self.tags:

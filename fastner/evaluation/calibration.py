@@ -9,7 +9,7 @@ start, end and label are those of a gold entity.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -72,22 +72,27 @@ def measure_confidence(
     sentences: Sequence[Sequence[str]],
     gold: Sequence[Sequence[str]],
     *,
+    labels: Collection[str] | None = None,
     documents: Sequence[int] | None = None,
 ) -> Confidence:
     """The confidence of a tagger on sentences with gold tags, in IOB2.
 
-    Tags them about 20 times, for that many temperatures. documents: as in `Tagger.tag_batch`.
-    Raises InputError for lengths that differ.
+    labels: those that gold annotates; entities of others are left out. None: all. documents: as in
+    `Tagger.tag_batch`. Tags the sentences about 20 times, for that many temperatures. Raises
+    InputError for lengths that differ.
     """
     tags, rows = tagger.entity_scores(sentences, documents=documents)
     gold_entities = score(gold, tags).gold
-    correct = correct_entities(gold, tags)
+    kept = np.array(
+        [labels is None or span.label in labels for row in tags for span in spans_of(row)], np.bool_
+    )
+    correct = correct_entities(gold, tags)[kept]
 
     def scores_at(temperature: float) -> NDArray[np.float64]:
         scored = tagger.entity_scores(sentences, temperature=temperature, documents=documents)
-        return _flat(scored[1])
+        return _flat(scored[1])[kept]
 
-    scores = _flat(rows)
+    scores = _flat(rows)[kept]
     bins = reliability(scores, correct)
     fitted = fit_temperature(scores_at, correct)
     return Confidence(

@@ -9,9 +9,10 @@ from fastner.errors import DependencyError, install_hint
 
 if TYPE_CHECKING:
     from fastner.training.job import train
+    from fastner.training.lessons import Lesson
     from fastner.training.run import Progress
 
-__all__ = ["Progress", "train"]
+__all__ = ["Lesson", "Progress", "train"]
 
 
 if not TYPE_CHECKING:  # who checks types sees the names above, and no others
@@ -21,6 +22,7 @@ if not TYPE_CHECKING:  # who checks types sees the names above, and no others
             raise AttributeError(f"module 'fastner.training' has no attribute {name!r}")
         try:  # Keras loads only with the first use: who reads vectors alone needs none of it
             from fastner.training.job import train
+            from fastner.training.lessons import Lesson
             from fastner.training.run import Progress
         except (ModuleNotFoundError, ValueError) as error:
             missing = getattr(error, "name", None)
@@ -38,5 +40,5 @@ if not TYPE_CHECKING:  # who checks types sees the names above, and no others
                 f"training needs a package that is not installed ({missing}); "
                 f"{install_hint('train')}"
             ) from None
-        globals().update(train=train, Progress=Progress)
+        globals().update(train=train, Lesson=Lesson, Progress=Progress)
         return globals()[name]

@@ -58,4 +58,5 @@ def _part(corpus: Corpus, indices: Iterable[int], name: str) -> Corpus:
         warnings=(),
         findings=(),
         texts=(),
+        open={at: corpus.open[i] for at, i in enumerate(kept) if i in corpus.open},
     )

@@ -6,13 +6,14 @@ import os
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
+from fastner.bundle import read_bundle
 from fastner.bundle.directory import check_replaceable
 from fastner.bundle.manifest import ENGLISH
 from fastner.bundle.vectors import DTYPES
@@ -25,21 +26,27 @@ from fastner.files import check_output, normalised
 from fastner.lists.rules import LANGUAGES
 from fastner.strict import MAX_STRING
 from fastner.tagger import Tagger
+from fastner.tags import labels_of
 from fastner.training.checkpoint import Checkpoint, check_writable, refuse_unfinished
 from fastner.training.holdout import hold_out
+from fastner.training.lessons import Gathered, Lesson, lessons_of
 from fastner.training.publish import history_of, publish
 from fastner.training.recipe import preset as preset_recipe
 from fastner.training.run import Progress, Run
+from fastner.training.silver import read_silver
+from fastner.training.start import Start
 from fastner.training.summary import check_labels, summary
 from fastner.training.task import Task
 from fastner.training.unlabelled import Paths, train_vectors
-from fastner.training.vectors import GLOVE, load_vectors
+from fastner.training.vectors import GLOVE, WordVectors, load_vectors
 
 
 def train(
-    train: Readable | Corpus,
-    dev: Readable | Corpus | None = None,
+    train: Readable | Corpus | Lesson | Sequence[Any],
+    dev: Readable | Corpus | Lesson | None = None,
     *,
+    silver: Lesson | str | os.PathLike[str] | Sequence[Any] = (),
+    init_from: str | Path | None = None,
     vectors: str | Path | None = None,
     text: Paths = (),
     output: str | Path | None = None,
@@ -70,7 +77,14 @@ def train(
     train, dev: what `corpus.read` reads, with its options from `format` to `language`: paths,
     pairs (text, [(start, end, label), …]) or (words, tags), records, data frames; or corpora. dev
     decides when to stop and which weights to keep; without it a fifth of train is held out, whole
-    documents drawn by `seed` (`hold_out`).
+    documents drawn by `seed` (`hold_out`). train may be several: a list of `Lesson`s, which say
+    what each corpus annotates and counts, of corpora, or of paths of files. Then a corpus says
+    nothing of labels that others have and it lacks, unless its lesson names them. silver: files
+    that a teacher has tagged (`silver.read_silver`), or lessons of such; train may be [] then.
+
+    init_from: a model to go on from (`Start`): its recipe, vectors and weights, with its labels and
+    those of train. Where a corpus says nothing of a label of the model, the model's own marginals
+    are learnt, unless the recipe's `rehearse` is False.
 
     vectors: see `load_vectors`; all their words stay known, or the first `max_words`; what gensim
     saves is a pickle, which may run code, and loads with `trust_pickle=True` only. text: files of
@@ -106,7 +120,17 @@ def train(
     where training diverges, nothing was learnt before an interrupt, or the exported graphs differ
     from Keras.
     """
-    recipe = preset_recipe(preset).updated(**choices)
+    start = None
+    if init_from is not None:
+        if vectors is not None or text or preset != "default":
+            raise InputError(
+                "expected neither vectors nor text nor preset beside the model to go on from, "
+                "which brings its own"
+            )
+        start = Start.of(read_bundle(init_from))
+    recipe = (start.recipe if start else preset_recipe(preset)).updated(**choices)
+    if start is not None:
+        start.check(recipe, language)
     if vector_dtype not in DTYPES:
         raise InputError(f"expected vector_dtype out of {DTYPES}, got {vector_dtype!r}")
     for name, said in (("license", license), ("description", description)):
@@ -117,10 +141,19 @@ def train(
     if vectors is not None and text:
         raise InputError("expected vectors or text to train some on, got both; give one of them")
     texts = [text] if isinstance(text, (str, os.PathLike)) else list(text)
+    lessons, silvers = lessons_of(train), lessons_of(silver)
+    if not (lessons or silvers):
+        raise InputError("expected at least one sentence to learn from, got no corpus")
+    tested = dev if dev is None or isinstance(dev, Lesson) else Lesson(dev)
     place = None
     if output is not None:
-        given = {"the training corpus": train, "the dev corpus": dev}
+        given = {"the dev corpus": tested and tested.corpus}
+        for what, several in (("training", lessons), ("silver", silvers)):
+            for number, lesson in enumerate(several, 1):
+                of = f" {number}" if len(several) > 1 else ""
+                given[f"the {what} corpus{of}"] = lesson.corpus
         given |= {f"text {path}": path for path in texts}
+        given["the model to go on from"] = init_from
         if vectors is not None and str(vectors) != GLOVE:
             given["the vectors"] = vectors
         inputs = {k: v for k, v in given.items() if isinstance(v, (str, os.PathLike))}
@@ -133,35 +166,56 @@ def train(
             notice(line)
 
     options = Options(
-        word_column, tag_column, tag_key, tag_names, misaligned, overlapping, language
+        word_column, tag_column, tag_key, tag_names, misaligned, overlapping, language, partial=True
     )
-    learnt = _corpus(train, format, options, say)
-    learnt.require_sentences()
-    check_labels(learnt, recipe.scheme)
-    if dev is None:
-        learnt, measured = hold_out(learnt, seed)
+    learnt = [
+        replace(lesson, corpus=_corpus(lesson.corpus, format, options, say)) for lesson in lessons
+    ]
+    if tested is not None:
+        tested = replace(tested, corpus=_corpus(tested.corpus, format, options, say))
+    elif not learnt:
+        raise InputError("expected a dev corpus beside silver alone, got none; give dev (--dev)")
     else:
-        measured = _corpus(dev, format, options, say)
+        first, held_out = hold_out(_tagged(learnt[0]), seed)
+        tested = replace(learnt[0], corpus=held_out, weight=1.0, share=1.0)
+        learnt[0] = replace(learnt[0], corpus=first)
+    gathered = Gathered(recipe.scheme)
+    for lesson in learnt:
+        gathered.add(_tagged(lesson), lesson)
+    for lesson in silvers:
+        gathered.add_silver(read_silver(lesson.path, recipe.scheme), lesson)
+    check_labels(gathered)
+    measured = tested.mapped()
+    dev_labels = tested.labels
+    if dev_labels is None and (start is not None or len(gathered.parts) > 1):
+        dev_labels = labels_of(tag for row in measured.tags for tag in row)
+    known: WordVectors | None
     if texts:
         known = train_vectors(
-            texts, learnt, width=recipe.vector_width, seed=seed, language=language
+            texts,
+            [sentence for lesson in learnt for sentence in _tagged(lesson).sentences],
+            width=recipe.vector_width,
+            seed=seed,
+            language=language,
         )
     elif vectors is not None:
         known = load_vectors(vectors, limit=max_words, trust_pickle=trust_pickle)
     else:
-        known = None
+        known = None if start is None else start.vectors
     task = Task.prepare(
         recipe,
-        learnt,
+        gathered,
         measured,
+        dev_labels=dev_labels,
         vectors=known,
         coded=vector_dtype == "product",
         seed=seed,
         language=language,
+        start=start,
     )
-    for line in summary(task, learnt, measured, known.notes if known else ()):
+    for line in summary(task, gathered, known.notes if known else ()):
         say(line)
-    del known
+    del known, gathered, learnt
     with _own_settings(seed):
         run = Run(task, seed=seed, crf=crf)
         checkpoint = None
@@ -255,6 +309,19 @@ def _corpus(
         corpus = read(corpus, format, **chosen)
     for line in corpus.notices():
         say(line)
+    return corpus
+
+
+def _tagged(lesson: Lesson) -> Corpus:
+    """The corpus of a lesson that was read, with sentences."""
+    corpus = lesson.corpus
+    assert isinstance(corpus, Corpus)
+    corpus.require_sentences()
+    if corpus.scheme is None:
+        raise InputError(
+            f"{corpus.path}: expected entities to learn, got words without tags; name the column "
+            "or key of the tags, or check that the file is annotated"
+        )
     return corpus
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,9 +35,11 @@ class WordLexicon:
     widths: tuple[int, ...]
 
 
-def is_english(sentences: Sequence[Sequence[str]]) -> bool:
+def is_english(counts: Mapping[str, int]) -> bool:
     """Whether these words are English, told by how many of its commonest ones are among them."""
-    words = Counter(word.lower() for sentence in sentences for word in sentence)
+    words: Counter[str] = Counter()
+    for word, count in counts.items():
+        words[word.lower()] += count
     return sum(words[word] for word in _ENGLISH) > _ENGLISH_SHARE * words.total()
 
 

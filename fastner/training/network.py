@@ -5,6 +5,7 @@ Axes: U distinct words of the batch, C characters, B sentences, T tokens, K tags
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,7 +13,8 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from fastner.training.crf_layer import CRFLayer
+from fastner.tags import allowed
+from fastner.training.crf_layer import CRFLayer, reversed_steps, take_steps
 from fastner.training.lexicons import WordLexicon
 from fastner.training.recipe import Recipe
 from fastner.training.weights import DenseWeights, GRUWeights, LSTMWeights, NetworkWeights
@@ -36,7 +38,7 @@ class Network(keras.Model):
         characters: int,
         vector_width: int,
         tuned_rows: int,
-        tags: int,
+        tags: Sequence[str],
         lexicons: tuple[WordLexicon, ...] = (),
         crf: str = "own",
     ) -> None:
@@ -57,8 +59,8 @@ class Network(keras.Model):
         self.lstms = [_directions(layers.LSTM, units, True) for units in recipe.hidden]
         self.dropout = layers.Dropout(recipe.dropout)
         self.dense = [layers.Dense(units, activation="tanh") for units in recipe.dense]
-        self.dense.append(layers.Dense(tags))
-        self.crf = CRFLayer(tags, likelihood=crf)
+        self.dense.append(layers.Dense(len(tags)))
+        self.crf = CRFLayer(len(tags), likelihood=crf, legal=allowed(tags, recipe.scheme))
 
     def call(self, batch: dict[str, Any], training: bool = False) -> Any:
         features = self.word_features(batch)  # [U, D]
@@ -97,7 +99,9 @@ class Network(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """Mean negative log-likelihood of the tags y, int32 [B, T]."""
+        """Mean negative log-likelihood of the tags y, int32 [B, T], or loss by the targets y."""
+        if isinstance(y, dict):
+            return ops.mean(self.crf.target_loss(y_pred, y, x["lengths"]))
         return ops.mean(self.crf.negative_log_likelihood(y_pred, y, x["lengths"]))
 
     def weights_of_inference(self) -> NetworkWeights:
@@ -146,6 +150,15 @@ class LexiconEmbedding(layers.Layer):
             -1,
         )
 
+    def fill(self, table: NDArray[np.float32]) -> None:
+        """Makes `table()` this one, which was that of such a layer."""
+        at = 0
+        for part, group in zip(self.parts, self.groups, strict=True):
+            values = np.array(ops.convert_to_numpy(part.embeddings))
+            values[group] = table[:, at : at + values.shape[1]]
+            part.embeddings.assign(values)
+            at += values.shape[1]
+
     def table(self) -> NDArray[np.float32]:
         """The joined embedding of every category, float32 [categories, width]."""
         return np.concatenate(
@@ -164,26 +177,15 @@ def _directions(layer: type, units: int, bidirectional: bool) -> tuple[Any, Any]
     )
 
 
-def _reversal(lengths: Any, steps: Any) -> Any:
-    """Indices, int32 [B, T], that reverse the valid part of every row; their own inverse."""
-    step = ops.arange(steps, dtype="int32")[None, :]
-    length = lengths[:, None]
-    return ops.where(step < length, length - 1 - step, step)
-
-
-def _take_steps(x: Any, indices: Any) -> Any:
-    return ops.take_along_axis(x, indices[:, :, None], axis=1)
-
-
 def _recurrent(directions: tuple[Any, Any], x: Any, lengths: Any, training: bool) -> Any:
     """Outputs of both directions at every step, [B, T, 2H] (or [B, T, H])."""
     forward, backward = directions
     outputs = forward(x, training=training)
     if backward is None:
         return outputs
-    reversal = _reversal(lengths, ops.shape(x)[1])
-    reversed_outputs = backward(_take_steps(x, reversal), training=training)
-    return ops.concatenate([outputs, _take_steps(reversed_outputs, reversal)], -1)
+    reversal = reversed_steps(lengths, ops.shape(x)[1])
+    reversed_outputs = backward(take_steps(x, reversal), training=training)
+    return ops.concatenate([outputs, take_steps(reversed_outputs, reversal)], -1)
 
 
 def _final_states(directions: tuple[Any, Any], x: Any, lengths: Any) -> Any:
@@ -192,8 +194,8 @@ def _final_states(directions: tuple[Any, Any], x: Any, lengths: Any) -> Any:
     last = (lengths - 1)[:, None, None]
     states = [ops.take_along_axis(forward(x), last, axis=1)[:, 0]]
     if backward is not None:
-        reversal = _reversal(lengths, ops.shape(x)[1])
-        states.append(ops.take_along_axis(backward(_take_steps(x, reversal)), last, axis=1)[:, 0])
+        reversal = reversed_steps(lengths, ops.shape(x)[1])
+        states.append(ops.take_along_axis(backward(take_steps(x, reversal)), last, axis=1)[:, 0])
     return ops.concatenate(states, -1)
 
 

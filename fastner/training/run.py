@@ -22,8 +22,10 @@ from fastner.scoring import Scores, score
 from fastner.tags import allowed
 from fastner.training.batches import UNKNOWN_OFFSET, Batch
 from fastner.training.checkpoint import State
+from fastner.training.lessons import only
 from fastner.training.network import Network
 from fastner.training.recipe import Recipe
+from fastner.training.start import Start
 from fastner.training.task import Task
 
 AVERAGE_EVERY = 16  # steps between updates of the averaged weights; 1 where epochs are short
@@ -67,11 +69,11 @@ class Run:
             characters=len(task.characters) + 2,
             vector_width=task.vectors.shape[1],
             tuned_rows=len(task.tuned_rows) + UNKNOWN_OFFSET + 1,
-            tags=len(task.tags),
+            tags=task.tags,
             lexicons=task.lexicons,
             crf=crf,
         )
-        batches = -(-len(task.train) // recipe.batch_sentences)
+        batches = -(-task.train.shown // recipe.batch_sentences)
         self._passes = -(-recipe.epoch_updates // batches)  # over the corpus, in an epoch
         self.steps = self._passes * batches
         self.average_every = AVERAGE_EVERY if self.steps >= 10 * AVERAGE_EVERY else 1
@@ -104,13 +106,33 @@ class Run:
         """
         order = np.argsort(self.task.train.lengths, kind="stable")
         self.network(self.task.train.batch(order[-2:]).inputs)
+        if self.task.start is not None:
+            self._go_on(self.task.start)
+        if self.crf == "tfa" and not self.task.train.plain:
+            raise InputError(
+                "expected crf own for several corpora that know different things, silver, weights "
+                "and models to go on from, got tfa, which takes known tags alone"
+            )
         self.optimizer.build(self.network.trainable_variables)
         variables = [*self.network.variables, *self.optimizer.variables]
         initial = _values(variables)
         for sentences in (order[:1], order[-3:]):
             batch = self.task.train.batch(sentences)
-            self.network.train_on_batch(batch.inputs, batch.tag_ids)
+            self.network.train_on_batch(batch.inputs, batch.targets)
         _set(variables, initial)
+
+    def _go_on(self, start: Start) -> None:
+        """Begins as the model does, and takes what it says where a corpus says nothing."""
+        task = self.task
+        start.give(self.network, tags=task.tags, characters=task.characters, lexicons=task.lexicons)
+        if not task.recipe.rehearse:
+            return
+
+        def marginals(batch: Batch, possible: NDArray[np.bool_]) -> NDArray[np.float32]:
+            emissions = np.asarray(self.network.predict_on_batch(batch.inputs), np.float32)
+            return start.marginals(emissions, batch.inputs["lengths"], task.tags, possible)
+
+        task.train.rehearse(start.labels, marginals, DECODE_SENTENCES)
 
     def state(self) -> State:
         """All that `restore` needs to go on from here; copies, but for what never changes again."""
@@ -171,6 +193,7 @@ class Run:
             json.dumps([task.recipe.to_dict(), task.tags, self.seed, self.crf]).encode()
         )
         digest.update(task.corpora)
+        digest.update(b"" if task.start is None else task.start.sha256.encode())
         digest.update(np.ascontiguousarray(task.vectors).data)
         digest.update("\n".join(task.words).encode())
         return digest.hexdigest()
@@ -186,7 +209,7 @@ class Run:
         step = 0
         for step, batch in enumerate(self._batches(), 1):
             self.network.reset_metrics()  # before 3.15 Keras gave the mean of all losses so far
-            loss = float(self.network.train_on_batch(batch.inputs, batch.tag_ids))
+            loss = float(self.network.train_on_batch(batch.inputs, batch.targets))
             if not np.isfinite(loss):
                 raise TrainingError(
                     f"the loss became {loss} in epoch {self.epoch + 1}, step {step}; "
@@ -228,7 +251,7 @@ class Run:
         return self.history[self.best_epoch - 1]["dev_loss"] if self.best_epoch else math.inf
 
     def _batches(self) -> Iterator[Batch]:
-        """Those of an epoch: the training corpus once, or as often as the recipe wants."""
+        """Those of an epoch: what is learnt from once, or as often as the recipe wants."""
         recipe, task = self.task.recipe, self.task
         for _ in range(self._passes):
             yield from task.train.epoch(
@@ -255,13 +278,19 @@ class Run:
             known = (batch.tag_ids >= 0).all(axis=1)
             if known.any():
                 scored = emissions[known], lengths[known]
-                gold = decoder.sequence_score(scored[0], batch.tag_ids[known], scored[1])
+                if batch.known is None:
+                    gold = decoder.sequence_score(scored[0], batch.tag_ids[known], scored[1])
+                else:  # O may be a label that dev does not annotate
+                    possible = batch.known["allowed"][known] > 0
+                    inside = np.where(possible, scored[0], np.float32(-np.inf))
+                    gold = decoder.log_normalizer(inside, scored[1])
                 losses += (decoder.log_normalizer(*scored) - gold).tolist()
             for sentence, ids, length in zip(
                 batch.sentences, decoder.decode(emissions, lengths), lengths, strict=True
             ):
                 predicted[sentence] = [self.task.tags[i] for i in ids[:length]]
         loss = math.fsum(losses) / len(losses) if losses else 0.0
+        predicted = only(predicted, self.task.dev_labels)
         return score(self.task.dev_corpus.tags, predicted), loss
 
     def decoder(self) -> CRF:

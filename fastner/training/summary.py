@@ -7,48 +7,69 @@ from collections import Counter
 import numpy as np
 
 from fastner.bundle.manifest import MAX_TAGS
-from fastner.corpus import Corpus
 from fastner.errors import InputError
 from fastner.strict import MAX_STRING
-from fastner.tags import TagScheme, shown, spans_of, tag_set
+from fastner.tags import labels_of, shown, spans_of, tag_set
+from fastner.training.lessons import Gathered, entities_of
 from fastner.training.task import Task
 
 FEW = 10  # entities of a label, below which it is hardly learnt
 _LOW = 0.5  # share of the training words with vectors, below which these hardly fit
 
 
-def check_labels(corpus: Corpus, scheme: TagScheme) -> None:
+def check_labels(gathered: Gathered) -> None:
     """Raises InputError for labels that no bundle can hold, before they are learnt."""
-    labels = sorted(_entities(corpus))
-    for label in labels:
-        if len(f"B-{label}".encode()) > MAX_STRING:
-            raise InputError(
-                f"{corpus.path}: expected labels of at most {MAX_STRING - 2} bytes in UTF-8, got "
-                f"{shown(label)}; shorten it"
-            )
+    names = ", ".join(part.name for part in gathered.parts)
+    for part in gathered.parts:
+        for label in sorted(part.labels):
+            if len(f"B-{label}".encode()) > MAX_STRING:
+                raise InputError(
+                    f"{part.name}: expected labels of at most {MAX_STRING - 2} bytes in UTF-8, got "
+                    f"{shown(label)}; shorten it"
+                )
+    labels, scheme = gathered.labels(), gathered.scheme
     if not labels:
         raise InputError(
-            f"{corpus.path}: expected entities to learn, got tags that are all O; name the column "
+            f"{names}: expected entities to learn, got tags that are all O; name the column "
             "or key of the tags, or check that the file is annotated"
         )
     if len(tag_set(labels, scheme)) > MAX_TAGS:
         raise InputError(
-            f"{corpus.path}: expected at most {MAX_TAGS} tags in {scheme.value}, got "
+            f"{names}: expected at most {MAX_TAGS} tags in {scheme.value}, got "
             f"{len(tag_set(labels, scheme))} for {len(labels)} labels; merge some"
         )
 
 
-def summary(task: Task, train: Corpus, dev: Corpus, notes: tuple[str, ...]) -> list[str]:
+def summary(task: Task, gathered: Gathered, notes: tuple[str, ...]) -> list[str]:
     """Lines that say what is learnt from, then warnings; notes: what was odd with the vectors."""
-    learnt, measured = _entities(train), _entities(dev)
-    lines = [_line("train", train, learnt), _line("dev", dev, measured), *_words(task)]
+    dev = task.dev_corpus
+    measured = Counter(span.label for tags in dev.tags for span in spans_of(tags))
+    learnt: Counter[str] = Counter()
+    lines = []
+    several = len(gathered.parts) > 1
+    labels = set(labels_of(task.tags))
+    for part in gathered.parts:
+        entities = entities_of(gathered, part)
+        learnt += entities
+        kind = "silver" if part.silver else "train"
+        name = f"{kind} {part.name}" if several else kind
+        lines.append(_line(name, len(part), len(part.words), entities))
+        if unsaid := sorted(labels - part.labels):
+            lines[-1] += f"; it says nothing of {', '.join(unsaid)}"
+        if part.share != 1:
+            lines[-1] += f"; an epoch shows {max(1, round(part.share * len(part))):,} sentences"
+    lines.append(_line("dev", len(dev), sum(map(len, dev.sentences)), measured))
+    if task.dev_labels is not None and (unscored := sorted(labels - task.dev_labels)):
+        lines[-1] += f"; {', '.join(unscored)} found there count neither way"
+    lines += _words(task)
+    train = ", ".join(part.name for part in gathered.parts)
     warnings = [f"vectors: {note}" for note in notes]
     if len(task.vectors) > task.own_rows:
         seen = task.train.word_counts[task.train.given].sum()
         share = float(seen / task.train.word_counts.sum())
         if share < _LOW:
             some = "no word" if not share else f"only {100 * share:.1f} % of the words"
-            warnings.append(f"{some} of {train.path} has a vector: are they of its language?")
+            warnings.append(f"{some} of {train} has a vector: are they of its language?")
     warnings += (
         f"{label} is in {dev.path} alone: its {measured[label]:,} entities count as missed"
         for label in sorted(measured.keys() - learnt.keys())
@@ -80,12 +101,6 @@ def _words(task: Task) -> list[str]:
     return lines
 
 
-def _line(name: str, corpus: Corpus, entities: Counter[str]) -> str:
-    tokens = sum(map(len, corpus.sentences))
+def _line(name: str, sentences: int, tokens: int, entities: Counter[str]) -> str:
     labels = ", ".join(f"{label} {count:,}" for label, count in entities.most_common())
-    return f"{name}: {len(corpus):,} sentences, {tokens:,} tokens; {labels or 'no entities'}"
-
-
-def _entities(corpus: Corpus) -> Counter[str]:
-    """How many entities of each label there are."""
-    return Counter(span.label for tags in corpus.tags for span in spans_of(tags))
+    return f"{name}: {sentences:,} sentences, {tokens:,} tokens; {labels or 'no entities'}"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +18,11 @@ from fastner.reading import folded
 from fastner.strict import MAX_STRING
 from fastner.tags import labels_of, tag_set
 from fastner.training.batches import Examples
+from fastner.training.lessons import Gathered, Lesson
 from fastner.training.lexicons import WordLexicon, brown_clusters, is_english
 from fastner.training.product import product_quantize
 from fastner.training.recipe import Recipe
+from fastner.training.start import Start
 from fastner.training.vectors import WordVectors
 from fastner.vocab import Vocabulary
 
@@ -31,10 +32,12 @@ class Task:
     """Everything of a run that training does not change; made by `prepare`."""
 
     recipe: Recipe
-    corpora: bytes  # digest of their words and tags
+    lessons: list[dict[str, Any]]  # what the model says of each corpus
+    corpora: bytes  # digest of what is learnt and measured on
     train: Examples
     dev: Examples
     dev_corpus: Corpus
+    dev_labels: frozenset[str] | None  # those that it annotates; None: all
     tags: list[str]
     words: list[str]
     vectors: NDArray[np.float32]  # [rows, width]
@@ -47,37 +50,47 @@ class Task:
     categories: NDArray[np.uint16] | None
     lexicons: tuple[WordLexicon, ...]
     vocabulary: Vocabulary
+    start: Start | None  # the model to go on from
 
     @classmethod
     def prepare(
         cls,
         recipe: Recipe,
-        train: Corpus,
+        train: Corpus | Gathered,
         dev: Corpus,
         *,
         vectors: WordVectors | None,
         coded: bool,
         seed: int,
         language: str = ENGLISH,
+        dev_labels: Collection[str] | None = None,
+        start: Start | None = None,
     ) -> Task:
         """The task of learning `train`.
 
-        vectors: of words from elsewhere. A word of `train` that has none of these gets a row of its
-        own, random at first and always trained. coded: product-quantize the vectors of words that
-        `train` lacks. language: of the texts; clusters are of English alone.
+        train: a corpus, or several in the recipe's scheme. vectors: of words from elsewhere. A word
+        of `train` that has none of these gets a row of its own, random at first and always trained.
+        coded: product-quantize the vectors of words that `train` lacks. language: of the texts;
+        clusters are of English alone. dev_labels: those that dev annotates; None: all. start: a
+        model to go on from, whose vectors are those given.
         """
-        for corpus in (train, dev):
-            corpus.require_sentences()
-        train, dev = train.converted(recipe.scheme), dev.converted(recipe.scheme)
-        tags = tag_set(labels_of(t for s in train.tags for t in s), recipe.scheme)
+        dev.require_sentences()
+        dev = dev.converted(recipe.scheme)
+        if isinstance(train, Corpus):
+            corpus, train = train, Gathered(recipe.scheme)
+            train.add(corpus)
+        labels = sorted({*train.labels(), *(start.labels if start else ())})
+        tags = tag_set(labels, recipe.scheme)
         if recipe.clusters is None:
-            recipe = replace(recipe, clusters=language == ENGLISH and is_english(train.sentences))
+            counts = train.counts(silver=False) + train.counts(silver=True)
+            english = is_english(dict(zip(train.words, counts.tolist(), strict=True)))
+            recipe = replace(recipe, clusters=language == ENGLISH and english)
         lexicons = (brown_clusters(),) if recipe.clusters else ()
         tables = list(map(_table, lexicons))
         words, matrix = _given(vectors, recipe.vector_width)
         given = len(words)
         words, categories = _joined(words, tables)
-        seen = Counter(chain.from_iterable(train.sentences))
+        seen = _learnt_words(train, recipe.silver_count)
 
         def index(characters: list[int]) -> Vocabulary:
             return Vocabulary.from_words(
@@ -91,15 +104,18 @@ class Task:
 
         # Which form a word reads as depends on the characters that are known. With those of the
         # readings alone, each of these words reads as it does with its own.
-        characters = _characters(map(folded, seen))
+        kept = start.characters if start else ()
+        characters = _characters(map(folded, seen), kept)
         vocabulary = index(characters)
         if own_words := _own_words(vocabulary, seen):
             matrix = np.concatenate([matrix, _random(matrix, len(own_words), seed)])
             words, categories = _joined([*words[:given], *own_words], tables)
             vocabulary = index(characters)
-        characters = _characters(vocabulary.readings(list(seen)))
+        characters = _characters(vocabulary.readings(list(seen)), kept)
         vocabulary = index(characters)
-        rows = np.unique(vocabulary.encode(train.sentences).words.vector_rows)
+        rows = np.unique(vocabulary.encode_words(list(seen)).vector_rows)
+        if start is not None and coded:  # what is exact stays so
+            rows = np.union1d(rows, np.arange(start.exact))
         tuned_rows = rows[(rows >= given) | ((rows >= 0) & recipe.tune_vectors)].astype(np.int32)
         own = tuned_rows >= given
         is_given = np.arange(len(matrix)) < given
@@ -118,16 +134,22 @@ class Task:
             unknown = vectors.unknown
         varied = recipe.variant_rate > 0
         train_set = Examples(train, vocabulary, matrix, unknown, tags, varied=varied)
-        dev_set = Examples(dev, vocabulary, matrix, unknown, tags)
+        measured = Gathered(recipe.scheme)
+        annotated = {*labels, *labels_of(chain.from_iterable(dev.tags))}
+        if dev_labels is not None:
+            annotated = set(dev_labels)
+        measured.add(dev, Lesson(dev, labels=annotated))
+        dev_set = Examples(measured, vocabulary, matrix, unknown, tags)
         for examples in (train_set, dev_set):
             examples.tune(tuned_rows, own)
-        content = json.dumps([train.sentences, train.tags, dev.sentences, dev.tags])
         return cls(
             recipe,
-            hashlib.sha256(content.encode()).digest(),
+            [part.to_dict() for part in train.parts],
+            train.digest() + measured.digest(),
             train_set,
             dev_set,
             dev,
+            None if dev_labels is None else frozenset(dev_labels),
             tags,
             words,
             matrix,
@@ -140,7 +162,20 @@ class Task:
             categories,
             lexicons,
             vocabulary,
+            start,
         )
+
+
+def _learnt_words(train: Gathered, silver_count: int) -> Counter[str]:
+    """The words that are learnt one by one, and how often they occur.
+
+    All of the labelled corpora are, and those of silver that occur often enough there.
+    """
+    labelled, silver = train.counts(silver=False), train.counts(silver=True)
+    counts = labelled + silver
+    chosen = (labelled > 0) | (silver >= silver_count)
+    words = train.words
+    return Counter({words[i]: int(counts[i]) for i in np.flatnonzero(chosen)})
 
 
 def _given(vectors: WordVectors | None, width: int) -> tuple[list[str], NDArray[np.float32]]:
@@ -207,9 +242,9 @@ def _joined(
     return list(known), np.array(categories, np.uint16)
 
 
-def _characters(words: Iterable[str]) -> list[int]:
-    """The code points of these words, ascending."""
-    return sorted({ord(character) for word in words for character in word})
+def _characters(words: Iterable[str], others: Iterable[int] = ()) -> list[int]:
+    """The code points of these words, and others, ascending."""
+    return sorted({*others, *(ord(character) for word in words for character in word)})
 
 
 def _storable(word: str) -> bool:

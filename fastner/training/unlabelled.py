@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from fastner.bundle.manifest import ENGLISH
-from fastner.corpus import Corpus, iter_records, iter_text
+from fastner.corpus import iter_records, iter_text
 from fastner.errors import DependencyError, InputError, install_hint
 from fastner.reading import folded
 from fastner.text import tokenize
@@ -23,21 +23,21 @@ _BUCKETS = 200_000  # of hashed n-grams of characters
 
 
 def train_vectors(
-    texts: Paths, corpus: Corpus, *, width: int, seed: int, language: str = ENGLISH
+    texts: Paths, tagged: Sequence[Sequence[str]], *, width: int, seed: int, language: str = ENGLISH
 ) -> WordVectors:
     """Vectors, float32 [N, width], of words as they are read, in lower case, frequent ones first.
 
     texts: plain files, a paragraph a line, or files of records as `corpus.iter_records` reads them
     (named .jsonl or .json), each also through gzip (.txt.gz, .jsonl.gz), split into words by the
-    rules of `language`. The words are those that occur twice in them and in `corpus`, whose
-    sentences are text as well, and every word of `corpus`. One thread trains them, so that the same
+    rules of `language`. The words are those that occur twice in them and in `tagged`, sentences
+    that are text as well, and every word of `tagged`. One thread trains them, so that the same
     seed gives the same vectors. Raises InputError for files without text.
     """
     try:
         from gensim.models import FastText
     except ImportError as error:
         raise DependencyError(f"{error}; {install_hint('train')}") from None
-    sentences = [[folded(word).lower() for word in sentence] for sentence in corpus.sentences]
+    sentences = [[folded(word).lower() for word in sentence] for sentence in tagged]
     own = {word for sentence in sentences for word in sentence}
     before = len(sentences)
     for path in texts:

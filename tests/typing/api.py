@@ -26,6 +26,7 @@ from fastner.corpus import (
 from fastner.crf import CRF
 from fastner.scoring import LabelScores, Scores, score
 from fastner.tags import Span, TagScheme
+from fastner.training import Lesson
 from fastner.verify import Report, verify
 
 assert_type(fastner.__version__, str)
@@ -162,6 +163,15 @@ assert_type(
 )
 assert_type(
     fastner.train([("Oslo won.", [(0, 4, "LOC")])], text=["a.txt"], force=True), fastner.Tagger
+)
+assert_type(
+    fastner.train(
+        [Lesson("a.conll"), Lesson("b.tsv", {"person": "PER"}, ["PER"], weight=0.5)],
+        Lesson("dev.conll", labels=["PER"]),
+        silver=Lesson("s.jsonl.gz", share=0.1),
+        init_from="model",
+    ),
+    fastner.Tagger,
 )
 
 # --- errors ----------------------------------------------------------------------------------
