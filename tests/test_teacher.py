@@ -221,9 +221,10 @@ def test_training_goes_on_and_its_teacher_tags(language_model, tmp_path):
     said = run("bench.teacher.score", *trained, "--corpora", tmp_path, "wikigold")
     assert "wikigold, any: " in said
     texts = [{"text": "Ada saw it. It ran."}, {"text": "Ada saw it. It ran."}, {"text": "a b"}]
-    (tmp_path / "x.jsonl").write_text("".join(json.dumps(t) + "\n" for t in texts), "utf-8")
+    with gzip.open(tmp_path / "x.jsonl.gz", "wt", encoding="utf-8") as lines:
+        lines.writelines(json.dumps(text) + "\n" for text in texts)
     silver_folder = tmp_path / "silver"
-    tag = ["bench.teacher.tag", *trained, "--output", silver_folder, tmp_path / "x.jsonl"]
+    tag = ["bench.teacher.tag", *trained, "--output", silver_folder, tmp_path / "x.jsonl.gz"]
     run(*tag, "--training", tmp_path)
     found = list(silver.read(silver_folder / "x.jsonl.gz"))
     words = [entry["tokens"] for entry in found]

@@ -9,6 +9,7 @@ Stopped at any time, the same command goes on behind the last block that it wrot
 from __future__ import annotations
 
 import argparse
+import gzip
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -70,7 +71,9 @@ def texts(path: Path, domain: int, most: int | None, lines: Any) -> Iterator[Exa
     most: words; which texts then are left out is drawn once and for all. A text that was there
     before is left out.
     """
-    records = list({_body(record): None for record in iter_records(path)})
+    opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+    with opened as stream:
+        records = list({_body(record): None for record in iter_records(stream)})
     order = np.random.default_rng(0).permutation(len(records)) if most else range(len(records))
     words = 0
     for document, number in enumerate(order):
@@ -88,11 +91,15 @@ def texts(path: Path, domain: int, most: int | None, lines: Any) -> Iterator[Exa
 
 
 def _body(record: dict[str, Any]) -> str | tuple[str, ...]:
-    """The words of a record, or its text, below its title if it has one."""
+    """The words of a record, or its text, below its title if it has one.
+
+    Control characters that end the text (news agencies' end of transmission) are left out.
+    """
     if "tokens" in record:
         return tuple(record["tokens"])
+    text = str(record["text"]).rstrip("\x00\x01\x02\x03\x04\n ")
     title = record.get("title")
-    return f"{title}\n\n{record['text']}" if title else str(record["text"])
+    return f"{title}\n\n{text}" if title else text
 
 
 def marginals(
