@@ -1,4 +1,4 @@
-"""The teacher: what annotations permit, batches of pieces, silver records, and a tiny one trained."""
+"""The teacher: what annotations permit, batches of pieces, silver records; a tiny one."""
 
 import gzip
 import json

@@ -71,8 +71,7 @@ def texts(path: Path, domain: int, most: int | None, lines: Any) -> Iterator[Exa
     most: words; which texts then are left out is drawn once and for all. A text that was there
     before is left out.
     """
-    opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-    with opened as stream:
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
         records = list({_body(record): None for record in iter_records(stream)})
     order = np.random.default_rng(0).permutation(len(records)) if most else range(len(records))
     words = 0
