@@ -12,6 +12,7 @@ import argparse
 import gzip
 import shutil
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,10 @@ def main() -> None:
             chosen = [example for example in sentences if example.domain == domain]
             target = options.output / f"training-{corpus.domain}.jsonl.gz"
             _tag(chosen, target, teachers, pieces, options.room)
-    for path in options.texts:
-        target = options.output / f"{path.name.partition('.')[0]}.jsonl.gz"
+    targets = [options.output / f"{path.name.partition('.')[0]}.jsonl.gz" for path in options.texts]
+    if len(set(targets)) < len(targets):
+        raise SystemExit("expected files of different names: that of its output has the same")
+    for path, target in zip(options.texts, targets, strict=True):
         if target.exists():
             print(f"{target}: is there", flush=True)
             continue
@@ -126,13 +129,18 @@ def _tag(
     pieces: Pieces,
     room: int,
 ) -> None:
-    """Writes the silver file by blocks, which are put together when all are there."""
+    """Writes the silver file by blocks, which are put together when all are there.
+
+    A block that was written before counts if its words are the same.
+    """
     if target.exists():
         print(f"{target}: is there", flush=True)
         return
     parts = []
     for number, block in enumerate(_blocks(sentences)):
-        part = target.with_name(f"{target.name}.{number:04d}")
+        words = sum(len(example.words) for example in block)
+        digest = zlib.crc32(repr([example.words for example in block]).encode())
+        part = target.with_name(f"{target.name}.{number:04d}.{digest:08x}")
         parts.append(part)
         if part.exists():
             continue
@@ -140,7 +148,6 @@ def _tag(
         rows = marginals(teachers, block, pieces, room)
         records = (silver.record(e.words, row) for e, row in zip(block, rows, strict=True))
         silver.write(part, records)
-        words = sum(len(example.words) for example in block)
         speed = words / (time.monotonic() - start)
         print(f"{time.strftime('%H:%M:%S')} {part}: {words} words, {speed:.0f}/s", flush=True)
     beside = target.with_name(target.name + ".part")
@@ -149,7 +156,7 @@ def _tag(
             with part.open("rb") as stream:
                 shutil.copyfileobj(stream, whole)
     beside.replace(target)
-    for part in parts:
+    for part in target.parent.glob(f"{target.name}.*"):
         part.unlink()
 
 
@@ -170,7 +177,7 @@ def _blocks(sentences: Sequence[Example]) -> Iterator[list[Example]]:
 
 def _options() -> Any:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("texts", type=Path, nargs="*", help="JSON lines, text or corpora")
+    parser.add_argument("texts", type=Path, nargs="*", help="JSON lines or corpora")
     parser.add_argument("--model", type=Path, required=True, help="folder of the language model")
     parser.add_argument("--checkpoint", type=Path, nargs="+", required=True)
     parser.add_argument("--output", type=Path, required=True, help="folder of silver files")
