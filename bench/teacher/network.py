@@ -51,11 +51,12 @@ class Teacher(nn.Module):
         self.reader.embeddings.word_embeddings.weight.requires_grad_(False)
         self.written = nn.Embedding(CASES, width)
         nn.init.zeros_(self.written.weight)
+        self.scale = nn.LayerNorm(width)  # what was trained for sentences is small beside the rest
         self.case = nn.Embedding(CASES, SIDE)
         self.domain = nn.Embedding(len(DOMAINS), SIDE)
         self.dropout = nn.Dropout(0.1)
         self.lstm = nn.LSTM(width + 2 * SIDE, HIDDEN, bidirectional=True, batch_first=True)
-        self.emission = nn.Linear(2 * HIDDEN, len(TAGS))
+        self.emission = nn.Linear(width + 2 * SIDE + 2 * HIDDEN, len(TAGS))
         self.start = nn.Parameter(torch.zeros(len(TAGS)))
         self.transitions = nn.Parameter(torch.zeros(len(TAGS), len(TAGS)))
         self.end = nn.Parameter(torch.zeros(len(TAGS)))
@@ -74,14 +75,14 @@ class Teacher(nn.Module):
             self.domain(torch.from_numpy(batch.domains))[:, None].expand(*words.shape[:2], -1),
         ]
         with torch.autocast("cpu", enabled=False):
-            features = self.dropout(torch.cat([words.float(), *sides], -1))
+            features = self.dropout(torch.cat([self.scale(words.float()), *sides], -1))
             run = nn.utils.rnn.pack_padded_sequence(
                 features, torch.from_numpy(batch.lengths), batch_first=True, enforce_sorted=False
             )
             out, _ = nn.utils.rnn.pad_packed_sequence(
                 self.lstm(run)[0], batch_first=True, total_length=words.shape[1]
             )
-            return self.emission(self.dropout(out))
+            return self.emission(torch.cat([features, self.dropout(out)], -1))
 
     def log_normalizer(self, emissions: Tensor, lengths: Tensor) -> Tensor:
         """log Z [S] of emissions [S, T, K] under the CRF; tags out of order weigh nothing."""

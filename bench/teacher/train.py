@@ -17,7 +17,7 @@ from bench.teacher.data import Item, Pieces, batch_of, epoch, training
 from bench.teacher.network import Teacher, encoder
 
 RATES = {"reader.": 5e-5, "written.": 2e-4, "": 1e-3}  # by the first prefix that fits
-WARM = 0.05  # share of the steps in which the rate rises
+WARM = 0.03  # share of the steps in which the rate rises
 LEAST = 0.03  # of the full rate, at the end
 
 
