@@ -325,6 +325,11 @@ cdef class Batch:
     def sentences(self):
         return self.it.word_ends.size()
 
+    @property
+    def tokens(self):
+        """How many words there are to tag; markup is none."""
+        return self.it.words.size()
+
     def tags(self, tuple names not None):
         """The tags of every sentence, as lists of these names."""
         cdef list rows = [], row
