@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench import (
     comparison,
+    corpus,
     deployment,
     floor,
     goals,
@@ -43,6 +44,7 @@ QUESTIONS = {
     "text": text,
     "raw_text": raw_text,
     "growth": growth,
+    "corpus": corpus,
     "rivals": comparison,
     "deployment": deployment,
     "training": training,
