@@ -10,6 +10,7 @@ from pathlib import Path
 from bench import (
     bert,
     comparison,
+    corpus,
     deployment,
     documents,
     floor,
@@ -46,6 +47,7 @@ QUESTIONS = {
     "text": text,
     "raw_text": raw_text,
     "growth": growth,
+    "corpus": corpus,
     "documents": documents,
     "phrases": phrases,
     "rivals": comparison,

@@ -8,6 +8,8 @@ leak=N      resident memory over N calls, N / 10 calls that fail and N / 100 tim
 batches=N   N sentences in 20 batchings: tags, scores and marginals as one by one, to the bit
 kills=N     a process that saves two bundles in turn, killed N times at random instants, while
             another reads: the old bundle or the new one, whole, each time
+corpus=N    small jobs of `fastner corpus`, killed N times in all at random instants and resumed,
+            each to the same bytes as one that nothing disturbed
 lattices=N  N lattices against the textbook: Viterbi to the bit, the n best, log Z, marginals
 huge=N      a word of N characters and a sentence of N / 10 tokens, beside a tenth of each: time
             and memory of a character and of a token stay flat
@@ -20,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import json
 import os
 import random
 import shutil
@@ -194,6 +197,75 @@ def kills(count: int, _: Path | None) -> Iterator[Outcome]:
     yield not wrong and not left, f"{tried}, {faults}; {rest}"
 
 
+def corpus(count: int, model: Path | None) -> Iterator[Outcome]:
+    from fastner import jobs
+
+    rng = random.Random(0)
+    tagger = subject.load(model, engine=subject.engines_of(model)[0])
+    with tempfile.TemporaryDirectory() as where:
+        job = jobs.plan(
+            _small_inputs(Path(where)),
+            jobs.Options(keep=("text",), scores=True, unit_bytes=4000),
+            model=tagger.sha256,
+            engine=tagger.engine,
+        )
+
+        def run(folder: Path, workers: int = 1) -> bool:
+            done = jobs.run(job, str(folder), tagger, workers=workers, resume=True)
+            return not done.left
+
+        def content(folder: Path) -> dict[str, bytes]:
+            return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+        whole = Path(where) / "undisturbed"
+        run(whole)
+        known = content(whole)
+        killed: Counter[int] = Counter()
+        ended, wrong = 0, []
+        while sum(killed.values()) < count:
+            folder = Path(where) / f"job{ended}"
+            workers = 2 if rng.random() < 0.05 else 1
+            longest = 0.1 if workers == 1 else 3.0
+            while True:
+                child = os.fork()
+                if child == 0:
+                    with suppress(BaseException):
+                        os._exit(0 if run(folder, workers) else 2)
+                    os._exit(1)
+                time.sleep(rng.random() * longest)
+                os.kill(child, signal.SIGKILL)
+                status = os.waitpid(child, 0)[1]
+                if os.WIFSIGNALED(status):
+                    killed[workers] += 1
+                    longest *= 1.1  # so that it ends some time
+                    continue
+                if os.WEXITSTATUS(status):
+                    wrong.append(f"job {ended} ended with {os.WEXITSTATUS(status)}")
+                break
+            ended += 1
+            if content(folder) != known:
+                wrong.append(f"job {ended} has other files or bytes")
+            shutil.rmtree(folder)
+    tried = f"{killed[1]:,} kills of one process and {killed[2]:,} of parents of two workers"
+    faults = f"{len(wrong)} wrong{', first ' + wrong[0] if wrong else ''}"
+    yield not wrong, f"{tried}; {ended:,} jobs of {len(job.units)} units, {faults}"
+
+
+def _small_inputs(folder: Path) -> list[str]:
+    """A file of each format, some rows of which are bad."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    texts = [" ".join(words) for words in _sentences(400)]
+    table = pa.table({"text": [*texts, None]})
+    parquet.write_table(table, folder / "a.parquet", row_group_size=50)
+    lines = [json.dumps({"text": text}) for text in texts]
+    (folder / "b.jsonl").write_text("\n".join([*lines, "{"]) + "\n", encoding="utf-8")
+    (folder / "c.txt").write_bytes("\n".join(texts).encode() + b"\n\xff\n")
+    (folder / "d.conll").write_text("Oslo O\nwon O\n\n" * 100, encoding="utf-8")
+    return [str(path) for path in sorted(folder.iterdir())]
+
+
 def lattices(count: int, _: Path | None) -> Iterator[Outcome]:
     sys.path.append(str(ROOT / "tests"))
     import reference
@@ -295,6 +367,7 @@ QUESTIONS: dict[str, tuple[Callable[[int, Path | None], Iterator[Outcome]], int]
     "leak": (leak, 10_000),
     "batches": (batches, 500),
     "kills": (kills, 300),
+    "corpus": (corpus, 200),
     "lattices": (lattices, 20_000),
     "huge": (huge, 1_000_000),
 }

@@ -60,6 +60,7 @@ def tag(
     lines: Lines = "auto",
     html: bool = False,
     n_threads: int | None = None,
+    counted: Callable[[int], None] | None = None,
 ) -> pa.Array | pa.ChunkedArray:
     """The entities of a column of texts, row by row; a null text gives a null.
 
@@ -71,6 +72,8 @@ def tag(
 
     scores: give each entity its probability. offsets: what start and end count, characters of the
     text or bytes of its UTF-8. lines, html: see `Tagger.__call__`. n_threads: default: `load`'s.
+    counted: called with the number of tokens of each part that was tagged for entities, in the
+    thread that did.
 
     Raises InputError for other types, for text that is not UTF-8, naming the row, and for a column
     that is not there.
@@ -87,7 +90,7 @@ def tag(
     if form == "tokens":
         make = partial(_tokens, tagger, options)
     else:
-        make = partial(_entities, tagger, {**options, "scores": scores})
+        make = partial(_entities, tagger, {**options, "scores": scores}, counted)
     values = _column(texts, column)
     if isinstance(values, pa.ChunkedArray):
         chunks = [_tagged(chunk, make, threads) for chunk in values.chunks]
@@ -189,9 +192,15 @@ def _parts(ends: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
 
 
 def _entities(
-    tagger: Tagger, options: dict[str, Any], data: NDArray[np.uint8], offsets: NDArray[np.int64]
+    tagger: Tagger,
+    options: dict[str, Any],
+    counted: Callable[[int], None] | None,
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], pa.StructArray]:
     found = tagger.tag_utf8(data, offsets, threads=1, **options)
+    if counted is not None:
+        counted(found.tokens)
     labels = pa.DictionaryArray.from_arrays(found.label, pa.array(tagger.labels, pa.string()))
     columns = [_offsets(found.start), _offsets(found.end), labels]
     if found.score is not None:

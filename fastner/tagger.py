@@ -119,7 +119,8 @@ def available_processors() -> int:
 class EntityColumns(NamedTuple):
     """The N entities of D texts, column by column: of text d those in ends[d - 1]:ends[d].
 
-    start and end are half-open offsets in their text, label counts in `Tagger.labels`.
+    start and end are half-open offsets in their text, label counts in `Tagger.labels`. tokens: how
+    many the texts hold.
     """
 
     ends: NDArray[np.int64]  # [D]
@@ -127,6 +128,7 @@ class EntityColumns(NamedTuple):
     end: NDArray[np.int64]  # [N]
     label: NDArray[np.int32]  # [N]
     score: NDArray[np.float64] | None  # [N]
+    tokens: int
 
 
 class TokenColumns(NamedTuple):
@@ -158,6 +160,7 @@ class Tagger:
     ) -> None:
         manifest = bundle.manifest
         self.manifest: Manifest = manifest
+        self.sha256: str = bundle.sha256  # of the manifest, which names those of all files
         self._origin: _Origin | None = None  # of a model in memory, or with phrases
         self._listed = False
         default = available_processors() if threads is None else threads
@@ -343,7 +346,7 @@ class Tagger:
         batch = self._utf8(data, offsets, lines, html)
         flat = self._tagged(batch, scores, threads)
         columns = batch.entity_lists(self._entities, in_bytes, flat)
-        return EntityColumns(*columns[:4], columns[4] if scores else None)
+        return EntityColumns(*columns[:4], columns[4] if scores else None, batch.tokens)
 
     def tag_utf8_tokens(
         self,

@@ -399,6 +399,11 @@ cdef class Batch:
     def sentences(self):
         return self.it.word_ends.size()
 
+    @property
+    def tokens(self):
+        """How many words there are to tag; markup is none."""
+        return self.it.words.size()
+
     def part(self, threads):
         """Parts the sentences for so many threads; returns how many of these have work to do."""
         return self.it.part(<size_t>min(threads, self.it.word_ends.size() + 1))

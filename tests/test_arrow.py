@@ -86,6 +86,13 @@ def test_many_rows_in_parts(tagger, n_threads, monkeypatch):
     assert result.to_pylist() == expected(tagger, texts, scores=True)
 
 
+def test_tokens_are_counted(tagger):
+    counts = []
+    arrow.tag(tagger, pa.array(TEXTS), counted=counts.append)
+    documents = [tagger(text) for text in TEXTS if text]
+    assert sum(counts) == sum(not token.markup for doc in documents for token in doc.tokens)
+
+
 def test_tokens(tagger):
     rows = arrow.tag(tagger, pa.array(TEXTS), form="tokens")
     rows.validate(full=True)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -750,6 +751,8 @@ def test_bert_answers_as_the_other_rivals_do(monkeypatch):
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_soaking_in_a_line_a_promise():
     questions = {"threads": 1, "leak": 100, "batches": 20, "kills": 3, "lattices": 100}
+    if find_spec("pyarrow"):
+        questions["corpus"] = 5
     model = ROOT / "tests" / "golden" / "bundle-1.3"
     run = subprocess.run(
         [sys.executable, "-m", "bench.soak", "--model", model, "huge=20000"]

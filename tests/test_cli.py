@@ -619,6 +619,9 @@ CHOICES = {
     "evaluate --device": refused("device"),
     "data --engine": refused("engine"),
     "data --device": refused("device"),
+    "corpus --format": held("fastner.jobs.sources:READERS"),
+    "corpus --engine": refused("engine"),
+    "corpus --lines": lambda: get_args(Lines),
     "distill --format": held("fastner.cli.tag:FORMATS"),
     "distill --lines": lambda: get_args(Lines),
     "distill --engine": refused("engine"),
@@ -661,6 +664,8 @@ def test_every_choice_is_held_to_the_code():
 def test_choices_are_those_that_the_code_knows(name):
     if name.startswith("train"):
         pytest.importorskip("keras")
+    if name == "corpus --format":
+        pytest.importorskip("pyarrow")
     assert list(OPTIONS[name].choices) == list(CHOICES[name]())
 
 

@@ -33,7 +33,7 @@ files.names:
 files.paths: errors strict
 files.reading: errors files.names strict
 files.writing: errors files.names files.reading
-files: files.paths files.reading files.writing
+files: files.names files.paths files.reading files.writing
 tags: _tags errors; later numpy
 lists.phrases: errors tags
 text: _text errors lists.rules
@@ -89,6 +89,12 @@ tagger: _tagging arrays bundle doc engine errors lists.edges lists.phrases poste
 arrow: arrays errors numpy pyarrow; later ~tagger ~text
 teaching.distilling: arrays corpus.silver crf errors tagger tags text numpy
 teaching: teaching.distilling
+jobs.plan: errors tags text version pyarrow
+jobs.sources: corpus corpus.jsonl corpus.sources errors jobs.plan pyarrow
+jobs.folder: errors files jobs.plan strict pyarrow
+jobs.writing: arrow doc errors files jobs.folder jobs.plan jobs.sources tagger tags pyarrow
+jobs.run: errors jobs.folder jobs.plan jobs.writing tagger pyarrow
+jobs: jobs.plan jobs.run
 verify: engine.session errors files strict numpy
 evaluation.analysis: scoring tags
 evaluation.breakdown: scoring tags
@@ -124,10 +130,11 @@ deploy: deploy.export deploy.price
 models:
 cli.output: corpus doc errors text
 cli.options: corpus engine errors lists.rules text; later ~bundle ~tagger bundle tagger
-cli.progress: cli.output; later ~training rich
+cli.progress: cli.output; later ~jobs ~training rich
 cli.tag: cli.options cli.output corpus corpus.sources doc errors lists.phrases tags text;
          later ~tagger
 cli.distill: cli.options cli.output cli.tag corpus errors text; later files tagger teaching
+cli.corpus: cli.options cli.output cli.progress engine errors text; later files jobs tagger
 cli.evaluate: cli.options cli.output corpus errors scoring tags version; later files tagger
               evaluation evaluation.breakdown evaluation.intervals evaluation.labels
               evaluation.analysis evaluation.calibration evaluation.report
@@ -140,8 +147,8 @@ cli.train: cli.options cli.output cli.progress errors scoring;
            later training training.lessons training.recipe
 cli.export: cli.options cli.output; later deploy
 cli.verify: cli.options cli.output errors; later verify
-cli.app: cli.convert cli.data cli.distill cli.evaluate cli.export cli.info cli.options cli.output
-         cli.plot cli.tag cli.train cli.verify errors version
+cli.app: cli.convert cli.corpus cli.data cli.distill cli.evaluate cli.export cli.info cli.options
+         cli.output cli.plot cli.tag cli.train cli.verify errors version
 cli: cli.app
 __main__: cli
 _pyinstaller:

@@ -1,7 +1,7 @@
 """What `fastner` runs: it assembles the parser, runs one command and says how that ended.
 
 Exit codes: 0 done, 1 an error of data, model or system (one line on stderr), 2 wrong usage, 130
-interrupted, 141 the reader of stdout has gone.
+interrupted, 141 the reader of stdout has gone, 143 terminated (corpus).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 
 from fastner.cli import (
     convert,
+    corpus,
     data,
     distill,
     evaluate,
@@ -27,7 +28,7 @@ from fastner.errors import FastnerError
 from fastner.version import __version__
 
 # onnxruntime, NumPy and Keras load inside the commands: `--help` and usage errors are instant
-COMMANDS = (tag, evaluate, data, convert, info, plot, train, distill, export, verify)
+COMMANDS = (tag, corpus, evaluate, data, convert, info, plot, train, distill, export, verify)
 
 
 def main(argv: list[str] | None = None) -> int:

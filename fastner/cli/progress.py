@@ -1,14 +1,16 @@
-"""How training says on stderr where it is: a bar on a terminal, else a line an epoch."""
+"""How training and jobs say on stderr where they are: on a terminal live, else line by line."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fastner.cli import output
 
 if TYPE_CHECKING:
+    from fastner.jobs import Summary
     from fastner.training import Progress
 
 
@@ -84,9 +86,67 @@ def _epoch_line(progress: Progress) -> str:
 
 def _figures(progress: Progress) -> str:
     best = f"{100 * progress.best_f1:.2f}" if progress.best_f1 else "-"
-    minutes, seconds = divmod(round(progress.seconds_left), 60)
-    hours, minutes = divmod(minutes, 60)
     return (
         f"best {best}  loss {progress.loss:.4f}  {progress.tokens_per_second:,.0f} tokens/s  "
-        f"{hours}:{minutes:02}:{seconds:02} left"
+        f"{_time(progress.seconds_left)} left"
     )
+
+
+# --- fastner corpus ------------------------------------------------------------------------
+
+EVERY = 10.0  # seconds between lines in a log, and ...
+EVERY_SHOWN = 0.5  # ... between changes of a line on a terminal
+
+
+class JobLines:
+    """Where a job is: one line that changes on a terminal, else a line now and then."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._last = time.monotonic()
+        self._width = 0
+
+    def __enter__(self) -> Callable[[Summary], None]:
+        return self.show
+
+    def __exit__(self, *_: object) -> None:
+        self._rewrite("")
+
+    def show(self, summary: Summary) -> None:
+        now = time.monotonic()
+        if now - self._last < (EVERY_SHOWN if self._terminal else EVERY):
+            return
+        self._last = now
+        if self._terminal:
+            self._rewrite(job_line(summary))
+        else:
+            output.note(job_line(summary))
+
+    def _rewrite(self, line: str) -> None:
+        if self._terminal:
+            ends = "\r" if line else "\r\x1b[K"
+            print(f"\r{line:{self._width}}", end=ends, file=sys.stderr, flush=True)
+            self._width = len(line)
+
+
+def job_line(summary: Summary) -> str:
+    """How a job stands."""
+    seconds = max(summary.seconds, 1e-9)
+    read = summary.read
+    parts = [
+        f"{summary.before + summary.done:,} of {summary.units:,} units",
+        f"{read.rows:,} rows",
+        f"{read.tokens:,} tokens",
+        f"{read.tokens / seconds:,.0f} tokens/s",
+    ]
+    if read.bad:
+        parts.insert(2, f"{read.bad:,} with errors")
+    if summary.left and read.weight:
+        parts.append(f"{_time(seconds * max(0, summary.weight - read.weight) / read.weight)} left")
+    return "  ".join(parts)
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"

@@ -17,6 +17,13 @@ def partials_beside(target: str) -> list[str]:
     return [os.path.join(parent, entry) for entry in filter(ours.fullmatch, os.listdir(parent))]
 
 
+def partials_in(directory: str) -> set[str]:
+    """The paths that partials in a directory are to take."""
+    ours = re.compile(r"\.(.+)\.[0-9a-f]{16}\.partial", re.DOTALL)
+    found = filter(None, map(ours.fullmatch, os.listdir(directory)))
+    return {os.path.join(directory, match[1]) for match in found}
+
+
 def previous_of(target: str) -> str:
     """Where a system without exchange keeps the old directory for the instant of replacing it."""
     parent, name = os.path.split(target)

@@ -264,6 +264,32 @@ def _create_partial(target: str) -> tuple[str, int | None]:
             os.close(lock)
 
 
+# --- a directory of one's own ----------------------------------------------------------------
+
+
+@contextmanager
+def locked(directory: str) -> Iterator[bool]:
+    """Whether this process has the directory to itself until the end: other callers get False.
+
+    True also where the system or file system has no locks. Nothing is left of one that is killed.
+    """
+    if fcntl is None:
+        yield True
+        return
+    lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone = True
+        except BlockingIOError:
+            alone = False
+        except OSError:  # a file system without locks
+            alone = True
+        yield alone
+    finally:
+        os.close(lock)
+
+
 # --- what killed writers left --------------------------------------------------------------
 
 

@@ -1,0 +1,20 @@
+"""A job over a corpus: inputs cut into units, each tagged into one file that says that it is done.
+
+Needs the extra arrow.
+"""
+
+from fastner.jobs.plan import UNIT_BYTES, Input, Job, Options, Unit, plan
+from fastner.jobs.run import Failure, Report, Summary, run
+
+__all__ = [
+    "UNIT_BYTES",
+    "Failure",
+    "Input",
+    "Job",
+    "Options",
+    "Report",
+    "Summary",
+    "Unit",
+    "plan",
+    "run",
+]

@@ -1,0 +1,267 @@
+"""Runs a job: in this process, or in worker processes that take a unit at a time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing import connection
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+
+from fastner.errors import FastnerError, InputError
+from fastner.jobs.folder import opened
+from fastner.jobs.plan import Job, Unit
+from fastner.jobs.writing import BadRowError, Read, write_unit
+from fastner.tagger import Tagger
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
+POLL = 0.2  # seconds within which a wish to stop is seen
+
+
+class Failure(NamedTuple):
+    """A unit that is not done, and why. last: no other unit is begun after it."""
+
+    unit: Unit
+    reason: str
+    last: bool
+
+
+@dataclass
+class Summary:
+    """How a run of a job ended, or stands.
+
+    Units: of the job; done before this run; done in it. weight: bytes of input that this run has to
+    read, and of these what was read. tokens, rows and bad rows: of this run. seconds: since it
+    began.
+    """
+
+    units: int
+    before: int
+    weight: int
+    done: int = 0
+    read: Read = field(default_factory=Read)
+    failures: list[Failure] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def left(self) -> int:
+        return self.units - self.before - self.done
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
+
+
+Report = Callable[[Summary], None]
+
+
+def run(
+    job: Job,
+    folder: str,
+    tagger: Tagger,
+    *,
+    workers: int = 1,
+    resume: bool = False,
+    strict: bool = False,
+    stopping: Callable[[], bool] = lambda: False,
+    report: Report = lambda summary: None,
+) -> Summary:
+    """Does the units of a job that are not done yet, and says how that ended.
+
+    workers: processes, each with the tagger opened anew; one runs here. A unit that cannot be read
+    is a failure, and the others go on. After a bad row (`strict`), an output that cannot be written
+    or a worker that died no other unit is begun, nor once `stopping` says True. report: called as
+    it goes on.
+
+    Raises InputError for a folder that cannot be this job's, OSError where it cannot be made.
+    """
+    with opened(folder, job, resume=resume) as units:
+        state = Summary(len(job.units), len(job.units) - len(units), sum(u.weight for u in units))
+        report(state)
+        task = _Task(folder, job, strict)
+        waiting = deque(units)
+        workers = min(workers, len(units))
+        if workers > 1:
+            _in_workers(task, tagger, waiting, workers, state, stopping, report)
+        else:
+            _here(task, tagger, waiting, state, stopping, report)
+    return state
+
+
+@dataclass(frozen=True)
+class _Task:
+    folder: str
+    job: Job
+    strict: bool
+
+    def do(self, unit: Unit, tagger: Tagger, told: Callable[[Read], None]) -> Failure | None:
+        try:
+            write_unit(self.folder, self.job, unit, tagger, strict=self.strict, told=told)
+        except BadRowError as error:
+            return Failure(unit, f"{self.job.where(unit)}: {error}", last=True)
+        except InputError as error:
+            return Failure(unit, f"{self.job.where(unit)}: {error}", last=False)
+        except (FastnerError, OSError, MemoryError, pa.ArrowException) as error:
+            output = os.path.join(self.folder, self.job.output(unit))
+            said = (isinstance(error, OSError) and error.strerror) or str(error) or repr(error)
+            return Failure(unit, f"{self.job.where(unit)}: {output}: {said}", last=True)
+        return None
+
+
+def _take(state: Summary, read: Read) -> None:
+    state.read = Read(*(old + new for old, new in zip(state.read, read, strict=True)))
+
+
+def _end(state: Summary, failure: Failure | None) -> None:
+    if failure is None:
+        state.done += 1
+    else:
+        state.failures.append(failure)
+
+
+# --- in this process -----------------------------------------------------------------------
+
+
+def _here(
+    task: _Task,
+    tagger: Tagger,
+    waiting: Iterable[Unit],
+    state: Summary,
+    stopping: Callable[[], bool],
+    report: Report,
+) -> None:
+    def told(read: Read) -> None:
+        _take(state, read)
+        report(state)
+
+    for unit in waiting:
+        if stopping() or any(failure.last for failure in state.failures):
+            return
+        _end(state, task.do(unit, tagger, told))
+        report(state)
+
+
+# --- in workers ----------------------------------------------------------------------------
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    pipe: connection.Connection
+    unit: Unit | None = None  # what it is at
+
+
+def _in_workers(
+    task: _Task,
+    tagger: Tagger,
+    waiting: deque[Unit],
+    count: int,
+    state: Summary,
+    stopping: Callable[[], bool],
+    report: Report,
+) -> None:
+    context = multiprocessing.get_context("spawn")  # forked ones would share locks and GPUs
+    packed = pickle.dumps(tagger)
+    workers: list[_Worker] = []
+    try:
+        for _ in range(count):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_work, args=(packed, task, theirs), daemon=True)
+            process.start()
+            theirs.close()  # so that its end is seen here
+            workers.append(_Worker(process, ours))
+        while True:
+            ends = stopping() or any(failure.last for failure in state.failures)
+            for worker in workers:
+                if worker.unit is None and waiting and not ends:
+                    worker.unit = waiting.popleft()
+                    _send(worker, worker.unit)
+            busy = {worker.pipe: worker for worker in workers if worker.unit is not None}
+            if not busy:
+                break
+            ready = set(connection.wait(list(busy), POLL))
+            for worker in [worker for pipe, worker in busy.items() if pipe in ready]:
+                _hear(worker, task, workers, state)
+            report(state)
+        for worker in workers:
+            _send(worker, None)
+        for worker in workers:
+            worker.process.join()
+    finally:
+        for worker in workers:
+            worker.process.kill()
+            worker.process.join()
+            worker.pipe.close()
+
+
+def _send(worker: _Worker, unit: Unit | None) -> None:
+    with suppress(OSError):  # it died: `_hear` finds out
+        worker.pipe.send(unit)
+
+
+def _hear(worker: _Worker, task: _Task, workers: list[_Worker], state: Summary) -> None:
+    """Takes one message of a worker that is at a unit, or its death."""
+    assert worker.unit is not None
+    try:
+        message = worker.pipe.recv()
+    except (EOFError, OSError):
+        worker.process.join()
+        workers.remove(worker)
+        worker.pipe.close()
+        reason = f"{task.job.where(worker.unit)}: the worker died, {_told(worker.process.exitcode)}"
+        _end(state, Failure(worker.unit, reason, last=True))
+        return
+    if isinstance(message, Read):
+        _take(state, message)
+        return
+    worker.unit = None
+    _end(state, message)
+
+
+def _told(code: int | None) -> str:
+    if code is None or code >= 0:
+        return f"exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"{name}, perhaps for want of memory" if name == "SIGKILL" else name
+
+
+def _work(packed: bytes, task: _Task, pipe: Any) -> None:
+    """A worker: takes units until there is None, says what it reads and how each ended."""
+    for name in ("SIGINT", "SIGTERM"):  # to a whole group: the parent decides
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    threading.Thread(target=_follow, daemon=True).start()
+    tagger: Tagger | None = None
+    try:
+        while (unit := pipe.recv()) is not None:
+            if tagger is None:
+                try:
+                    tagger = pickle.loads(packed)
+                except (FastnerError, OSError) as error:
+                    pipe.send(Failure(unit, f"{task.job.where(unit)}: {error}", last=True))
+                    continue
+            assert tagger is not None
+            pipe.send(task.do(unit, tagger, pipe.send))
+    except (EOFError, OSError):  # the parent is gone
+        return
+
+
+def _follow() -> None:
+    """Ends this process with its parent: nobody would take what it does."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    os._exit(1)
