@@ -61,7 +61,7 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from fastner.errors import DependencyError, install_hint
+    from fastner.errors import DependencyError, FastnerError, install_hint
     from fastner.serve import Settings
 
     try:
@@ -74,19 +74,25 @@ def run(args: argparse.Namespace) -> None:
     given = {name: getattr(args, name) for name in (*names, "queue_tokens")}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
     os.environ.update(settings.to_environment())  # workers are processes of their own
-    uvicorn.run(
-        "fastner.serve.app:app",
-        host=args.host,
-        port=args.port,
-        workers=args.workers,
-        access_log=False,  # /metrics counts them
-        proxy_headers=False,
-        server_header=False,
-        ws="none",
-        lifespan="on",
-        limit_concurrency=1024,
-        timeout_graceful_shutdown=int(settings.timeout) + 5,
-    )
+    try:
+        uvicorn.run(
+            "fastner.serve.app:app",
+            host=args.host,
+            port=args.port,
+            workers=args.workers,
+            access_log=False,  # /metrics counts them
+            proxy_headers=False,
+            server_header=False,
+            http="h11",
+            ws="none",
+            lifespan="on",
+            limit_concurrency=1024,
+            timeout_graceful_shutdown=int(settings.timeout) + 5,
+        )
+    except SystemExit as end:
+        if end.code:
+            where = f"{args.host}:{args.port}"
+            raise FastnerError(f"no service on {where}: what went wrong is said above") from None
 
 
 def _port(text: str) -> int:

@@ -305,7 +305,8 @@ class _Watch:
             await error(scope, receive, watched)
         finally:
             path = scope["path"] if scope["path"] in PATHS else "other"
-            self._metrics.answered(path, status, time.perf_counter() - began)
+            if status:
+                self._metrics.answered(path, status, time.perf_counter() - began)
 
 
 PATHS = ("/tag", "/health", "/metrics", "/openapi.json")
