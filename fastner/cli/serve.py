@@ -83,7 +83,6 @@ def run(args: argparse.Namespace) -> None:
             access_log=False,  # /metrics counts them
             proxy_headers=False,
             server_header=False,
-            http="h11",
             ws="none",
             lifespan="on",
             limit_concurrency=1024,

@@ -92,7 +92,6 @@ class Batcher(Generic[Job, Answer]):
         self._closed = True
         while self._running:  # each that ends starts the next
             await asyncio.wait(self._running)
-            await asyncio.sleep(0)  # until its callback has run
         self._pool.shutdown()
 
     def _start(self) -> None:
