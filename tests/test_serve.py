@@ -537,6 +537,17 @@ def test_the_command_says_what_is_wrong_before_it_listens(tmp_path, capsys, monk
     assert "pip install -e '.[serve]'" in capsys.readouterr().err
 
 
+def test_help_gives_the_defaults_of_the_settings(capsys):
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    settings = Settings()
+    assert settings.max_body == 1 << 20 and "bytes of a request (default: 1 MiB)" in said
+    assert f"texts of a request (default: {settings.max_texts})" in said
+    assert f"in seconds (default: {settings.timeout:g})" in said
+    assert f"turned away (default: {settings.queue_tokens})" in said
+
+
 @contextlib.contextmanager
 def started(*options):
     """The command, in a process of its own on a free port of this machine, and the port."""
