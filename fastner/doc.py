@@ -165,6 +165,13 @@ class Doc:
         )
 
     @property
+    def token_count(self) -> int:
+        """How many tokens the text has; none of them is made."""
+        if isinstance(self._packed, _Parts):
+            return sum(map(len, self._packed.sentences))
+        return self._numbers()[1]
+
+    @property
     def tags(self) -> tuple[tuple[str, ...], ...]:
         """The IOB2 tag of each token, by sentence; made at each access."""
         if isinstance(self._packed, _Parts):

@@ -626,6 +626,8 @@ CHOICES = {
     "distill --lines": lambda: get_args(Lines),
     "distill --engine": refused("engine"),
     "distill --device": refused("device"),
+    "serve --engine": refused("engine"),
+    "serve --device": refused("device"),
     "plot what": held("fastner.cli.plot:PICTURES"),
     "train --preset": held("fastner.training.recipe:PRESETS"),
     "train --crf": held("fastner.training.crf_layer:LIKELIHOODS"),

@@ -101,6 +101,7 @@ def test_from_tokens_keeps_each_word(words):
     doc = Doc.from_tokens(words, ["B-X"] * len(words), [(i, i + 1, "X") for i in range(len(words))])
     assert doc.text == " ".join(words)
     assert [token.text for token in doc.tokens] == words
+    assert doc.token_count == len(words)
     assert all(doc.text[token.start : token.end] == token.text for token in doc.tokens)
     assert [entity.text for entity in doc.entities] == words
 

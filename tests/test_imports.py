@@ -87,6 +87,15 @@ engine: errors; later ~bundle ~numpy ~vocab engine.native engine.onnx
 tagger: _tagging arrays bundle doc engine errors lists.edges lists.phrases posterior tags text
         vocab numpy
 arrow: arrays errors numpy pyarrow; later ~tagger ~text
+serve.settings: engine errors
+serve.batching:
+serve.metrics:
+serve.requests: text
+serve.openapi: serve.requests serve.settings text version
+serve.service: errors serve.batching serve.metrics serve.openapi serve.requests serve.settings
+               version starlette; later ~doc ~text tagger
+serve.app: serve.service serve.settings
+serve: serve.service serve.settings
 teaching.distilling: arrays corpus.silver crf errors tagger tags text numpy
 teaching: teaching.distilling
 jobs.plan: errors tags text version pyarrow
@@ -147,8 +156,9 @@ cli.train: cli.options cli.output cli.progress errors scoring;
            later training training.lessons training.recipe
 cli.export: cli.options cli.output; later deploy
 cli.verify: cli.options cli.output errors; later verify
+cli.serve: cli.options; later errors serve uvicorn
 cli.app: cli.convert cli.corpus cli.data cli.distill cli.evaluate cli.export cli.info cli.options
-         cli.output cli.plot cli.tag cli.train cli.verify errors version
+         cli.output cli.plot cli.serve cli.tag cli.train cli.verify errors version
 cli: cli.app
 __main__: cli
 _pyinstaller:

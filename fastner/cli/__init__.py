@@ -1,4 +1,4 @@
-"""The command line `fastner`: tag, evaluate, info, plot, train, export, verify."""
+"""The command line `fastner`: tag, evaluate, info, plot, train, export, verify, serve."""
 
 from fastner.cli.app import main
 

@@ -19,6 +19,7 @@ from fastner.cli import (
     info,
     output,
     plot,
+    serve,
     tag,
     train,
     verify,
@@ -28,7 +29,20 @@ from fastner.errors import FastnerError
 from fastner.version import __version__
 
 # onnxruntime, NumPy and Keras load inside the commands: `--help` and usage errors are instant
-COMMANDS = (tag, corpus, evaluate, data, convert, info, plot, train, distill, export, verify)
+COMMANDS = (
+    tag,
+    corpus,
+    serve,
+    evaluate,
+    data,
+    convert,
+    info,
+    plot,
+    train,
+    distill,
+    export,
+    verify,
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -59,8 +73,8 @@ def parser() -> argparse.ArgumentParser:
     """The parser of all commands; what it parses has `run`, which takes it."""
     parser = Parser(
         prog="fastner",
-        description="Named entities: tag text, examine corpora, measure, train, distil and export "
-        "models.",
+        description="Named entities: tag text, examine corpora, measure, train, distil, export and "
+        "serve models.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"fastner {__version__}")
