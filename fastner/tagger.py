@@ -198,6 +198,11 @@ class Tagger:
         return self._engine_name
 
     @property
+    def sha256(self) -> str | None:
+        """The digest of the model that `load` opened, to pin it by; of others None."""
+        return None if self._origin is None else self._origin.sha256
+
+    @property
     def threads(self) -> int:
         """How many groups of sentences may be tagged side by side within one call."""
         return self._threads
