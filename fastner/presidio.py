@@ -110,7 +110,9 @@ class FastnerNlpEngine(SpacyNlpEngine):
             models or [{"lang_code": "en", "model_name": "embedded"}],
             copy(ner_model_configuration)  # load completes it
             or NerModelConfiguration(
-                model_to_presidio_entity_mapping=dict(LABELS), low_score_entity_names=[]
+                model_to_presidio_entity_mapping=dict(LABELS),
+                labels_to_ignore=[],
+                low_score_entity_names=[],
             ),
         )
 

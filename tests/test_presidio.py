@@ -118,7 +118,7 @@ def test_the_engine_from_a_configuration_as_presidio_reads_it(tagger):
     }
     provider = NlpEngineProvider((FastnerNlpEngine,), nlp_configuration=configuration)
     engine = provider.create_engine()
-    assert engine.get_supported_languages() == ["en"]
+    assert list(engine.nlp) == ["en"]
     assert sorted(engine.get_supported_entities()) == ["CITY", "PERSON"]
     artifacts = engine.process_text(TEXTS[0], "en")
     assert [e.label_ for e in artifacts.entities] == ["PERSON", "PERSON", "CITY"]
@@ -126,7 +126,9 @@ def test_the_engine_from_a_configuration_as_presidio_reads_it(tagger):
 
 
 def test_labels_without_a_name_are_dropped_by_the_engine():
-    configuration = NerModelConfiguration(model_to_presidio_entity_mapping={"LOC": "CITY"})
+    configuration = NerModelConfiguration(
+        model_to_presidio_entity_mapping={"LOC": "CITY"}, labels_to_ignore=[]
+    )
     engine = FastnerNlpEngine(MODELS, configuration)
     engine.load()
     assert [e.label_ for e in engine.process_text(TEXTS[0], "en").entities] == ["CITY"]
