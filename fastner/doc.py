@@ -8,7 +8,7 @@ from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 from fastner._doc import unpacked
-from fastner.errors import InputError
+from fastner.errors import DependencyError, InputError, install_hint
 from fastner.text import Token, printable
 
 
@@ -260,6 +260,63 @@ class Doc:
             for entity in self.entities
         ]
 
+    def to_displacy(self) -> dict[str, Any]:
+        """Return what `displacy.render(…, style="ent", manual=True)` of spaCy draws."""
+        ents = [{"start": e.start, "end": e.end, "label": e.label} for e in self.entities]
+        return {"text": self.text, "ents": ents, "title": None}
+
+    def to_spacy(self, vocab: Any) -> Any:
+        """Return a document of spaCy with these tokens, sentences and entities.
+
+        vocab: a `Vocab`, as `nlp.vocab` is. The text is the same, character by character: what lies
+        between tokens besides one space is a token there. `span._.score` is an entity's score.
+        Raises InputError for a word given to `from_tokens` that is empty, DependencyError without
+        spaCy.
+        """
+        try:
+            import spacy.tokens as of_spacy
+        except ImportError as error:
+            raise DependencyError(f"to_spacy needs spaCy; {install_hint('spacy')}") from error
+        words: list[str] = []
+        spaces: list[bool] = []
+        starts: list[bool | int | None] = []
+        places: list[int] = []  # of each token of ours among theirs
+        end = 0
+
+        def fill(begin: int) -> None:
+            if words and self.text[end:begin].startswith(" "):
+                spaces[-1] = True
+            rest = self.text[end + (bool(words) and spaces[-1]) : begin]
+            if rest:
+                words.append(rest)
+                spaces.append(False)
+                starts.append(len(words) == 1)
+
+        for sentence in self.sentences:
+            for n, token in enumerate(sentence):
+                if not token.text:
+                    raise InputError(
+                        f"expected words that spaCy takes, got an empty one as token {len(places)}"
+                    )
+                fill(token.start)
+                places.append(len(words))
+                words.append(token.text)
+                spaces.append(False)
+                starts.append(len(words) == 1 or (n == 0 and len(places) > 1))
+                end = token.end
+        fill(len(self.text))
+        doc = of_spacy.Doc(vocab, words, spaces, sent_starts=starts)
+        spans = [
+            of_spacy.Span(doc, places[e.start_token], places[e.end_token - 1] + 1, e.label)
+            for e in self.entities
+        ]
+        doc.set_ents(spans)
+        extend_spans()
+        for span, entity in zip(spans, self.entities, strict=True):
+            if entity.score is not None:
+                span._.score = entity.score
+        return doc
+
     def to_json(self) -> str:
         r"""Return `to_dict` as JSON on one line, without the line end.
 
@@ -330,6 +387,14 @@ class Doc:
             done = entity.end
         parts.append(html.escape(self.text[done:]) + "</div>")
         return "".join(parts).encode("utf-8", "xmlcharrefreplace").decode("utf-8")
+
+
+def extend_spans() -> None:
+    """Lets spans of spaCy have `span._.score`, None at first, unless something else did."""
+    from spacy.tokens import Span
+
+    if not Span.has_extension("score"):
+        Span.set_extension("score", default=None)
 
 
 def build_doc(

@@ -5,6 +5,7 @@ Those of docs/onnx.md run in test_deploy.py, and JavaScript in test_clients.py.
 
 import ast
 import gzip
+import importlib
 import json
 import os
 import re
@@ -167,6 +168,23 @@ def test_the_page_on_evaluation(folder):
 def test_the_page_on_arrow(folder):
     pytest.importorskip("pyarrow")
     assert run_python("docs/arrow.md", {}) == 1
+
+
+def test_the_page_on_spacy(folder):
+    pytest.importorskip("spacy", reason="needs spaCy (extra spacy)")
+    importlib.import_module("fastner.spacy")  # an entry point of an older installation lacks it
+    names = {}
+    assert run_python("docs/spacy.md", names) == 4
+    assert [e["label"] for e in names["doc"].to_displacy()["ents"]] == ["PER", "PER", "LOC"]
+    names["tagger"].close()
+
+
+def test_the_page_on_presidio(folder):
+    pytest.importorskip("presidio_analyzer", reason="needs presidio-analyzer (extra presidio)")
+    pytest.importorskip("presidio_anonymizer", reason="needs presidio-anonymizer")
+    names = {}
+    assert run_python("docs/presidio.md", names) == 3
+    assert all(len(found) == 4 for found in names["results"])
 
 
 class Spacy:
