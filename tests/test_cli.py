@@ -5,12 +5,17 @@ import dataclasses
 import errno
 import gzip
 import io
+import itertools
 import json
 import os
 import pkgutil
 import re
+import select
+import shlex
+import signal
 import subprocess
 import sys
+import threading
 import types
 from contextlib import nullcontext
 from pathlib import Path
@@ -19,6 +24,8 @@ from typing import get_args
 import pytest
 
 from fastner.cli import app, main, progress, tag, train
+from fastner.cli.live import live
+from fastner.corpus import sources
 from fastner.doc import build_doc
 from fastner.errors import BundleError, InputError
 from fastner.evaluation.intervals import unit_of
@@ -181,6 +188,138 @@ def test_long_blocks_are_cut_at_a_line_end(run, tagger, monkeypatch):
 def test_typed_text_is_answered_line_by_line(run, tagger):
     _, out, _ = run("tag", "-", stdin=PROSE, terminal=True)
     assert [row["text"] for row in lines(out)] == PROSE.split("\n")
+
+
+def test_each_typed_line_is_answered_before_the_next_is_read(run, tagger, monkeypatch):
+    """Whatever the tagger reads ahead for its threads."""
+    steps = []
+    pipe = tagger.pipe
+    tagger.pipe = lambda texts, **options: pipe(list(texts), **options)
+    monkeypatch.setattr("fastner.cli.output.flush", lambda: steps.append(len(tagger.batches)))
+    run("tag", "-", stdin="Ada\nBob\nCy\n", terminal=True)
+    assert steps[:3] == [1, 2, 3]
+
+
+@pytest.fixture
+def piped(capsys, monkeypatch):
+    """Runs a command on a pipe that brings the next piece whenever stdout was flushed.
+
+    Gives the exit code, what was printed up to each of these moments, and stderr.
+    """
+
+    def piped(*args, pieces):
+        reader, writer = os.pipe()
+        left = list(pieces)
+        seen = []
+
+        def more():
+            seen.append(capsys.readouterr().out)
+            if left:
+                os.write(writer, left.pop(0))
+                if not left:
+                    os.close(writer)
+
+        more()
+        rescue = threading.Timer(60, os.close, [writer])  # where nothing is flushed
+        rescue.start()
+        with open(reader, encoding="ascii") as stream, monkeypatch.context() as patched:
+            patched.setattr(sys, "stdin", stream)
+            patched.setattr("fastner.cli.output.flush", more)
+            try:
+                code = main([str(arg) for arg in args])
+            finally:
+                rescue.cancel()
+        return code, seen[1:], capsys.readouterr().err
+
+    return piped
+
+
+needs_poll = pytest.mark.skipif(not hasattr(select, "poll"), reason="no poll, no live pipes")
+
+
+@needs_poll
+def test_a_pipe_is_answered_as_lines_come(piped, tagger):
+    def texts(seen):
+        return [[row.get("text", row.get("tokens")) for row in lines(out)] for out in seen]
+
+    pieces = [b"\xef\xbb\xbfAda left\n", b"Bob\nCy w", b"ent.\n\r\n", b"x\n\ny\n", b"Di"]
+    code, seen, err = piped("tag", "--lines", "sentences", pieces=pieces)
+    assert (code, err) == (0, "")
+    assert texts(seen)[:3] == [["Ada left"], ["Bob"], ["Cy went."]]
+    assert list(itertools.chain(*texts(seen)[3:])) == ["", "x", "", "y", "Di"]
+    pieces = [b'{"text": "a"}\n\n', b'{"text": "b"}\n \n{"tokens": ["c"]}\n', b"\n"]
+    code, seen, err = piped("tag", "--input", "jsonl", pieces=pieces)
+    assert (code, err) == (0, "")
+    assert texts(seen)[:2] == [["a"], ["b", ["c"]]]
+
+
+@needs_poll
+def test_errors_in_a_pipe_have_their_line(piped, tagger):
+    code, seen, err = piped("tag", pieces=[b"Ada\n", b"b\nc\xff\n"])
+    assert (code, lines(seen[0])[0]["text"]) == (1, "Ada")
+    assert err.startswith("fastner: error: ") and ":3: expected UTF-8, got byte 0xff" in err
+
+
+@needs_poll
+def test_a_block_goes_on_while_a_pipe_brings_lines(piped, run, tagger):
+    """What is there at once, or comes before the pipe falls silent, is read as a file is."""
+    _, whole, _ = run("tag", stdin=PROSE)
+    code, seen, _ = piped("tag", pieces=[PROSE.encode()])
+    assert (code, "".join(seen)) == (0, whole)
+    first, rest = PROSE[:80].encode(), PROSE[80:].encode()
+    code, seen, _ = piped("tag", pieces=[first + b"\n", rest])
+    assert [row["text"] for row in lines("".join(seen))] == [first.decode(), rest.decode()]
+
+
+@needs_poll
+@pytest.mark.parametrize("size", [1, 7, 64, 4096])
+def test_lines_of_a_pipe_are_those_of_a_file(monkeypatch, size):
+    """Cut anywhere; a line above the limit comes as one that is longer than the limit."""
+    monkeypatch.setattr(sources, "MAX_LINE", 100)
+    data = b"a\n\nb\r\n" + b"c" * 99 + b"\n" + b"d\re" * 30 + b"\n\xff \xe2\x80\xa8\n\n" + b"f"
+    reader, writer = os.pipe()
+    with open(reader, "rb") as stream:
+        monkeypatch.setattr("fastner.cli.live.PIECE", size)
+        os.write(writer, data)
+        os.close(writer)
+        pipe = live(stream)
+        assert pipe.name == stream.name
+        found = list(pipe)
+    assert b"".join(found) == data
+    whole = [line for line in found if len(line) <= 100 and b"d" not in line]
+    assert whole == [line for line in io.BytesIO(data) if b"d" not in line]
+
+
+def test_only_pipes_are_live(tmp_path):
+    (tmp_path / "a").write_bytes(b"a\n")
+    with open(tmp_path / "a", encoding="utf-8") as file:
+        assert live(file) is None
+    assert live(io.TextIOWrapper(io.BytesIO(b"a"))) is None
+
+
+@needs_poll
+def test_lines_that_never_cease_are_answered(monkeypatch):
+    """Each comes before a moment has passed without one; a writer that is ahead is left alone."""
+    reader, writer = os.pipe()
+    with open(reader, encoding="utf-8") as stream:
+        pipe = live(stream)
+        clock = itertools.count()  # each wait takes a second
+        monkeypatch.setattr(
+            "fastner.cli.live.time", types.SimpleNamespace(monotonic=clock.__next__)
+        )
+        os.write(writer, b"a\nb\n")
+        next(pipe)
+        assert not pipe.idle()  # b is there
+        next(pipe)
+        os.write(writer, b"c" * 5000 + b"\n")
+        assert not pipe.idle()
+        next(pipe)
+        os.write(writer, b"d\n")
+        assert not pipe.idle()
+        next(pipe)
+        assert pipe.idle() and not pipe.idle()  # nothing new came to be answered
+        os.close(writer)
+        assert next(pipe, None) is None
 
 
 def test_html_reaches_the_tagger(run, tagger):
@@ -570,6 +709,26 @@ def test_ctrl_c(run, monkeypatch):
 
     monkeypatch.setattr("fastner.tagger.load", interrupt)
     assert run("tag", "x") == (130, "", "")
+
+
+def test_the_name_of_a_file_is_no_text(run, tagger, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("notes.txt", "it's"):
+        Path(name).write_text("Ada\n")
+        code, out, err = run("tag", name)
+        quoted = shlex.quote(name)
+        assert (code, out) == (2, "")
+        assert f"--file {quoted} " in err and f"printf %s {quoted} | fastner tag" in err
+    for texts in (["notes.txt is"], ["gone.txt"], ["."], ["\x00"], ["\udcff"]):
+        assert run("tag", *texts)[::2] == (0, "")
+
+
+def test_words_without_quotes_are_noted(run, tagger):
+    code, out, err = run("tag", "Ada", "spoke", "today")
+    assert code == 0 and out.count("entities)") == 2 and out.startswith("entity")
+    assert err.count("\n") == 1 and "3 texts of one word each" in err and "quotes" in err
+    for texts in (["Ada"], ["Ada spoke", "Bob"], ["Ada", ""]):
+        assert run("tag", *texts)[::2] == (0, "")
 
 
 # --- what may be chosen ----------------------------------------------------------------------
@@ -1209,6 +1368,27 @@ def test_closed_pipe_is_quiet():
     with open(writer, "wb") as closed:
         done = evaluate_one(closed)
     assert (done.returncode, done.stderr) == (141, READ)
+
+
+@needs_poll
+@pytest.mark.parametrize(("end", "code"), [("interrupt", 130), ("closed", 141)])
+def test_a_live_pipe_ends_as_any_other(embedded, end, code):
+    command = [sys.executable, "-m", "fastner", "tag"]
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, bufsize=0, **streams) as process:
+        rescue = threading.Timer(60, process.kill)  # where nothing is answered
+        rescue.start()
+        try:
+            process.stdin.write(b"Oslo is cold.\n")
+            assert b'"Oslo"' in process.stdout.readline()
+            if end == "interrupt":
+                process.send_signal(signal.SIGINT)
+            else:
+                process.stdout.close()
+                process.stdin.write(b"Rome is warm.\n")
+            assert (process.wait(), process.stderr.read()) == (code, b"")
+        finally:
+            rescue.cancel()
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")

@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shlex
 import sys
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from itertools import accumulate, chain, groupby, tee
+from itertools import accumulate, chain, count, groupby, tee
 from typing import TYPE_CHECKING, NamedTuple, TextIO, TypeAlias, get_args
 
 from fastner.cli import output
+from fastner.cli.live import Live, apart, between_pauses, live, with_pauses
 from fastner.cli.options import Commands, add_running, command, load_tagger, utf8
 from fastner.cli.output import Record
 from fastner.corpus import FORMATS as CORPUS_FORMATS
@@ -68,7 +70,9 @@ def add(commands: Commands) -> None:
         "find the entities of texts, or of sentences given as words",
         "Results come in the order of the inputs, one for each. text: a line is an input of its "
         "own, blank ones too, but lines that a sentence runs across are one (--lines sentences: "
-        "none are). conll: the tag column, comments and -DOCSTART- lines of the input are ignored; "
+        "none are). Text and JSON lines that come by a pipe are answered as they come: where it "
+        "brings nothing for 0.1 seconds, what came before is taken as whole. conll: the tag "
+        "column, comments and -DOCSTART- lines of the input are ignored; "
         "on output a -DOCSTART- line parts texts, whose markup is left out, "
         "and a terminal is shown escapes for what does not print, where a file gets the words as "
         "they are. A line has at most 16 MiB. "
@@ -77,7 +81,11 @@ def add(commands: Commands) -> None:
         "formats are those of tagged corpora (docs/corpora.md), whose annotations are ignored.",
     )
     parser.add_argument(
-        "text", nargs="*", type=utf8, metavar="TEXT", help="a text to tag; - alone is stdin"
+        "text",
+        nargs="*",
+        type=utf8,
+        metavar="TEXT",
+        help="a text to tag, in quotes; - alone is stdin",
     )
     parser.add_argument(
         "--file", metavar="F", help="tag this file, or stdin for - (default without TEXT: stdin)"
@@ -161,29 +169,38 @@ def run(args: argparse.Namespace) -> None:
         args.usage_error("--scores goes with --output table or jsonl; conll has no place for them")
     if columns and (args.lines != "auto" or args.html):
         args.usage_error(f"--lines and --html go with texts, not {form}")
-    # whoever types line by line wants each answer at once
+    # whoever types line by line wants each answer at once, and so does whoever watches a log
     typed = not isinstance(source, (str, list)) and source.isatty()
+    pipe = None
+    if not isinstance(source, (str, list)) and form in ("text", "jsonl") and not args.document:
+        pipe = live(source)
     write = output.WRITERS[args.output or default]
     options = (args.phrases_mode, args.phrases_weight, args.phrases_ignore_case or None)
     if not args.phrases and options != (None, None, None):
         args.usage_error("the options of phrases go with --phrases LABEL=F")
     with load_tagger(args) as loaded, _with_phrases(loaded, args) as tagger:
         reading = Reading(args.lines, args.html, args.document)
-        batch_tokens = 1 if typed else BATCH_TOKENS
+        documents: Iterator[list[Record] | None]
         if args.document:
-            documents = _documents(source, form, args.word_column)
-            tagged = tag_documents(tagger, documents, batch_tokens, args.scores, reading)
+            documents = iter(_documents(source, form, args.word_column))
         else:
-            records: Iterator[Record]
+            records: Iterator[Record | None]
             if form == "text" and not isinstance(source, list) and not typed:
-                records = ({"text": text} for text in _blocks(source, reading, tagger))
+                texts = _blocks(_lines(source, pipe), reading, tagger)
+                records = (text if text is None else {"text": text} for text in texts)
                 if reading.lines == "auto":  # their line ends were looked at where they stood
                     reading = reading._replace(lines="wrapped")
+            elif pipe is not None:
+                records = with_pauses(iter_jsonl(pipe), pipe.idle)
             else:
-                records = records_of(source, form, args.word_column)
-            tagged = tag_records(tagger, records, batch_tokens, args.scores, reading)
-        for number, (record, doc) in enumerate(tagged):
-            write(number, record, doc)
+                records = iter(records_of(source, form, args.word_column))
+            documents = (record if record is None else [record] for record in records)
+        numbers = count()
+        for run in apart(documents) if typed else between_pauses(documents):
+            for record, doc in tag_documents(tagger, run, BATCH_TOKENS, args.scores, reading):
+                write(next(numbers), record, doc)
+            if typed or pipe is not None:
+                output.flush()
 
 
 def _list_of(argument: str) -> tuple[str, str]:
@@ -231,6 +248,7 @@ def _source(args: argparse.Namespace) -> Source:
     if texts and file is not None:
         args.usage_error("expected TEXT or --file, got both")
     if texts and texts != ["-"]:
+        _mean_it(texts, args)
         return texts
     if file not in (None, "-"):
         return file
@@ -238,6 +256,23 @@ def _source(args: argparse.Namespace) -> Source:
     if sys.stdin is None or (not asked and sys.stdin.isatty()):
         args.usage_error("nothing to tag: give TEXT, --file F, or pipe text in")
     return sys.stdin
+
+
+def _mean_it(texts: list[str], args: argparse.Namespace) -> None:
+    """Ends with wrong usage where a text is the name of a file; notes words that lack quotes."""
+    if any(len(text.split()) != 1 for text in texts):
+        return
+    if len(texts) == 1 and os.path.isfile(texts[0]):
+        name = shlex.quote(texts[0])
+        args.usage_error(
+            f"{texts[0]} is a file: expected --file {name} for what it holds; "
+            f"to tag the name itself, pipe it in: printf %s {name} | fastner tag"
+        )
+    if len(texts) > 1:
+        output.note(
+            f"fastner: note: {len(texts)} texts of one word each, tagged apart; put quotes around "
+            "words that are one text"
+        )
 
 
 def format_of(source: Source) -> str:
@@ -294,11 +329,19 @@ def _documents(source: Source, form: str, word_column: int | None) -> Iterator[l
         yield from iter_documents(source, form, word_column=word_column, notice=notice)
 
 
-def _blocks(source: str | TextIO, reading: Reading, tagger: Tagger) -> Iterator[str]:
-    """The texts of plain text: lines, or several that run on, which keep their line ends."""
+def _lines(source: str | TextIO, pipe: Live | None) -> Iterator[str | None]:
+    """The lines of plain text, and None for each moment at which a pipe brings no more."""
+    return iter_text(source) if pipe is None else with_pauses(iter_text(pipe), pipe.idle)
+
+
+def _blocks(lines: Iterable[str | None], reading: Reading, tagger: Tagger) -> Iterator[str | None]:
+    """The texts of plain text: lines, or several that run on, which keep their line ends.
+
+    None, a moment at which no more lines come, ends a block and is passed on.
+    """
     block: list[str] = []
     size = 0
-    for line in chain(iter_text(source), [None]):
+    for line in chain(lines, [None]):
         if block and (not line or size + len(line) > BLOCK):
             if reading.lines == "wrapped":
                 yield "\n".join(block)
@@ -310,7 +353,7 @@ def _blocks(source: str | TextIO, reading: Reading, tagger: Tagger) -> Iterator[
         if line:
             block.append(line)
             size += len(line) + 1
-        elif line is not None:
+        else:
             yield line
 
 
