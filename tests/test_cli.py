@@ -12,6 +12,7 @@ import pkgutil
 import re
 import select
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from typing import get_args
 
 import pytest
 
-from fastner.cli import app, main, progress, tag, train
+from fastner.cli import app, completion, main, progress, tag, train
 from fastner.cli.live import live
 from fastner.corpus import sources
 from fastner.doc import build_doc
@@ -434,6 +435,62 @@ def test_scores_in_tables(run, tagger):
     assert run("tag", "Ada", "--scores")[1].splitlines()[1].split()[-1] == "0.500"
 
 
+@pytest.fixture
+def terminal(monkeypatch):
+    """Makes stdout a terminal, with no wish about colours in the environment."""
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda _: True)
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+
+
+def plain(shown):
+    """What a terminal shows, without its colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown)
+
+
+def test_texts_are_marked_on_a_terminal(run, tagger, terminal):
+    code, out, err = run("tag", "so Ada\tspoke\nto Bob", "nobody", "--scores")
+    assert (code, err) == (0, "")
+    assert plain(out) == "so Ada PER 0.500\tspoke\nto Bob PER 0.500\n\nnobody\n"
+    (colour,) = set(re.findall(r"\x1b\[([0-9;]+)m(?:Ada|Bob) ", out))
+    assert out.startswith(f"so \x1b[{colour}mAda \x1b[1mPER 0.500\x1b[0m\tspoke\nto \x1b[")
+    # other results stay as they are
+    assert run("tag", "Ada", "--output", "table")[1].startswith("entity ")
+    assert lines(run("tag", stdin="Ada")[1])[0]["text"] == "Ada"
+
+
+def test_a_mark_stops_at_the_end_of_a_line(run, tagger, terminal):
+    record = json.dumps({"tokens": ["Ada\nSmith"]})
+    out = run("tag", "--input", "jsonl", "--output", "marked", stdin=record)[1]
+    assert plain(out) == "Ada\nSmith PER\n"
+    for line in out.splitlines():
+        assert re.fullmatch(r"\x1b\[[0-9;]+m\w+( \x1b\[1mPER)?\x1b\[0m", line)
+
+
+@pytest.mark.parametrize(
+    ("environment", "tty", "coloured"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"NO_COLOR": "1"}, True, False),
+        ({"NO_COLOR": ""}, True, True),
+        ({"TERM": "dumb"}, True, False),
+        ({"FORCE_COLOR": "1"}, False, True),
+        ({"FORCE_COLOR": "1", "TERM": "dumb"}, True, True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, True, False),
+    ],
+)
+def test_colours_where_they_are_wanted(
+    run, tagger, terminal, monkeypatch, environment, tty, coloured
+):
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda _: tty)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    out = run("tag", "--output", "marked", "so Ada")[1]
+    assert (out != "so [Ada PER]\n") == coloured == ("\x1b" in out)
+
+
 def test_streams_are_read_in_bounded_batches(run, tagger, monkeypatch):
     monkeypatch.setattr(tag, "BATCH_TOKENS", 10)
     sentences = "".join(f"w{i}\nx\ny\nz\n\n" for i in range(7))
@@ -528,7 +585,7 @@ def test_typed_lines_are_answered_one_by_one(run, tagger):
 def test_hostile_text_never_crashes(run, tagger):
     hostile = ["", "\x00", "\ud800 A\udcff", "\u2028\u202e\x1b[2J", "A" * 10_000, "-DOCSTART-"]
     stdin = "".join(json.dumps({"text": text}) + "\n" for text in hostile)
-    for output in ("table", "jsonl"):
+    for output in ("table", "marked", "jsonl"):
         code, out, err = run("tag", "--input", "jsonl", "--output", output, stdin=stdin)
         assert (code, err) == (0, "")
         assert output == "jsonl" or "\x1b" not in out
@@ -541,7 +598,7 @@ HOSTILE = "A\x1b[2J B\x9b31m \u202eC\u2066 D\u2028E\u2029 \u200ff\ufeff \x7f\x85
 CONTROLS = "\x1b \x7f \x85 \x9b \u061c \u200f \u2028 \u2029 \u202e \u2066 \ufeff".split(" ")
 
 
-@pytest.mark.parametrize("output", ["table", "jsonl", "conll"])
+@pytest.mark.parametrize("output", ["table", "marked", "jsonl", "conll"])
 def test_a_terminal_gets_no_control_of_text_or_labels(run, tagger, monkeypatch, output):
     """A file gets CoNLL as it is: what is read back is what was tagged."""
     tagger.tag_batch = lambda sentences, **_: [["B-X\x1b\u202e"] * len(s) for s in sentences]
@@ -550,6 +607,7 @@ def test_a_terminal_gets_no_control_of_text_or_labels(run, tagger, monkeypatch, 
     code, plain, _ = run(*arguments, stdin=record)
     assert code == 0
     monkeypatch.setattr(type(sys.stdout), "isatty", lambda _: True)
+    monkeypatch.setenv("NO_COLOR", "1")
     code, shown, err = run(*arguments, stdin=record)
     assert (code, err) == (0, "")
     assert not any(control in shown for control in CONTROLS)
@@ -758,6 +816,11 @@ def unit_choices():
     return re.search("out of (.*), got", str(refusal.value))[1].split(", ")
 
 
+def shells():
+    """Those that shtab knows."""
+    return pytest.importorskip("shtab").SUPPORTED_SHELLS
+
+
 # every list of choices in the parser, and what the code checks against: the parser repeats some of
 # these lists, so that --help need not import the modules that hold them
 CHOICES = {
@@ -781,6 +844,7 @@ CHOICES = {
     "corpus --format": held("fastner.jobs.sources:READERS"),
     "corpus --engine": refused("engine"),
     "corpus --lines": lambda: get_args(Lines),
+    "completion shell": lambda: [s for s in shells() if s in completion.SHELLS],
     "distill --format": held("fastner.cli.tag:FORMATS"),
     "distill --lines": lambda: get_args(Lines),
     "distill --engine": refused("engine"),
@@ -1006,6 +1070,68 @@ def test_info_in_json(run, bundle):
     assert found["lexicons"] == {"brown": 9}
     assert found["training"] == bundle.manifest.training
     assert found["description"] == bundle.manifest.description
+
+
+def test_models(run):
+    code, out, err = run("models", "--json")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert [model["path"] for model in found if model["default"]] == [str(EMBEDDED)]
+    for model in found:
+        known = json.loads(run("info", model["path"], "--json")[1])
+        for key in ("language", "labels", "scores", "bytes", "license"):
+            assert model[key] == known[key]
+    code, out, _ = run("models")
+    assert code == 0
+    for model in found:
+        assert re.search(rf"^name +{model['name']}$", out, re.MULTILINE)
+
+
+# --- completion ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shell", completion.SHELLS)
+def test_completion_knows_every_option(run, shell):
+    pytest.importorskip("shtab")
+    code, out, err = run("completion", shell)
+    assert (code, err) == (0, "")
+    for name, action in OPTIONS.items():
+        command, _, option = name.partition(" ")
+        assert command in out
+        if action.option_strings:
+            assert re.search(rf"-l {option[2:]}\b" if shell == "fish" else rf"{option}\b", out)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+def test_bash_completes(run, tmp_path):
+    pytest.importorskip("shtab")
+    script = tmp_path / "fastner.bash"
+    script.write_text(run("completion", "bash")[1], encoding="utf-8")
+    (tmp_path / "notes.txt").touch()
+    lines = ["source fastner.bash"]
+    typed = ("mod", "tag --outp", "tag --output ma", "tag --file no", "completion z")
+    for text in typed:
+        words = ["fastner", *text.split(" ")]
+        lines += [
+            f"COMP_WORDS=({shlex.join(words)}); COMP_CWORD={len(words) - 1}",
+            f"_shtab_fastner fastner {words[-1]} {words[-2]}",
+            'echo "${COMPREPLY[*]}"',
+        ]
+    done = subprocess.run(
+        ["bash", "--norc", "-c", "\n".join(lines)],
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    expected = ["models", "--output", "marked", "notes.txt", "zsh"]
+    assert done.stdout.decode().splitlines() == expected
+
+
+def test_completion_without_shtab_says_what_to_install(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    code, out, err = run("completion", "bash")
+    assert (code, out) == (1, "") and "pip install -e '.[completion]'" in err
 
 
 def test_export(run, monkeypatch):

@@ -143,13 +143,15 @@ cli.data: cli.options cli.output corpus version; later ~vocab bundle doctor doct
           files tagger training.vectors
 cli.convert: cli.options cli.output corpus
 cli.info: cli.options cli.output; later ~bundle
+cli.models: cli.options cli.output; later bundle tagger
+cli.completion: cli.options cli.output errors; later shtab
 cli.plot: cli.options errors tags; later files ~bundle evaluation.plots
 cli.train: cli.options cli.output cli.progress errors scoring;
            later training training.lessons training.recipe
 cli.export: cli.options cli.output; later deploy
 cli.verify: cli.options cli.output errors; later verify
-cli.app: cli.convert cli.corpus cli.data cli.distill cli.evaluate cli.export cli.info cli.options
-         cli.output cli.plot cli.tag cli.train cli.verify errors version
+cli.app: cli.completion cli.convert cli.corpus cli.data cli.distill cli.evaluate cli.export cli.info
+         cli.models cli.options cli.output cli.plot cli.tag cli.train cli.verify errors version
 cli: cli.app
 __main__: cli
 _pyinstaller:

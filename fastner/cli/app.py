@@ -10,6 +10,7 @@ import argparse
 import os
 
 from fastner.cli import (
+    completion,
     convert,
     corpus,
     data,
@@ -17,6 +18,7 @@ from fastner.cli import (
     evaluate,
     export,
     info,
+    models,
     output,
     plot,
     tag,
@@ -28,7 +30,10 @@ from fastner.errors import FastnerError
 from fastner.version import __version__
 
 # onnxruntime, NumPy and Keras load inside the commands: `--help` and usage errors are instant
-COMMANDS = (tag, corpus, evaluate, data, convert, info, plot, train, distill, export, verify)
+COMMANDS = (
+    *(tag, corpus, evaluate, data, convert, info, models, plot),
+    *(train, distill, export, verify, completion),
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -56,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of all commands; what it parses has `run`, which takes it."""
+    """The parser of all commands; what it parses has `run`, which takes it, and `root`: itself."""
     parser = Parser(
         prog="fastner",
         description="Named entities: tag text, examine corpora, measure, train, distil and export "
@@ -64,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"fastner {__version__}")
+    parser.set_defaults(root=parser)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add(commands)

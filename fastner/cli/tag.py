@@ -102,7 +102,9 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--output",
         choices=tuple(output.WRITERS),
-        help="format of the results (default: table for TEXT, conll for conll, else jsonl)",
+        help="format of the results; marked is the text with its entities in it, in "
+        "colours unless NO_COLOR is set (default: for TEXT marked on a terminal, else table; conll "
+        "for conll, else jsonl)",
     )
     parser.add_argument(
         "--word-column",
@@ -164,9 +166,13 @@ def run(args: argparse.Namespace) -> None:
     if args.word_column is not None and form not in ("auto", "conll", "germeval"):
         args.usage_error(f"--word-column goes with --input conll, not {form}")
     columns = form in ("conll", "germeval", "conllu")
-    default = "table" if isinstance(source, list) else "conll" if columns else "jsonl"
+    default = "conll" if columns else "jsonl"
+    if isinstance(source, list):
+        default = "marked" if output.on_terminal() else "table"
     if args.scores and (args.output or default) == "conll":
-        args.usage_error("--scores goes with --output table or jsonl; conll has no place for them")
+        args.usage_error(
+            "--scores goes with --output table, marked or jsonl; conll has no place for them"
+        )
     if columns and (args.lines != "auto" or args.html):
         args.usage_error(f"--lines and --html go with texts, not {form}")
     # whoever types line by line wants each answer at once, and so does whoever watches a log
