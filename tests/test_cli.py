@@ -491,6 +491,51 @@ def test_colours_where_they_are_wanted(
     assert (out != "so [Ada PER]\n") == coloured == ("\x1b" in out)
 
 
+@pytest.fixture
+def watched(monkeypatch):
+    """Somebody looks at stderr, a terminal, while results go to a file; each look is due."""
+    monkeypatch.setattr(type(sys.stderr), "isatty", lambda self: self is sys.stderr)
+    monkeypatch.setattr(progress, "EVERY_SHOWN", 0)
+
+
+def test_files_show_how_far_they_are(run, tagger, watched, tmp_path):
+    text = b"Ada left\n" * 10
+    (tmp_path / "a.txt").write_bytes(text)
+    (tmp_path / "a.jsonl").write_bytes(b'{"text": "Ada"}\n' * 10)
+    (tmp_path / "a.conll").write_bytes(b"Ada O\n\n" * 10)
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(text))
+    for name, sized in (("a.txt", 1), ("a.jsonl", 1), ("a.conll", 0), ("a.txt.gz", 0)):
+        code, out, err = run("tag", "--file", tmp_path / name)
+        assert code == 0 and "results" not in out
+        assert [row.split()[0] for row in err.split("\r") if "results" in row] == [
+            f"{number}" for number in range(1, 11)
+        ]
+        assert (" of 0.0 MB  " in err, "/s" in err) == (sized, True)
+        assert err.endswith("\x1b[K")  # the line is gone
+        # errors have the same place and stand on a line of their own
+        (tmp_path / name).write_bytes(b"a\n\xff\n")
+        code, _, err = run("tag", "--file", tmp_path / name, "--input", "text")
+        place = f"{tmp_path / name}:2: expected UTF-8"
+        assert code == 1 and err.rpartition("\x1b[K")[2].startswith(f"fastner: error: {place}")
+
+
+def test_nobody_is_shown_progress_who_sees_results(run, tagger, watched, monkeypatch, tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"Ada\n" * 10)
+    assert run("tag", "--file", tmp_path / "a.txt")[2] != ""
+    for source in (("Ada left",), ("-",)):
+        assert run("tag", *source, stdin="Ada\n")[2] == ""
+    monkeypatch.setattr(type(sys.stderr), "isatty", lambda _: True)  # stdout as well
+    assert run("tag", "--file", tmp_path / "a.txt")[2] == ""
+    monkeypatch.setattr(type(sys.stderr), "isatty", lambda _: False)
+    assert run("tag", "--file", tmp_path / "a.txt")[2] == ""
+
+
+def test_what_progress_says_of_a_file():
+    line = progress.file_line(1234, 10.0, 25_000_000, 100_000_000)
+    assert line == "1,234 results  25.0 of 100.0 MB  2.5 MB/s  0:00:30 left"
+    assert progress.file_line(1234, 10.0, None, 100) == "1,234 results  123/s"
+
+
 def test_streams_are_read_in_bounded_batches(run, tagger, monkeypatch):
     monkeypatch.setattr(tag, "BATCH_TOKENS", 10)
     sentences = "".join(f"w{i}\nx\ny\nz\n\n" for i in range(7))
@@ -777,6 +822,7 @@ def test_the_name_of_a_file_is_no_text(run, tagger, tmp_path, monkeypatch):
         quoted = shlex.quote(name)
         assert (code, out) == (2, "")
         assert f"--file {quoted} " in err and f"printf %s {quoted} | fastner tag" in err
+    assert run("tag", "notes.txt", "it's")[0] == 2
     for texts in (["notes.txt is"], ["gone.txt"], ["."], ["\x00"], ["\udcff"]):
         assert run("tag", *texts)[::2] == (0, "")
 

@@ -132,7 +132,8 @@ cli.output: corpus doc errors text
 cli.options: corpus engine errors lists.rules text; later ~bundle ~tagger bundle tagger
 cli.progress: cli.output; later ~jobs ~training rich
 cli.live: corpus corpus.sources
-cli.tag: cli.live cli.options cli.output corpus corpus.sources doc errors lists.phrases tags text;
+cli.tag: cli.live cli.options cli.output cli.progress corpus corpus.sources doc errors
+         lists.phrases tags text;
          later ~tagger
 cli.distill: cli.options cli.output cli.tag corpus errors text; later files tagger teaching
 cli.corpus: cli.options cli.output cli.progress engine errors text; later files jobs tagger

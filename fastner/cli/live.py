@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import groupby
-from typing import TextIO, TypeVar
+from typing import IO, Any, TypeVar
 
 from fastner.corpus import sources
 
@@ -24,15 +24,16 @@ BUSY = 4096  # bytes that come at once from a writer that is ahead of us
 class Live(Iterator[bytes]):
     """The lines of a pipe, as `iter_text` and `iter_jsonl` take them: bytes with their ends.
 
-    Holds one piece and the beginning of a line, and reads no further ahead. Its answer to `idle`
-    is whether the lines so far should be worked off before the next is asked for.
+    Holds one piece and the beginning of a line, and reads no further ahead. Before the next line is
+    asked for, `idle` says whether those so far should be answered. A line longer than MAX_LINE
+    comes in pieces longer than that, as from `sources.pieces_of`.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: IO[Any]) -> None:
         self.name = stream.name
-        self._number = stream.fileno()
+        self._file: Any = getattr(stream, "buffer", stream)
         self._poll = select.poll()
-        self._poll.register(self._number, select.POLLIN)
+        self._poll.register(stream.fileno(), select.POLLIN)
         self._lines: deque[bytes] = deque()
         self._begun: list[bytes] = []  # of a line that has not ended
         self._size = 0
@@ -68,8 +69,9 @@ class Live(Iterator[bytes]):
 
     def _read(self) -> None:
         """Takes what is there, or waits for it."""
-        self._poll.poll()  # whoever shares the pipe may have made it one that does not wait
-        piece = os.read(self._number, PIECE)
+        # read1 leaves nothing in the file's own buffer, of which poll knows nothing
+        while (piece := self._file.read1(PIECE)) is None:
+            self._poll.poll()  # whoever shares the pipe made it one that does not wait
         if len(piece) >= BUSY:
             self._waited = 0.0
         *ended, rest = piece.split(b"\n")
@@ -84,7 +86,7 @@ class Live(Iterator[bytes]):
             self._begun, self._size = [], 0
 
 
-def live(stream: TextIO) -> Live | None:
+def live(stream: IO[Any]) -> Live | None:
     """The lines of a pipe or socket as they come; None for anything else, a file or a terminal."""
     try:
         mode = os.fstat(stream.fileno()).st_mode

@@ -8,18 +8,18 @@ import re
 import shlex
 import sys
 from array import array
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from itertools import accumulate, chain, count, groupby, tee
-from typing import TYPE_CHECKING, NamedTuple, TextIO, TypeAlias, get_args
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import accumulate, chain, groupby, tee
+from typing import IO, TYPE_CHECKING, NamedTuple, TypeAlias, get_args
 
-from fastner.cli import output
+from fastner.cli import output, progress
 from fastner.cli.live import Live, apart, between_pauses, live, with_pauses
 from fastner.cli.options import Commands, add_running, command, load_tagger, utf8
 from fastner.cli.output import Record
 from fastner.corpus import FORMATS as CORPUS_FORMATS
 from fastner.corpus import iter_documents, iter_jsonl, iter_records, iter_text
-from fastner.corpus.sources import opened
+from fastner.corpus.sources import GZIP, opened
 from fastner.doc import Doc
 from fastner.errors import InputError
 from fastner.lists.phrases import Mode, PhraseError
@@ -59,7 +59,7 @@ class Reading(NamedTuple):
 
 AS_THEY_ARE = Reading()
 
-Source: TypeAlias = list[str] | str | TextIO  # texts, the path of a file, or stdin
+Source: TypeAlias = list[str] | str | IO[str] | IO[bytes]  # texts, a path, or an open file
 
 
 def add(commands: Commands) -> None:
@@ -184,7 +184,11 @@ def run(args: argparse.Namespace) -> None:
     options = (args.phrases_mode, args.phrases_weight, args.phrases_ignore_case or None)
     if not args.phrases and options != (None, None, None):
         args.usage_error("the options of phrases go with --phrases LABEL=F")
-    with load_tagger(args) as loaded, _with_phrases(loaded, args) as tagger:
+    with (
+        load_tagger(args) as loaded,
+        _with_phrases(loaded, args) as tagger,
+        _shown(source, form) as (source, show),
+    ):
         reading = Reading(args.lines, args.html, args.document)
         documents: Iterator[list[Record] | None]
         if args.document:
@@ -201,10 +205,12 @@ def run(args: argparse.Namespace) -> None:
             else:
                 records = iter(records_of(source, form, args.word_column))
             documents = (record if record is None else [record] for record in records)
-        numbers = count()
+        number = 0
         for run in apart(documents) if typed else between_pauses(documents):
             for record, doc in tag_documents(tagger, run, BATCH_TOKENS, args.scores, reading):
-                write(next(numbers), record, doc)
+                write(number, record, doc)
+                number += 1
+                show(number)
             if typed or pipe is not None:
                 output.flush()
 
@@ -254,7 +260,7 @@ def _source(args: argparse.Namespace) -> Source:
     if texts and file is not None:
         args.usage_error("expected TEXT or --file, got both")
     if texts and texts != ["-"]:
-        _mean_it(texts, args)
+        _check_texts(texts, args)
         return texts
     if file not in (None, "-"):
         return file
@@ -264,11 +270,27 @@ def _source(args: argparse.Namespace) -> Source:
     return sys.stdin
 
 
-def _mean_it(texts: list[str], args: argparse.Namespace) -> None:
-    """Ends with wrong usage where a text is the name of a file; notes words that lack quotes."""
+@contextmanager
+def _shown(source: Source, form: str) -> Iterator[tuple[Source, Callable[[int], None]]]:
+    """The source, and what to call with the number of results: it says how far a file is tagged."""
+    if not isinstance(source, str) or not os.path.isfile(source) or not progress.seen():
+        yield source, lambda results: None
+        return
+    size = os.path.getsize(source)
+    with open(source, "rb") as file:
+        if form in ("text", "jsonl") and file.peek(2)[:2] != GZIP:
+            with progress.FileLines(size, file.tell) as show:
+                yield file, show
+            return
+    with progress.FileLines(size, None) as show:
+        yield source, show
+
+
+def _check_texts(texts: list[str], args: argparse.Namespace) -> None:
+    """Ends with wrong usage where texts are the names of files; notes words that lack quotes."""
     if any(len(text.split()) != 1 for text in texts):
         return
-    if len(texts) == 1 and os.path.isfile(texts[0]):
+    if all(map(os.path.isfile, texts)):
         name = shlex.quote(texts[0])
         args.usage_error(
             f"{texts[0]} is a file: expected --file {name} for what it holds; "
@@ -335,7 +357,7 @@ def _documents(source: Source, form: str, word_column: int | None) -> Iterator[l
         yield from iter_documents(source, form, word_column=word_column, notice=notice)
 
 
-def _lines(source: str | TextIO, pipe: Live | None) -> Iterator[str | None]:
+def _lines(source: str | IO[str] | IO[bytes], pipe: Live | None) -> Iterator[str | None]:
     """The lines of plain text, and None for each moment at which a pipe brings no more."""
     return iter_text(source) if pipe is None else with_pauses(iter_text(pipe), pipe.idle)
 
