@@ -550,9 +550,9 @@ def test_results_come_before_the_stream_ends(tagger):
     def texts():
         for i in range(1000):
             taken.append(i)
-            yield {"text": f"Ada {i}"}
+            yield [{"text": f"Ada {i}"}]
 
-    results = tag.tag_records(tagger, texts(), batch_tokens=50, scores=False)
+    results = tag.tag_documents(tagger, texts(), 50, False, tag.Reading())
     assert next(results)[0] == {"text": "Ada 0"}
     assert len(taken) < 20
     assert [record["text"] for record, _ in results] == [f"Ada {i}" for i in range(1, 1000)]

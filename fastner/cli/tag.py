@@ -57,8 +57,6 @@ class Reading(NamedTuple):
     document: bool = False
 
 
-AS_THEY_ARE = Reading()
-
 Source: TypeAlias = list[str] | str | IO[str] | IO[bytes]  # texts, a path, or an open file
 
 
@@ -70,9 +68,9 @@ def add(commands: Commands) -> None:
         "find the entities of texts, or of sentences given as words",
         "Results come in the order of the inputs, one for each. text: a line is an input of its "
         "own, blank ones too, but lines that a sentence runs across are one (--lines sentences: "
-        "none are). Text and JSON lines that come by a pipe are answered as they come: where it "
-        "brings nothing for 0.1 seconds, what came before is taken as whole. conll: the tag "
-        "column, comments and -DOCSTART- lines of the input are ignored; "
+        "none are). Text and JSON lines that come by a pipe are answered as they come, but with "
+        "--document: where it brings nothing for 0.1 seconds, what came before is whole. conll: "
+        "the tag column, comments and -DOCSTART- lines of the input are ignored; "
         "on output a -DOCSTART- line parts texts, whose markup is left out, "
         "and a terminal is shown escapes for what does not print, where a file gets the words as "
         "they are. A line has at most 16 MiB. "
@@ -389,17 +387,6 @@ def _is_text(record: Record) -> bool:
     return "text" in record
 
 
-def tag_records(
-    tagger: Tagger,
-    records: Iterable[Record],
-    batch_tokens: int,
-    scores: bool,
-    reading: Reading = AS_THEY_ARE,
-) -> Iterator[tuple[Record, Doc]]:
-    """Each record with its document, in order, holding about `batch_tokens` tokens in memory."""
-    return tag_documents(tagger, ([record] for record in records), batch_tokens, scores, reading)
-
-
 def tag_documents(
     tagger: Tagger,
     documents: Iterable[list[Record]],
@@ -407,7 +394,10 @@ def tag_documents(
     scores: bool,
     reading: Reading,
 ) -> Iterator[tuple[Record, Doc]]:
-    """The same of documents, each a text or sentences of words; whole ones are in memory."""
+    """Each record with its document, in order, holding about `batch_tokens` tokens in memory.
+
+    documents: each a text, or sentences of words that are read together and held whole.
+    """
     for is_text, run in groupby(documents, key=lambda document: _is_text(document[0])):
         some, ahead = tee(run)
         if is_text:
