@@ -5,12 +5,18 @@ import dataclasses
 import errno
 import gzip
 import io
+import itertools
 import json
 import os
 import pkgutil
 import re
+import select
+import shlex
+import shutil
+import signal
 import subprocess
 import sys
+import threading
 import types
 from contextlib import nullcontext
 from pathlib import Path
@@ -18,7 +24,9 @@ from typing import get_args
 
 import pytest
 
-from fastner.cli import app, main, progress, tag, train
+from fastner.cli import app, completion, main, progress, tag, train
+from fastner.cli.live import live
+from fastner.corpus import sources
 from fastner.doc import build_doc
 from fastner.errors import BundleError, InputError
 from fastner.evaluation.intervals import unit_of
@@ -183,6 +191,138 @@ def test_typed_text_is_answered_line_by_line(run, tagger):
     assert [row["text"] for row in lines(out)] == PROSE.split("\n")
 
 
+def test_each_typed_line_is_answered_before_the_next_is_read(run, tagger, monkeypatch):
+    """Whatever the tagger reads ahead for its threads."""
+    steps = []
+    pipe = tagger.pipe
+    tagger.pipe = lambda texts, **options: pipe(list(texts), **options)
+    monkeypatch.setattr("fastner.cli.output.flush", lambda: steps.append(len(tagger.batches)))
+    run("tag", "-", stdin="Ada\nBob\nCy\n", terminal=True)
+    assert steps[:3] == [1, 2, 3]
+
+
+@pytest.fixture
+def piped(capsys, monkeypatch):
+    """Runs a command on a pipe that brings the next piece whenever stdout was flushed.
+
+    Gives the exit code, what was printed up to each of these moments, and stderr.
+    """
+
+    def piped(*args, pieces):
+        reader, writer = os.pipe()
+        left = list(pieces)
+        seen = []
+
+        def more():
+            seen.append(capsys.readouterr().out)
+            if left:
+                os.write(writer, left.pop(0))
+                if not left:
+                    os.close(writer)
+
+        more()
+        rescue = threading.Timer(60, os.close, [writer])  # where nothing is flushed
+        rescue.start()
+        with open(reader, encoding="ascii") as stream, monkeypatch.context() as patched:
+            patched.setattr(sys, "stdin", stream)
+            patched.setattr("fastner.cli.output.flush", more)
+            try:
+                code = main([str(arg) for arg in args])
+            finally:
+                rescue.cancel()
+        return code, seen[1:], capsys.readouterr().err
+
+    return piped
+
+
+needs_poll = pytest.mark.skipif(not hasattr(select, "poll"), reason="no poll, no live pipes")
+
+
+@needs_poll
+def test_a_pipe_is_answered_as_lines_come(piped, tagger):
+    def texts(seen):
+        return [[row.get("text", row.get("tokens")) for row in lines(out)] for out in seen]
+
+    pieces = [b"\xef\xbb\xbfAda left\n", b"Bob\nCy w", b"ent.\n\r\n", b"x\n\ny\n", b"Di"]
+    code, seen, err = piped("tag", "--lines", "sentences", pieces=pieces)
+    assert (code, err) == (0, "")
+    assert texts(seen)[:3] == [["Ada left"], ["Bob"], ["Cy went."]]
+    assert list(itertools.chain(*texts(seen)[3:])) == ["", "x", "", "y", "Di"]
+    pieces = [b'{"text": "a"}\n\n', b'{"text": "b"}\n \n{"tokens": ["c"]}\n', b"\n"]
+    code, seen, err = piped("tag", "--input", "jsonl", pieces=pieces)
+    assert (code, err) == (0, "")
+    assert texts(seen)[:2] == [["a"], ["b", ["c"]]]
+
+
+@needs_poll
+def test_errors_in_a_pipe_have_their_line(piped, tagger):
+    code, seen, err = piped("tag", pieces=[b"Ada\n", b"b\nc\xff\n"])
+    assert (code, lines(seen[0])[0]["text"]) == (1, "Ada")
+    assert err.startswith("fastner: error: ") and ":3: expected UTF-8, got byte 0xff" in err
+
+
+@needs_poll
+def test_a_block_goes_on_while_a_pipe_brings_lines(piped, run, tagger):
+    """What is there at once, or comes before the pipe falls silent, is read as a file is."""
+    _, whole, _ = run("tag", stdin=PROSE)
+    code, seen, _ = piped("tag", pieces=[PROSE.encode()])
+    assert (code, "".join(seen)) == (0, whole)
+    first, rest = PROSE[:80].encode(), PROSE[80:].encode()
+    code, seen, _ = piped("tag", pieces=[first + b"\n", rest])
+    assert [row["text"] for row in lines("".join(seen))] == [first.decode(), rest.decode()]
+
+
+@needs_poll
+@pytest.mark.parametrize("size", [1, 7, 64, 4096])
+def test_lines_of_a_pipe_are_those_of_a_file(monkeypatch, size):
+    """Cut anywhere; a line above the limit comes as one that is longer than the limit."""
+    monkeypatch.setattr(sources, "MAX_LINE", 100)
+    data = b"a\n\nb\r\n" + b"c" * 99 + b"\n" + b"d\re" * 30 + b"\n\xff \xe2\x80\xa8\n\n" + b"f"
+    reader, writer = os.pipe()
+    with open(reader, "rb") as stream:
+        monkeypatch.setattr("fastner.cli.live.PIECE", size)
+        os.write(writer, data)
+        os.close(writer)
+        pipe = live(stream)
+        assert pipe.name == stream.name
+        found = list(pipe)
+    assert b"".join(found) == data
+    whole = [line for line in found if len(line) <= 100 and b"d" not in line]
+    assert whole == [line for line in io.BytesIO(data) if b"d" not in line]
+
+
+def test_only_pipes_are_live(tmp_path):
+    (tmp_path / "a").write_bytes(b"a\n")
+    with open(tmp_path / "a", encoding="utf-8") as file:
+        assert live(file) is None
+    assert live(io.TextIOWrapper(io.BytesIO(b"a"))) is None
+
+
+@needs_poll
+def test_lines_that_never_cease_are_answered(monkeypatch):
+    """Each comes before a moment has passed without one; a writer that is ahead is left alone."""
+    reader, writer = os.pipe()
+    with open(reader, encoding="utf-8") as stream:
+        pipe = live(stream)
+        clock = itertools.count()  # each wait takes a second
+        monkeypatch.setattr(
+            "fastner.cli.live.time", types.SimpleNamespace(monotonic=clock.__next__)
+        )
+        os.write(writer, b"a\nb\n")
+        next(pipe)
+        assert not pipe.idle()  # b is there
+        next(pipe)
+        os.write(writer, b"c" * 5000 + b"\n")
+        assert not pipe.idle()
+        next(pipe)
+        os.write(writer, b"d\n")
+        assert not pipe.idle()
+        next(pipe)
+        assert pipe.idle() and not pipe.idle()  # nothing new came to be answered
+        os.close(writer)
+        assert next(pipe, None) is None
+
+
 def test_html_reaches_the_tagger(run, tagger):
     run("tag", "--html", "--lines", "sentences", "<b>Ada</b>")
     run("tag", "--html", "--input", "jsonl", stdin='{"text": "x"}')
@@ -295,6 +435,107 @@ def test_scores_in_tables(run, tagger):
     assert run("tag", "Ada", "--scores")[1].splitlines()[1].split()[-1] == "0.500"
 
 
+@pytest.fixture
+def terminal(monkeypatch):
+    """Makes stdout a terminal, with no wish about colours in the environment."""
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda _: True)
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+
+
+def plain(shown):
+    """What a terminal shows, without its colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown)
+
+
+def test_texts_are_marked_on_a_terminal(run, tagger, terminal):
+    code, out, err = run("tag", "so Ada\tspoke\nto Bob", "nobody", "--scores")
+    assert (code, err) == (0, "")
+    assert plain(out) == "so Ada PER 0.500\tspoke\nto Bob PER 0.500\n\nnobody\n"
+    (colour,) = set(re.findall(r"\x1b\[([0-9;]+)m(?:Ada|Bob) ", out))
+    assert out.startswith(f"so \x1b[{colour}mAda \x1b[1mPER 0.500\x1b[0m\tspoke\nto \x1b[")
+    # other results stay as they are
+    assert run("tag", "Ada", "--output", "table")[1].startswith("entity ")
+    assert lines(run("tag", stdin="Ada")[1])[0]["text"] == "Ada"
+
+
+def test_a_mark_stops_at_the_end_of_a_line(run, tagger, terminal):
+    record = json.dumps({"tokens": ["Ada\nSmith"]})
+    out = run("tag", "--input", "jsonl", "--output", "marked", stdin=record)[1]
+    assert plain(out) == "Ada\nSmith PER\n"
+    for line in out.splitlines():
+        assert re.fullmatch(r"\x1b\[[0-9;]+m\w+( \x1b\[1mPER)?\x1b\[0m", line)
+
+
+@pytest.mark.parametrize(
+    ("environment", "tty", "coloured"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"NO_COLOR": "1"}, True, False),
+        ({"NO_COLOR": ""}, True, True),
+        ({"TERM": "dumb"}, True, False),
+        ({"FORCE_COLOR": "1"}, False, True),
+        ({"FORCE_COLOR": "1", "TERM": "dumb"}, True, True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, True, False),
+    ],
+)
+def test_colours_where_they_are_wanted(
+    run, tagger, terminal, monkeypatch, environment, tty, coloured
+):
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda _: tty)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    out = run("tag", "--output", "marked", "so Ada")[1]
+    assert (out != "so [Ada PER]\n") == coloured == ("\x1b" in out)
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """Somebody looks at stderr, a terminal, while results go to a file; each look is due."""
+    monkeypatch.setattr(type(sys.stderr), "isatty", lambda self: self is sys.stderr)
+    monkeypatch.setattr(progress, "EVERY_SHOWN", 0)
+
+
+def test_files_show_how_far_they_are(run, tagger, watched, tmp_path):
+    text = b"Ada left\n" * 10
+    (tmp_path / "a.txt").write_bytes(text)
+    (tmp_path / "a.jsonl").write_bytes(b'{"text": "Ada"}\n' * 10)
+    (tmp_path / "a.conll").write_bytes(b"Ada O\n\n" * 10)
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(text))
+    for name, sized in (("a.txt", 1), ("a.jsonl", 1), ("a.conll", 0), ("a.txt.gz", 0)):
+        code, out, err = run("tag", "--file", tmp_path / name)
+        assert code == 0 and "results" not in out
+        assert [row.split()[0] for row in err.split("\r") if "results" in row] == [
+            f"{number}" for number in range(1, 11)
+        ]
+        assert (" of 0.0 MB  " in err, "/s" in err) == (sized, True)
+        assert err.endswith("\x1b[K")  # the line is gone
+        # errors have the same place and stand on a line of their own
+        (tmp_path / name).write_bytes(b"a\n\xff\n")
+        code, _, err = run("tag", "--file", tmp_path / name, "--input", "text")
+        place = f"{tmp_path / name}:2: expected UTF-8"
+        assert code == 1 and err.rpartition("\x1b[K")[2].startswith(f"fastner: error: {place}")
+
+
+def test_nobody_is_shown_progress_who_sees_results(run, tagger, watched, monkeypatch, tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"Ada\n" * 10)
+    assert run("tag", "--file", tmp_path / "a.txt")[2] != ""
+    for source in (("Ada left",), ("-",)):
+        assert run("tag", *source, stdin="Ada\n")[2] == ""
+    monkeypatch.setattr(type(sys.stderr), "isatty", lambda _: True)  # stdout as well
+    assert run("tag", "--file", tmp_path / "a.txt")[2] == ""
+    monkeypatch.setattr(type(sys.stderr), "isatty", lambda _: False)
+    assert run("tag", "--file", tmp_path / "a.txt")[2] == ""
+
+
+def test_what_progress_says_of_a_file():
+    line = progress.file_line(1234, 10.0, 25_000_000, 100_000_000)
+    assert line == "1,234 results  25.0 of 100.0 MB  2.5 MB/s  0:00:30 left"
+    assert progress.file_line(1234, 10.0, None, 100) == "1,234 results  123/s"
+
+
 def test_streams_are_read_in_bounded_batches(run, tagger, monkeypatch):
     monkeypatch.setattr(tag, "BATCH_TOKENS", 10)
     sentences = "".join(f"w{i}\nx\ny\nz\n\n" for i in range(7))
@@ -309,9 +550,9 @@ def test_results_come_before_the_stream_ends(tagger):
     def texts():
         for i in range(1000):
             taken.append(i)
-            yield {"text": f"Ada {i}"}
+            yield [{"text": f"Ada {i}"}]
 
-    results = tag.tag_records(tagger, texts(), batch_tokens=50, scores=False)
+    results = tag.tag_documents(tagger, texts(), 50, False, tag.Reading())
     assert next(results)[0] == {"text": "Ada 0"}
     assert len(taken) < 20
     assert [record["text"] for record, _ in results] == [f"Ada {i}" for i in range(1, 1000)]
@@ -389,7 +630,7 @@ def test_typed_lines_are_answered_one_by_one(run, tagger):
 def test_hostile_text_never_crashes(run, tagger):
     hostile = ["", "\x00", "\ud800 A\udcff", "\u2028\u202e\x1b[2J", "A" * 10_000, "-DOCSTART-"]
     stdin = "".join(json.dumps({"text": text}) + "\n" for text in hostile)
-    for output in ("table", "jsonl"):
+    for output in ("table", "marked", "jsonl"):
         code, out, err = run("tag", "--input", "jsonl", "--output", output, stdin=stdin)
         assert (code, err) == (0, "")
         assert output == "jsonl" or "\x1b" not in out
@@ -402,7 +643,7 @@ HOSTILE = "A\x1b[2J B\x9b31m \u202eC\u2066 D\u2028E\u2029 \u200ff\ufeff \x7f\x85
 CONTROLS = "\x1b \x7f \x85 \x9b \u061c \u200f \u2028 \u2029 \u202e \u2066 \ufeff".split(" ")
 
 
-@pytest.mark.parametrize("output", ["table", "jsonl", "conll"])
+@pytest.mark.parametrize("output", ["table", "marked", "jsonl", "conll"])
 def test_a_terminal_gets_no_control_of_text_or_labels(run, tagger, monkeypatch, output):
     """A file gets CoNLL as it is: what is read back is what was tagged."""
     tagger.tag_batch = lambda sentences, **_: [["B-X\x1b\u202e"] * len(s) for s in sentences]
@@ -411,6 +652,7 @@ def test_a_terminal_gets_no_control_of_text_or_labels(run, tagger, monkeypatch, 
     code, plain, _ = run(*arguments, stdin=record)
     assert code == 0
     monkeypatch.setattr(type(sys.stdout), "isatty", lambda _: True)
+    monkeypatch.setenv("NO_COLOR", "1")
     code, shown, err = run(*arguments, stdin=record)
     assert (code, err) == (0, "")
     assert not any(control in shown for control in CONTROLS)
@@ -572,6 +814,27 @@ def test_ctrl_c(run, monkeypatch):
     assert run("tag", "x") == (130, "", "")
 
 
+def test_the_name_of_a_file_is_no_text(run, tagger, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("notes.txt", "it's"):
+        Path(name).write_text("Ada\n")
+        code, out, err = run("tag", name)
+        quoted = shlex.quote(name)
+        assert (code, out) == (2, "")
+        assert f"--file {quoted} " in err and f"printf %s {quoted} | fastner tag" in err
+    assert run("tag", "notes.txt", "it's")[0] == 2
+    for texts in (["notes.txt is"], ["gone.txt"], ["."], ["\x00"], ["\udcff"]):
+        assert run("tag", *texts)[::2] == (0, "")
+
+
+def test_words_without_quotes_are_noted(run, tagger):
+    code, out, err = run("tag", "Ada", "spoke", "today")
+    assert code == 0 and out.count("entities)") == 2 and out.startswith("entity")
+    assert err.count("\n") == 1 and "3 texts of one word each" in err and "quotes" in err
+    for texts in (["Ada"], ["Ada spoke", "Bob"], ["Ada", ""]):
+        assert run("tag", *texts)[::2] == (0, "")
+
+
 # --- what may be chosen ----------------------------------------------------------------------
 
 
@@ -599,6 +862,11 @@ def unit_choices():
     return re.search("out of (.*), got", str(refusal.value))[1].split(", ")
 
 
+def shells():
+    """Those that shtab knows."""
+    return pytest.importorskip("shtab").SUPPORTED_SHELLS
+
+
 # every list of choices in the parser, and what the code checks against: the parser repeats some of
 # these lists, so that --help need not import the modules that hold them
 CHOICES = {
@@ -622,6 +890,7 @@ CHOICES = {
     "corpus --format": held("fastner.jobs.sources:READERS"),
     "corpus --engine": refused("engine"),
     "corpus --lines": lambda: get_args(Lines),
+    "completion shell": lambda: [s for s in shells() if s in completion.SHELLS],
     "distill --format": held("fastner.cli.tag:FORMATS"),
     "distill --lines": lambda: get_args(Lines),
     "distill --engine": refused("engine"),
@@ -849,6 +1118,68 @@ def test_info_in_json(run, bundle):
     assert found["lexicons"] == {"brown": 9}
     assert found["training"] == bundle.manifest.training
     assert found["description"] == bundle.manifest.description
+
+
+def test_models(run):
+    code, out, err = run("models", "--json")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert [model["path"] for model in found if model["default"]] == [str(EMBEDDED)]
+    for model in found:
+        known = json.loads(run("info", model["path"], "--json")[1])
+        for key in ("language", "labels", "scores", "bytes", "license"):
+            assert model[key] == known[key]
+    code, out, _ = run("models")
+    assert code == 0
+    for model in found:
+        assert re.search(rf"^name +{model['name']}$", out, re.MULTILINE)
+
+
+# --- completion ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shell", completion.SHELLS)
+def test_completion_knows_every_option(run, shell):
+    pytest.importorskip("shtab")
+    code, out, err = run("completion", shell)
+    assert (code, err) == (0, "")
+    for name, action in OPTIONS.items():
+        command, _, option = name.partition(" ")
+        assert command in out
+        if action.option_strings:
+            assert re.search(rf"-l {option[2:]}\b" if shell == "fish" else rf"{option}\b", out)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+def test_bash_completes(run, tmp_path):
+    pytest.importorskip("shtab")
+    script = tmp_path / "fastner.bash"
+    script.write_text(run("completion", "bash")[1], encoding="utf-8")
+    (tmp_path / "notes.txt").touch()
+    lines = ["source fastner.bash"]
+    typed = ("mod", "tag --outp", "tag --output ma", "tag --file no", "completion z")
+    for text in typed:
+        words = ["fastner", *text.split(" ")]
+        lines += [
+            f"COMP_WORDS=({shlex.join(words)}); COMP_CWORD={len(words) - 1}",
+            f"_shtab_fastner fastner {words[-1]} {words[-2]}",
+            'echo "${COMPREPLY[*]}"',
+        ]
+    done = subprocess.run(
+        ["bash", "--norc", "-c", "\n".join(lines)],
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    expected = ["models", "--output", "marked", "notes.txt", "zsh"]
+    assert done.stdout.decode().splitlines() == expected
+
+
+def test_completion_without_shtab_says_what_to_install(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    code, out, err = run("completion", "bash")
+    assert (code, out) == (1, "") and "pip install -e '.[completion]'" in err
 
 
 def test_export(run, monkeypatch):
@@ -1211,6 +1542,27 @@ def test_closed_pipe_is_quiet():
     with open(writer, "wb") as closed:
         done = evaluate_one(closed)
     assert (done.returncode, done.stderr) == (141, READ)
+
+
+@needs_poll
+@pytest.mark.parametrize(("end", "code"), [("interrupt", 130), ("closed", 141)])
+def test_a_live_pipe_ends_as_any_other(embedded, end, code):
+    command = [sys.executable, "-m", "fastner", "tag"]
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(command, bufsize=0, **streams) as process:
+        rescue = threading.Timer(60, process.kill)  # where nothing is answered
+        rescue.start()
+        try:
+            process.stdin.write(b"Oslo is cold.\n")
+            assert b'"Oslo"' in process.stdout.readline()
+            if end == "interrupt":
+                process.send_signal(signal.SIGINT)
+            else:
+                process.stdout.close()
+                process.stdin.write(b"Rome is warm.\n")
+            assert (process.wait(), process.stderr.read()) == (code, b"")
+        finally:
+            rescue.cancel()
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")

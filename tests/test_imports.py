@@ -142,7 +142,9 @@ models:
 cli.output: corpus doc errors text
 cli.options: corpus engine errors lists.rules text; later ~bundle ~tagger bundle tagger
 cli.progress: cli.output; later ~jobs ~training rich
-cli.tag: cli.options cli.output corpus corpus.sources doc errors lists.phrases tags text;
+cli.live: corpus corpus.sources
+cli.tag: cli.live cli.options cli.output cli.progress corpus corpus.sources doc errors
+         lists.phrases tags text;
          later ~tagger
 cli.distill: cli.options cli.output cli.tag corpus errors text; later files tagger teaching
 cli.corpus: cli.options cli.output cli.progress engine errors text; later files jobs tagger
@@ -153,14 +155,17 @@ cli.data: cli.options cli.output corpus version; later ~vocab bundle doctor doct
           files tagger training.vectors
 cli.convert: cli.options cli.output corpus
 cli.info: cli.options cli.output; later ~bundle
+cli.models: cli.options cli.output; later bundle tagger
+cli.completion: cli.options cli.output errors; later shtab
 cli.plot: cli.options errors tags; later files ~bundle evaluation.plots
 cli.train: cli.options cli.output cli.progress errors scoring;
            later training training.lessons training.recipe
 cli.export: cli.options cli.output; later deploy
 cli.verify: cli.options cli.output errors; later verify
 cli.serve: cli.options; later errors serve uvicorn
-cli.app: cli.convert cli.corpus cli.data cli.distill cli.evaluate cli.export cli.info cli.options
-         cli.output cli.plot cli.serve cli.tag cli.train cli.verify errors version
+cli.app: cli.completion cli.convert cli.corpus cli.data cli.distill cli.evaluate cli.export cli.info
+         cli.models cli.options cli.output cli.plot cli.serve cli.tag cli.train cli.verify errors
+         version
 cli: cli.app
 __main__: cli
 _pyinstaller:

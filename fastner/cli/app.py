@@ -10,6 +10,7 @@ import argparse
 import os
 
 from fastner.cli import (
+    completion,
     convert,
     corpus,
     data,
@@ -17,6 +18,7 @@ from fastner.cli import (
     evaluate,
     export,
     info,
+    models,
     output,
     plot,
     serve,
@@ -30,18 +32,8 @@ from fastner.version import __version__
 
 # onnxruntime, NumPy and Keras load inside the commands: `--help` and usage errors are instant
 COMMANDS = (
-    tag,
-    corpus,
-    serve,
-    evaluate,
-    data,
-    convert,
-    info,
-    plot,
-    train,
-    distill,
-    export,
-    verify,
+    *(tag, corpus, serve, evaluate, data, convert, info, models, plot),
+    *(train, distill, export, verify, completion),
 )
 
 
@@ -70,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of all commands; what it parses has `run`, which takes it."""
+    """The parser of all commands; what it parses has `run`, which takes it, and `root`: itself."""
     parser = Parser(
         prog="fastner",
         description="Named entities: tag text, examine corpora, measure, train, distil, export and "
@@ -78,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"fastner {__version__}")
+    parser.set_defaults(root=parser)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add(commands)

@@ -46,6 +46,11 @@ def prepare() -> None:
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
+def on_terminal() -> bool:
+    """Whether results go to a terminal."""
+    return sys.stdout.isatty()
+
+
 def flush() -> None:
     sys.stdout.flush()
 
@@ -168,6 +173,46 @@ def _table(number: int, record: Record, doc: Doc) -> None:
     text("\n" * (number > 0) + doc.to_table())
 
 
+def _marked(number: int, record: Record, doc: Doc) -> None:
+    """The text, and in it each entity in the colour of its label, which stands behind it."""
+    coloured = colours()
+    parts = ["\n" * (number > 0)]
+    done = 0
+    for entity in doc.entities:
+        score = "" if entity.score is None else f" {entity.score:.3f}"
+        parts.append(_as_it_stands(doc.text[done : entity.start]))
+        words = _as_it_stands(entity.text)
+        label = printable(entity.label) + score
+        if coloured:
+            colour = _BACKGROUNDS[sum(map(ord, entity.label)) % len(_BACKGROUNDS)]
+            begin = f"\x1b[38;5;16;48;5;{colour}m"
+            # a colour that goes on over a line end would fill the line
+            words = words.replace("\n", f"\x1b[0m\n{begin}")
+            parts.append(f"{begin}{words} \x1b[1m{label}\x1b[0m")
+        else:
+            parts.append(f"[{words} {label}]")
+        done = entity.end
+    parts.append(_as_it_stands(doc.text[done:]))
+    print("".join(parts))
+
+
+def _as_it_stands(text: str) -> str:
+    return printable(text, keep="\n\t")
+
+
+# of the 256 colours of terminals, light ones, on which black is legible whatever the theme
+_BACKGROUNDS = (153, 222, 157, 218, 183, 158, 216, 189, 186, 117, 152)
+
+
+def colours() -> bool:
+    """Whether results are in colours, as https://no-color.org and CPython have it."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return os.environ.get("TERM") != "dumb" and on_terminal()
+
+
 def _conll(number: int, record: Record, doc: Doc) -> None:
     if "text" in record:
         if number:
@@ -196,4 +241,4 @@ def _jsonl(number: int, record: Record, doc: Doc) -> None:
 
 
 # each prints the document of input `number`, from 0
-WRITERS = {"table": _table, "conll": _conll, "jsonl": _jsonl}
+WRITERS = {"table": _table, "marked": _marked, "conll": _conll, "jsonl": _jsonl}

@@ -1,4 +1,4 @@
-"""How training and jobs say on stderr where they are: on a terminal live, else line by line."""
+"""How what takes long says on stderr where it is: on a terminal live, else line by line."""
 
 from __future__ import annotations
 
@@ -92,41 +92,89 @@ def _figures(progress: Progress) -> str:
     )
 
 
-# --- fastner corpus ------------------------------------------------------------------------
+# --- fastner corpus and fastner tag --------------------------------------------------------------
 
 EVERY = 10.0  # seconds between lines in a log, and ...
 EVERY_SHOWN = 0.5  # ... between changes of a line on a terminal
 
 
-class JobLines:
-    """Where a job is: one line that changes on a terminal, else a line now and then."""
+class _Line:
+    """One line that changes on a terminal, else a line now and then."""
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
         self._last = time.monotonic()
         self._width = 0
 
-    def __enter__(self) -> Callable[[Summary], None]:
-        return self.show
-
     def __exit__(self, *_: object) -> None:
         self._rewrite("")
 
-    def show(self, summary: Summary) -> None:
+    def _due(self) -> bool:
+        """Whether enough time has passed since this was last true."""
         now = time.monotonic()
         if now - self._last < (EVERY_SHOWN if self._terminal else EVERY):
-            return
+            return False
         self._last = now
+        return True
+
+    def _say(self, line: str) -> None:
         if self._terminal:
-            self._rewrite(job_line(summary))
+            self._rewrite(line)
         else:
-            output.note(job_line(summary))
+            output.note(line)
 
     def _rewrite(self, line: str) -> None:
         if self._terminal:
             ends = "\r" if line else "\r\x1b[K"
             print(f"\r{line:{self._width}}", end=ends, file=sys.stderr, flush=True)
             self._width = len(line)
+
+
+class JobLines(_Line):
+    """Where a job is."""
+
+    def __enter__(self) -> Callable[[Summary], None]:
+        return self.show
+
+    def show(self, summary: Summary) -> None:
+        if self._due():
+            self._say(job_line(summary))
+
+
+class FileLines(_Line):
+    """How much of one file is tagged; position: tells how many of its bytes are read."""
+
+    def __init__(self, size: int, position: Callable[[], int] | None) -> None:
+        super().__init__()
+        self._begin = self._last
+        self._size, self._position = size, position
+
+    def __enter__(self) -> Callable[[int], None]:
+        return self.show
+
+    def show(self, results: int) -> None:
+        if self._due():
+            position = None if self._position is None else self._position()
+            self._say(file_line(results, self._last - self._begin, position, self._size))
+
+
+def seen() -> bool:
+    """Whether somebody sees stderr who does not see the results come."""
+    return sys.stderr.isatty() and not output.on_terminal()
+
+
+def file_line(results: int, seconds: float, position: int | None, size: int) -> str:
+    """How the tagging of a file stands, of which so many bytes are read where that is known."""
+    parts = [f"{results:,} results"]
+    if position:
+        parts += [
+            f"{position / 1e6:,.1f} of {size / 1e6:,.1f} MB",
+            f"{position / 1e6 / seconds:,.1f} MB/s",
+            f"{_time(seconds * max(0, size - position) / position)} left",
+        ]
+    else:
+        parts.append(f"{results / seconds:,.0f}/s")
+    return "  ".join(parts)
 
 
 def job_line(summary: Summary) -> str:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shlex
 import sys
 from array import array
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import accumulate, chain, groupby, tee
-from typing import TYPE_CHECKING, NamedTuple, TextIO, TypeAlias, get_args
+from typing import IO, TYPE_CHECKING, NamedTuple, TypeAlias, get_args
 
-from fastner.cli import output
+from fastner.cli import output, progress
+from fastner.cli.live import Live, apart, between_pauses, live, with_pauses
 from fastner.cli.options import Commands, add_running, command, load_tagger, utf8
 from fastner.cli.output import Record
 from fastner.corpus import FORMATS as CORPUS_FORMATS
 from fastner.corpus import iter_documents, iter_jsonl, iter_records, iter_text
-from fastner.corpus.sources import opened
+from fastner.corpus.sources import GZIP, opened
 from fastner.doc import Doc
 from fastner.errors import InputError
 from fastner.lists.phrases import Mode, PhraseError
@@ -55,9 +57,7 @@ class Reading(NamedTuple):
     document: bool = False
 
 
-AS_THEY_ARE = Reading()
-
-Source: TypeAlias = list[str] | str | TextIO  # texts, the path of a file, or stdin
+Source: TypeAlias = list[str] | str | IO[str] | IO[bytes]  # texts, a path, or an open file
 
 
 def add(commands: Commands) -> None:
@@ -68,7 +68,9 @@ def add(commands: Commands) -> None:
         "find the entities of texts, or of sentences given as words",
         "Results come in the order of the inputs, one for each. text: a line is an input of its "
         "own, blank ones too, but lines that a sentence runs across are one (--lines sentences: "
-        "none are). conll: the tag column, comments and -DOCSTART- lines of the input are ignored; "
+        "none are). Text and JSON lines that come by a pipe are answered as they come, but with "
+        "--document: where it brings nothing for 0.1 seconds, what came before is whole. conll: "
+        "the tag column, comments and -DOCSTART- lines of the input are ignored; "
         "on output a -DOCSTART- line parts texts, whose markup is left out, "
         "and a terminal is shown escapes for what does not print, where a file gets the words as "
         "they are. A line has at most 16 MiB. "
@@ -77,7 +79,11 @@ def add(commands: Commands) -> None:
         "formats are those of tagged corpora (docs/corpora.md), whose annotations are ignored.",
     )
     parser.add_argument(
-        "text", nargs="*", type=utf8, metavar="TEXT", help="a text to tag; - alone is stdin"
+        "text",
+        nargs="*",
+        type=utf8,
+        metavar="TEXT",
+        help="a text to tag, in quotes; - alone is stdin",
     )
     parser.add_argument(
         "--file", metavar="F", help="tag this file, or stdin for - (default without TEXT: stdin)"
@@ -94,7 +100,9 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--output",
         choices=tuple(output.WRITERS),
-        help="format of the results (default: table for TEXT, conll for conll, else jsonl)",
+        help="format of the results; marked is the text with its entities in it, in "
+        "colours unless NO_COLOR is set (default: for TEXT marked on a terminal, else table; conll "
+        "for conll, else jsonl)",
     )
     parser.add_argument(
         "--word-column",
@@ -156,34 +164,53 @@ def run(args: argparse.Namespace) -> None:
     if args.word_column is not None and form not in ("auto", "conll", "germeval"):
         args.usage_error(f"--word-column goes with --input conll, not {form}")
     columns = form in ("conll", "germeval", "conllu")
-    default = "table" if isinstance(source, list) else "conll" if columns else "jsonl"
+    default = "conll" if columns else "jsonl"
+    if isinstance(source, list):
+        default = "marked" if output.on_terminal() else "table"
     if args.scores and (args.output or default) == "conll":
-        args.usage_error("--scores goes with --output table or jsonl; conll has no place for them")
+        args.usage_error(
+            "--scores goes with --output table, marked or jsonl; conll has no place for them"
+        )
     if columns and (args.lines != "auto" or args.html):
         args.usage_error(f"--lines and --html go with texts, not {form}")
-    # whoever types line by line wants each answer at once
+    # whoever types line by line wants each answer at once, and so does whoever watches a log
     typed = not isinstance(source, (str, list)) and source.isatty()
+    pipe = None
+    if not isinstance(source, (str, list)) and form in ("text", "jsonl") and not args.document:
+        pipe = live(source)
     write = output.WRITERS[args.output or default]
     options = (args.phrases_mode, args.phrases_weight, args.phrases_ignore_case or None)
     if not args.phrases and options != (None, None, None):
         args.usage_error("the options of phrases go with --phrases LABEL=F")
-    with load_tagger(args) as loaded, _with_phrases(loaded, args) as tagger:
+    with (
+        load_tagger(args) as loaded,
+        _with_phrases(loaded, args) as tagger,
+        _shown(source, form) as (source, show),
+    ):
         reading = Reading(args.lines, args.html, args.document)
-        batch_tokens = 1 if typed else BATCH_TOKENS
+        documents: Iterator[list[Record] | None]
         if args.document:
-            documents = _documents(source, form, args.word_column)
-            tagged = tag_documents(tagger, documents, batch_tokens, args.scores, reading)
+            documents = iter(_documents(source, form, args.word_column))
         else:
-            records: Iterator[Record]
+            records: Iterator[Record | None]
             if form == "text" and not isinstance(source, list) and not typed:
-                records = ({"text": text} for text in _blocks(source, reading, tagger))
+                texts = _blocks(_lines(source, pipe), reading, tagger)
+                records = (text if text is None else {"text": text} for text in texts)
                 if reading.lines == "auto":  # their line ends were looked at where they stood
                     reading = reading._replace(lines="wrapped")
+            elif pipe is not None:
+                records = with_pauses(iter_jsonl(pipe), pipe.idle)
             else:
-                records = records_of(source, form, args.word_column)
-            tagged = tag_records(tagger, records, batch_tokens, args.scores, reading)
-        for number, (record, doc) in enumerate(tagged):
-            write(number, record, doc)
+                records = iter(records_of(source, form, args.word_column))
+            documents = (record if record is None else [record] for record in records)
+        number = 0
+        for run in apart(documents) if typed else between_pauses(documents):
+            for record, doc in tag_documents(tagger, run, BATCH_TOKENS, args.scores, reading):
+                write(number, record, doc)
+                number += 1
+                show(number)
+            if typed or pipe is not None:
+                output.flush()
 
 
 def _list_of(argument: str) -> tuple[str, str]:
@@ -231,6 +258,7 @@ def _source(args: argparse.Namespace) -> Source:
     if texts and file is not None:
         args.usage_error("expected TEXT or --file, got both")
     if texts and texts != ["-"]:
+        _check_texts(texts, args)
         return texts
     if file not in (None, "-"):
         return file
@@ -238,6 +266,39 @@ def _source(args: argparse.Namespace) -> Source:
     if sys.stdin is None or (not asked and sys.stdin.isatty()):
         args.usage_error("nothing to tag: give TEXT, --file F, or pipe text in")
     return sys.stdin
+
+
+@contextmanager
+def _shown(source: Source, form: str) -> Iterator[tuple[Source, Callable[[int], None]]]:
+    """The source, and what to call with the number of results: it says how far a file is tagged."""
+    if not isinstance(source, str) or not os.path.isfile(source) or not progress.seen():
+        yield source, lambda results: None
+        return
+    size = os.path.getsize(source)
+    with open(source, "rb") as file:
+        if form in ("text", "jsonl") and file.peek(2)[:2] != GZIP:
+            with progress.FileLines(size, file.tell) as show:
+                yield file, show
+            return
+    with progress.FileLines(size, None) as show:
+        yield source, show
+
+
+def _check_texts(texts: list[str], args: argparse.Namespace) -> None:
+    """Ends with wrong usage where texts are the names of files; notes words that lack quotes."""
+    if any(len(text.split()) != 1 for text in texts):
+        return
+    if all(map(os.path.isfile, texts)):
+        name = shlex.quote(texts[0])
+        args.usage_error(
+            f"{texts[0]} is a file: expected --file {name} for what it holds; "
+            f"to tag the name itself, pipe it in: printf %s {name} | fastner tag"
+        )
+    if len(texts) > 1:
+        output.note(
+            f"fastner: note: {len(texts)} texts of one word each, tagged apart; put quotes around "
+            "words that are one text"
+        )
 
 
 def format_of(source: Source) -> str:
@@ -294,11 +355,19 @@ def _documents(source: Source, form: str, word_column: int | None) -> Iterator[l
         yield from iter_documents(source, form, word_column=word_column, notice=notice)
 
 
-def _blocks(source: str | TextIO, reading: Reading, tagger: Tagger) -> Iterator[str]:
-    """The texts of plain text: lines, or several that run on, which keep their line ends."""
+def _lines(source: str | IO[str] | IO[bytes], pipe: Live | None) -> Iterator[str | None]:
+    """The lines of plain text, and None for each moment at which a pipe brings no more."""
+    return iter_text(source) if pipe is None else with_pauses(iter_text(pipe), pipe.idle)
+
+
+def _blocks(lines: Iterable[str | None], reading: Reading, tagger: Tagger) -> Iterator[str | None]:
+    """The texts of plain text: lines, or several that run on, which keep their line ends.
+
+    None, a moment at which no more lines come, ends a block and is passed on.
+    """
     block: list[str] = []
     size = 0
-    for line in chain(iter_text(source), [None]):
+    for line in chain(lines, [None]):
         if block and (not line or size + len(line) > BLOCK):
             if reading.lines == "wrapped":
                 yield "\n".join(block)
@@ -310,23 +379,12 @@ def _blocks(source: str | TextIO, reading: Reading, tagger: Tagger) -> Iterator[
         if line:
             block.append(line)
             size += len(line) + 1
-        elif line is not None:
+        else:
             yield line
 
 
 def _is_text(record: Record) -> bool:
     return "text" in record
-
-
-def tag_records(
-    tagger: Tagger,
-    records: Iterable[Record],
-    batch_tokens: int,
-    scores: bool,
-    reading: Reading = AS_THEY_ARE,
-) -> Iterator[tuple[Record, Doc]]:
-    """Each record with its document, in order, holding about `batch_tokens` tokens in memory."""
-    return tag_documents(tagger, ([record] for record in records), batch_tokens, scores, reading)
 
 
 def tag_documents(
@@ -336,7 +394,10 @@ def tag_documents(
     scores: bool,
     reading: Reading,
 ) -> Iterator[tuple[Record, Doc]]:
-    """The same of documents, each a text or sentences of words; whole ones are in memory."""
+    """Each record with its document, in order, holding about `batch_tokens` tokens in memory.
+
+    documents: each a text, or sentences of words that are read together and held whole.
+    """
     for is_text, run in groupby(documents, key=lambda document: _is_text(document[0])):
         some, ahead = tee(run)
         if is_text:

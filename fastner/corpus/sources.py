@@ -15,7 +15,8 @@ from typing import IO, NoReturn, TypeAlias, cast
 from fastner.errors import InputError
 from fastner.tags import shown
 
-Source: TypeAlias = str | os.PathLike[str] | IO[str] | IO[bytes]  # a path or an open file, as stdin
+# a path, an open file, as stdin, or lines with their ends
+Source: TypeAlias = str | os.PathLike[str] | IO[str] | IO[bytes] | Iterator[bytes]
 
 MAX_LINE = 16 << 20  # bytes, or characters of text that is decoded already
 
@@ -31,7 +32,7 @@ class Opening:
     first lines, as they came.
     """
 
-    def __init__(self, source: Source, file: IO[str] | IO[bytes]) -> None:
+    def __init__(self, source: Source, file: IO[str] | IO[bytes] | Iterator[bytes]) -> None:
         self.name = name_of(source)
         packed = isinstance(file, gzip.GzipFile)
         self.path = source if isinstance(source, (str, os.PathLike)) and not packed else None
@@ -144,7 +145,7 @@ def lines_of(source: Source | Opening) -> Iterator[tuple[int, str]]:
         yield number, line
 
 
-def pieces_of(source: IO[str] | IO[bytes]) -> Iterator[str | bytes]:
+def pieces_of(source: IO[str] | IO[bytes] | Iterator[bytes]) -> Iterator[str | bytes]:
     """Lines with their ends; one that is longer than MAX_LINE comes in pieces longer than that.
 
     Raises InputError where what gzip packed is damaged.

@@ -1,0 +1,60 @@
+"""`fastner models`: the models that came with fastner."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+from fastner.cli import output
+from fastner.cli.options import Commands, command
+
+
+def add(commands: Commands) -> None:
+    parser = command(
+        commands,
+        "models",
+        run,
+        "check the embedded models and list them",
+        "Each goes by its path as --model; the one that is default is taken without. fastner info "
+        "says more of one.",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> None:
+    models = _embedded()
+    if args.json:
+        output.as_json(models)
+        return
+    for number, model in enumerate(models):
+        if number:
+            output.text("")
+        output.rows({**model, "default": "yes" if model["default"] else "no"})
+
+
+def _embedded() -> list[dict[str, Any]]:
+    """What each of them is, in order of name, ready for JSON."""
+    from fastner.bundle import read_bundle
+    from fastner.tagger import EMBEDDED
+
+    folder = os.path.dirname(EMBEDDED)
+    found = []
+    for name in sorted(os.listdir(folder)):
+        path = os.path.join(folder, name)
+        if not os.path.isfile(os.path.join(path, "manifest.json")):
+            continue
+        manifest = read_bundle(path).manifest
+        found.append(
+            {
+                "name": name,
+                "default": path == EMBEDDED,
+                "path": os.path.abspath(path),
+                "language": manifest.language,
+                "labels": manifest.labels,
+                "scores": dict(manifest.scores),
+                "bytes": sum(record.bytes for record in manifest.files.values()),
+                "license": manifest.license,
+            }
+        )
+    return found
