@@ -87,6 +87,8 @@ engine: errors; later ~bundle ~numpy ~vocab engine.native engine.onnx
 tagger: _tagging arrays bundle doc engine errors lists.edges lists.phrases posterior tags text
         vocab numpy
 arrow: arrays errors numpy pyarrow; later ~tagger ~text
+ray: arrow errors tagger pyarrow; later ~text
+spark: arrow errors tagger text pyarrow pyspark; later pandas
 teaching.distilling: arrays corpus.silver crf errors tagger tags text numpy
 teaching: teaching.distilling
 verify: engine.session errors files strict numpy
@@ -218,7 +220,7 @@ def test_the_table_stands_from_the_ground_up():
         assert below <= hints, f"fastner.{name} imports upwards: {sorted(below)}"
 
 
-ADAPTERS = {"arrow"}  # of other people's tools, a module each
+ADAPTERS = {"arrow", "ray", "spark"}  # of other people's tools, a module each
 
 
 def test_the_top_floor_is_small():
