@@ -135,6 +135,11 @@ def append(
     return own.append_column(ENTITIES, found)
 
 
+def check(tagger: Tagger, **options: Any) -> None:
+    """Raises InputError for what `tag` refuses among its options, and an error if it is closed."""
+    tag(tagger, pa.array([], pa.string()), **options)
+
+
 def with_strings(entities: pa.ListArray | pa.ChunkedArray) -> pa.ListArray | pa.ChunkedArray:
     """Entities as `tag` gives them, with labels as strings, not a dictionary."""
     fields = [

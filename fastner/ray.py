@@ -9,13 +9,13 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from fastner import arrow
 from fastner.errors import InputError
 from fastner.tagger import Tagger, load
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from fastner.text import Lines
 
 
@@ -26,7 +26,7 @@ class Tag:
             fastner.ray.Tag,
             fn_constructor_kwargs={"column": "text"},
             batch_format="pyarrow",
-            concurrency=4,  # actors
+            compute=ray.data.ActorPoolStrategy(size=4),  # concurrency=4 before Ray 2.51
         )
 
     column: where the texts are. model: a directory, which each actor opens, or None for the
@@ -57,13 +57,10 @@ class Tag:
             "html": html,
             "n_threads": threads,
         }
-        arrow.tag(self._tagger, pa.array([], pa.string()), **self._options)  # refuses others now
         self._keep = keep
+        arrow.check(self._tagger, **self._options)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        if not isinstance(batch, pa.Table):
-            raise InputError(
-                'expected batches of pyarrow (map_batches with batch_format="pyarrow"), got '
-                f"{type(batch).__name__}"
-            )
+        if isinstance(batch, dict):  # of NumPy arrays, which is what Ray makes if not told
+            raise InputError('expected map_batches with batch_format="pyarrow", got a dict')
         return arrow.append(self._tagger, batch, self._column, keep=self._keep, **self._options)

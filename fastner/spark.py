@@ -39,22 +39,12 @@ def tagger(
     path, which refuses another model there with a BundleError. keep, scores, offsets, lines, html:
     as `arrow.append` has them; give `schema` the same keep and scores. Labels are strings.
     """
-    opened = _opened(model, offsets=offsets, lines=lines, html=html)
+    options: dict[str, Any] = {"scores": scores, "offsets": offsets, "lines": lines, "html": html}
+    opened = _opened(model, options)
 
     def tag(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            yield arrow.append(
-                opened,
-                batch,
-                column,
-                keep=keep,
-                scores=scores,
-                offsets=offsets,
-                lines=lines,
-                html=html,
-                n_threads=1,
-                plain=True,
-            )
+            yield arrow.append(opened, batch, column, keep=keep, n_threads=1, plain=True, **options)
 
     return tag
 
@@ -96,8 +86,8 @@ def entities(
     `arrow_udf`, and before Spark 4.1 a `pandas_udf`, which makes objects of all entities: `tagger`
     is faster there. Options are those of `tagger`.
     """
-    opened = _opened(model, offsets=offsets, lines=lines, html=html)
     options: dict[str, Any] = {"scores": scores, "offsets": offsets, "lines": lines, "html": html}
+    opened = _opened(model, options)
 
     def found(texts: pa.Array) -> pa.Array:
         return arrow.with_strings(arrow.tag(opened, texts, n_threads=1, **options))
@@ -113,8 +103,8 @@ def entities(
     return functions.pandas_udf(objects, entity_type(scores=scores))
 
 
-def _opened(model: str | os.PathLike[str] | Tagger | None, **options: Any) -> Tagger:
+def _opened(model: str | os.PathLike[str] | Tagger | None, options: dict[str, Any]) -> Tagger:
     """The model; options are refused now and not in a worker."""
     opened = model if isinstance(model, Tagger) else load(model, threads=1)
-    arrow.tag(opened, pa.array([], pa.string()), **options)
+    arrow.check(opened, **options)
     return opened

@@ -87,7 +87,7 @@ engine: errors; later ~bundle ~numpy ~vocab engine.native engine.onnx
 tagger: _tagging arrays bundle doc engine errors lists.edges lists.phrases posterior tags text
         vocab numpy
 arrow: arrays errors numpy pyarrow; later ~tagger ~text
-ray: arrow errors tagger pyarrow; later ~text
+ray: arrow errors tagger; later ~text pyarrow
 spark: arrow errors tagger text pyarrow pyspark; later pandas
 teaching.distilling: arrays corpus.silver crf errors tagger tags text numpy
 teaching: teaching.distilling
