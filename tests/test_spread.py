@@ -92,6 +92,23 @@ def environment():
         yield
 
 
+@pytest.fixture(autouse=True)
+def bounded():
+    """A job that would wait for ever fails its test."""
+    if not hasattr(signal, "SIGALRM"):
+        yield
+        return
+
+    def late(*_):
+        raise TimeoutError("expected a job to end in four minutes")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(240)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
 # What both stand on.
 
 
@@ -141,6 +158,8 @@ def test_rays_class_without_ray(tagger):
 
 @pytest.fixture(scope="module")
 def ray(environment):
+    if sys.platform == "win32":
+        pytest.skip("a worker is killed by SIGKILL, which Windows lacks")
     needs("ray", extra="ray")
     import ray
 
@@ -228,6 +247,8 @@ def test_ray_goes_on_from_its_checkpoint(ray, tagger, tmp_path):
 
 @pytest.fixture(scope="module")
 def spark(environment):
+    if sys.platform == "win32":
+        pytest.skip("a worker is killed by SIGKILL, which Windows lacks")
     needs("pyspark", extra="spark")
     if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
         pytest.skip("Spark needs a Java runtime, such as Debian's openjdk-17-jre-headless")
