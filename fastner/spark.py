@@ -83,8 +83,8 @@ def entities(
         df.withColumn("entities", fastner.spark.entities()("text"))
 
     It can be registered for SQL: spark.udf.register("entities", fastner.spark.entities()). It is an
-    `arrow_udf`, and before Spark 4.1 a `pandas_udf`, which makes objects of all entities: `tagger`
-    is faster there. Options are those of `tagger`.
+    `arrow_udf`, and before Spark 4.1 a `pandas_udf`, which makes objects of all entities, as
+    `tagger` does not. Options are those of `tagger`.
     """
     options: dict[str, Any] = {"scores": scores, "offsets": offsets, "lines": lines, "html": html}
     opened = _opened(model, options)

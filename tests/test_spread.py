@@ -165,7 +165,7 @@ def ray(environment):
 
     folder = tempfile.mkdtemp(prefix="ray")  # short: it holds sockets
     ray.init(
-        num_cpus=4,  # to be counted with: a checkpoint takes more than two
+        num_cpus=4,  # for Ray to count with, so that no step of a job waits for another's actor
         include_dashboard=False,
         object_store_memory=100 * 2**20,
         _temp_dir=folder,
