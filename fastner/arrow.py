@@ -6,7 +6,7 @@ extra arrow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 Form = Literal["entities", "tokens"]
 Offsets = Literal["characters", "bytes"]
 BATCH_BYTES = 65_536  # of text that one thread takes at a time
+ENTITIES = "entities"  # the column that `append` adds
 
 
 def entity_type(*, scores: bool = False) -> pa.DataType:
@@ -99,6 +100,72 @@ def tag(
     return _tagged(values, make, threads)
 
 
+def append(
+    tagger: Tagger,
+    table: Any,
+    column: str,
+    *,
+    keep: Sequence[str] | None = None,
+    scores: bool = False,
+    offsets: Offsets = "characters",
+    lines: Lines = "auto",
+    html: bool = False,
+    n_threads: int | None = None,
+    plain: bool = False,
+) -> pa.Table | pa.RecordBatch:
+    """A table or record batch with the column `entities`, as `tag` gives it, behind its own.
+
+    Columns are not copied. keep: those to keep, in this order; default: all. plain: labels as
+    strings, for readers that know no dictionaries. A RecordBatch gives one, all else a Table.
+
+    Raises InputError for columns that are not there, and for one to keep that is called `entities`.
+    """
+    batch = table if isinstance(table, (pa.Table, pa.RecordBatch)) else _table(table)
+    texts = _column(batch, column)
+    names = kept(batch.schema.names, keep)
+    found = tag(
+        tagger,
+        texts,
+        scores=scores,
+        offsets=offsets,
+        lines=lines,
+        html=html,
+        n_threads=n_threads,
+    )
+    if plain:
+        found = with_strings(found)
+    own = batch if keep is None else batch.select(names)
+    return own.append_column(ENTITIES, found)
+
+
+def check(tagger: Tagger, **options: Any) -> None:
+    """Raises InputError for what `tag` refuses among its options, and an error if it is closed."""
+    tag(tagger, pa.array([], pa.string()), **options)
+
+
+def with_strings(entities: pa.ListArray | pa.ChunkedArray) -> pa.ListArray | pa.ChunkedArray:
+    """Entities as `tag` gives them, with labels as strings, not a dictionary."""
+    fields = [
+        field.with_type(pa.string()) if field.name == "label" else field
+        for field in entities.type.value_type
+    ]
+    return entities.cast(pa.list_(pa.struct(fields)))
+
+
+def kept(names: Sequence[str], keep: Sequence[str] | None) -> list[str]:
+    """The columns of these names that `append` keeps."""
+    if isinstance(keep, str):
+        raise InputError(f"expected names of columns to keep, got one str, {keep!r}")
+    chosen = list(names if keep is None else keep)
+    for name in chosen if keep is not None else ():
+        _one(names, name)
+    if ENTITIES in chosen:
+        raise InputError(
+            f"expected no column {ENTITIES!r}, which is added: say with keep= which to keep"
+        )
+    return chosen
+
+
 # from bytes and offsets to where the items of each row end, and the items
 _Make = Callable[
     ["NDArray[np.uint8]", "NDArray[np.int64]"], tuple["NDArray[np.int64]", pa.StructArray]
@@ -109,11 +176,7 @@ def _column(texts: Any, column: str | None) -> pa.Array | pa.ChunkedArray:
     """The texts as an array of pyarrow, not copied."""
     if column is not None:
         table = texts if isinstance(texts, (pa.Table, pa.RecordBatch)) else _table(texts)
-        if (count := table.schema.names.count(column)) != 1:
-            raise InputError(
-                f"expected one column {column!r}, got {count} of it among "
-                f"{', '.join(table.schema.names) or 'none'}"
-            )
+        _one(table.schema.names, column)
         return table.column(column)
     if isinstance(texts, (pa.Table, pa.RecordBatch)):
         raise InputError(f"expected column=, got a table of {', '.join(texts.schema.names)}")
@@ -127,6 +190,13 @@ def _column(texts: Any, column: str | None) -> pa.Array | pa.ChunkedArray:
         "expected strings that the Arrow C data interface hands over (of pyarrow, polars), got "
         f"{type(texts).__name__}"
     )
+
+
+def _one(names: Sequence[str], name: str) -> None:
+    if (count := list(names).count(name)) != 1:
+        raise InputError(
+            f"expected one column {name!r}, got {count} of it among {', '.join(names) or 'none'}"
+        )
 
 
 def _table(texts: Any) -> pa.Table:

@@ -98,6 +98,8 @@ serve.app: serve.service serve.settings
 serve: serve.service serve.settings
 spacy: arrays doc engine errors tagger tags text spacy*
 presidio: errors spacy tagger presidio_analyzer spacy*
+ray: arrow errors tagger; later ~text pyarrow
+spark: arrow errors tagger text pyarrow pyspark; later pandas
 teaching.distilling: arrays corpus.silver crf errors tagger tags text numpy
 teaching: teaching.distilling
 jobs.plan: errors tags text version pyarrow
@@ -243,7 +245,7 @@ def test_the_table_stands_from_the_ground_up():
         assert below <= hints, f"fastner.{name} imports upwards: {sorted(below)}"
 
 
-ADAPTERS = {"arrow", "spacy", "presidio"}  # of other people's tools, a module each
+ADAPTERS = {"arrow", "presidio", "ray", "spacy", "spark"}  # of other people's tools, a module each
 
 
 def test_the_top_floor_is_small():
