@@ -262,7 +262,11 @@ def test_a_report_and_a_picture_by_the_command(faults, place, monkeypatch, tmp_p
     pytest.importorskip("matplotlib")
     gold = tmp_path / "gold.conll"
     gold.write_text("Oslo B-LOC\n", encoding="utf-8")
-    fake = types.SimpleNamespace(tag_batch=lambda sentences, **_: [["B-LOC"]], labels=["LOC"])
+    fake = types.SimpleNamespace(
+        tag_batch=lambda sentences, **_: [["B-LOC"]],
+        labels=["LOC"],
+        manifest=types.SimpleNamespace(language="en"),
+    )
     monkeypatch.setattr("fastner.tagger.load", lambda model, **options: nullcontext(fake))
     bundle = GOLDEN / "bundle-1.0-iob2"
     for path, *command in (

@@ -213,9 +213,9 @@ def test_a_model_is_saved_once_and_measured_before(data, tmp_path, monkeypatch):
         saved.append(bundle)
         return write(path, bundle)
 
-    def measured(*arguments):
+    def measured(*arguments, **options):
         assert not saved and not (tmp_path / "model").exists()
-        return measure(*arguments)
+        return measure(*arguments, **options)
 
     monkeypatch.setattr(publishing, "write_bundle", written)
     monkeypatch.setattr(publishing, "measure_confidence", measured)
