@@ -225,7 +225,7 @@ def test_a_model_is_saved_once_and_measured_before(data, tmp_path, monkeypatch):
     assert bundle.manifest.native_tag_differences == 0
     assert read_bundle(tmp_path / "model").sha256 == bundle.sha256
 
-    def killed(*_):
+    def killed(*_, **__):
         raise Interrupt
 
     monkeypatch.setattr(publishing, "measure_confidence", killed)
