@@ -13,11 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.teacher.data import TAG_IDS, TAGS, legal
+from fastner.corpus import silver_record
 from fastner.crf import CRF
-
-CERTAIN = 0.99  # a tag of this probability or more is written without it
-LEAST = 0.01  # tags of less are left out, and the others made to sum to 1
-DIGITS = 3
 
 _K = len(TAGS)
 _LEGAL = CRF(np.zeros(_K), np.zeros((_K, _K)), np.zeros(_K), allowed=legal())
@@ -32,21 +29,8 @@ def best(probabilities: NDArray[np.float32]) -> list[str]:
 
 def record(words: Sequence[str], probabilities: NDArray[np.float32]) -> dict[str, Any]:
     """A sentence as a line of a silver file holds it; probabilities [T, K]."""
-    tags = best(probabilities)
-    rows = [_kept(row, tag) for row, tag in zip(probabilities, tags, strict=True)]
-    return {
-        "tokens": list(words), "ner_tags": tags, "scheme": "BIOES", "probabilities": rows
-    }  # fmt: skip
-
-
-def _kept(row: NDArray[np.float32], tag: str) -> dict[str, float] | None:
-    if row[TAG_IDS[tag]] >= CERTAIN:
-        return None
-    kept = {name: float(p) for name, p in zip(TAGS, row, strict=True) if p >= LEAST}
-    if kept.keys() == {tag}:
-        return None
-    total = sum(kept.values())
-    return {name: round(p / total, DIGITS) for name, p in kept.items()}
+    rows = [dict(zip(TAGS, row, strict=True)) for row in probabilities.tolist()]
+    return silver_record(words, best(probabilities), rows)
 
 
 def probabilities_of(entry: dict[str, Any]) -> NDArray[np.float32]:
