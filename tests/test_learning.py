@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small import NAMES, PATTERNS, needs, write_corpus
+from small import NAMES, PATTERNS, TRAINING, needs, write_corpus
 
 import fastner
 from fastner.bundle import read_bundle
@@ -27,18 +27,7 @@ from fastner.training.task import Task
 from fastner.training.unlabelled import train_vectors
 from fastner.training.vectors import WordVectors
 
-SMALL = {
-    "hidden": (12,),
-    "character_hidden": (6,),
-    "character_width": 6,
-    "vector_width": 8,
-    "clusters": False,
-    "batch_sentences": 8,
-    "learning_rate": 0.01,
-    "average": 0.0,
-    "dropout": 0.2,
-    "epoch_updates": 1,
-}
+SMALL = {**TRAINING, "vector_width": 8}
 
 
 def pairs(count, seed, names=None):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small import write_corpus, write_vectors
+from small import TRAINING, write_corpus, write_vectors
 
 import fastner
 from fastner.bundle import read_bundle
@@ -31,17 +31,7 @@ from fastner.training.start import Start
 from fastner.training.task import Task
 from fastner.training.vectors import load_vectors
 
-SMALL = {
-    "hidden": (12,),
-    "character_hidden": (6,),
-    "character_width": 6,
-    "clusters": False,
-    "batch_sentences": 8,
-    "learning_rate": 0.01,
-    "average": 0.0,
-    "dropout": 0.2,
-    "epoch_updates": 1,
-}
+SMALL = TRAINING
 
 
 def corpus(*sentences, path="c"):

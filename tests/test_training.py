@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small import needs, write_corpus, write_vectors
+from small import TRAINING, needs, write_corpus, write_vectors
 
 import fastner
 from fastner.bundle import product_vectors, read_bundle, word_vectors
@@ -28,17 +28,7 @@ from fastner.training.recipe import preset
 from fastner.training.run import Run
 from fastner.training.vectors import load_vectors
 
-SMALL = {
-    "hidden": (12,),
-    "character_hidden": (6,),
-    "character_width": 6,
-    "clusters": False,
-    "batch_sentences": 8,
-    "learning_rate": 0.01,
-    "average": 0.0,
-    "dropout": 0.2,
-    "epoch_updates": 1,
-}
+SMALL = TRAINING
 
 
 @pytest.fixture(scope="module")
