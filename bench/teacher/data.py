@@ -71,8 +71,11 @@ class Example:
     document: int  # neighbours of one document may be read together; -1: stands alone
 
 
-def training(folder: Path) -> list[Example]:
-    """The sentences of all CORPORA, which lie in `folder`."""
+def training(folder: Path, only: str | None = None) -> list[Example]:
+    """The sentences of all CORPORA, which lie in `folder`; only: of the one of this domain."""
+    if only:
+        (corpus,) = (corpus for corpus in CORPORA if corpus.domain == only)
+        return examples(corpus, folder)
     first, *others = CORPORA
     found = examples(first, folder)
     adjectives = _always(found, "S-MISC")

@@ -63,18 +63,22 @@ class Teacher(nn.Module):
         for name, mask in zip(("start", "transitions", "end"), legal(), strict=True):
             self.register_buffer(f"{name}_legal", torch.from_numpy(mask), persistent=False)
 
+    def placed(self, array: np.ndarray[Any, Any]) -> Tensor:
+        """An array as a tensor on the device that the weights are on."""
+        return torch.from_numpy(array).to(self.start.device)
+
     def emissions(self, batch: Batch) -> Tensor:
         """[S, T, K], float32."""
-        pieces = torch.from_numpy(batch.pieces)
+        pieces = self.placed(batch.pieces)
         read = self.reader.embeddings.word_embeddings(pieces)
-        read = read + self.written(torch.from_numpy(batch.cases))
+        read = read + self.written(self.placed(batch.cases))
         hidden = self.reader(inputs_embeds=read, attention_mask=(pieces != PAD).long())[0]
-        words = hidden[torch.from_numpy(batch.rows), torch.from_numpy(batch.columns)]
+        words = hidden[self.placed(batch.rows), self.placed(batch.columns)]
         sides = [
-            self.case(torch.from_numpy(batch.word_cases)),
-            self.domain(torch.from_numpy(batch.domains))[:, None].expand(*words.shape[:2], -1),
+            self.case(self.placed(batch.word_cases)),
+            self.domain(self.placed(batch.domains))[:, None].expand(*words.shape[:2], -1),
         ]
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(self.start.device.type, enabled=False):
             features = self.dropout(torch.cat([self.scale(words.float()), *sides], -1))
             run = nn.utils.rnn.pack_padded_sequence(
                 features, torch.from_numpy(batch.lengths), batch_first=True, enforce_sorted=False
@@ -98,40 +102,40 @@ class Teacher(nn.Module):
     def loss(self, batch: Batch) -> Tensor:
         """-log of the share of all taggings that the annotation permits, a word."""
         emissions = self.emissions(batch)
-        lengths = torch.from_numpy(batch.lengths)
+        lengths = self.placed(batch.lengths)
         both = self.log_normalizer(
-            torch.cat([emissions, _held(emissions, batch)]), torch.cat([lengths, lengths])
+            torch.cat([emissions, self._held(emissions, batch)]), torch.cat([lengths, lengths])
         )
         everything, permitted = both.chunk(2)
         return (everything - permitted).sum() / lengths.sum()
 
     def marginals(self, batch: Batch) -> list[np.ndarray[Any, Any]]:
         """Of each sentence the probability of each tag given what is permitted, float32 [T, K]."""
-        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-            emissions = _held(self.emissions(batch), batch)
+        with torch.no_grad(), torch.autocast(self.start.device.type, dtype=torch.bfloat16):
+            emissions = self._held(self.emissions(batch), batch)
         emissions.requires_grad_()
-        total = self.log_normalizer(emissions, torch.from_numpy(batch.lengths)).sum()
+        total = self.log_normalizer(emissions, self.placed(batch.lengths)).sum()
         # the derivative of log Z by an emission is the marginal of its tag
-        found = torch.autograd.grad(total, emissions)[0].numpy()
+        found = torch.autograd.grad(total, emissions)[0].cpu().numpy()
         return [row[:length] for row, length in zip(found, batch.lengths, strict=True)]
+
+    def _held(self, emissions: Tensor, batch: Batch) -> Tensor:
+        """The emissions, NEVER where the annotation does not permit the tag."""
+        bits = self.placed(batch.permitted)[:, :, None]
+        bits = bits >> torch.arange(len(TAGS), device=bits.device)
+        return emissions.masked_fill((bits & 1) == 0, NEVER)
 
     def learnt(self) -> dict[str, Tensor]:
         """The weights that training changes."""
         return {name: p.detach() for name, p in self.named_parameters() if p.requires_grad}
 
 
-def _held(emissions: Tensor, batch: Batch) -> Tensor:
-    """The emissions, NEVER where the annotation does not permit the tag."""
-    bits = torch.from_numpy(batch.permitted)[:, :, None] >> torch.arange(len(TAGS))
-    return emissions.masked_fill((bits & 1) == 0, NEVER)
-
-
-def load(folder: Path, checkpoint: Path) -> Teacher:
-    """The teacher of a checkpoint of train.py on the language model of `folder`."""
+def load(folder: Path, checkpoint: Path, device: str = "cpu") -> Teacher:
+    """The teacher of a checkpoint of train.py on the language model of `folder`, on a device."""
     teacher = Teacher(folder)
     state = torch.load(checkpoint, map_location="cpu", mmap=True, weights_only=True)
     missing = set(teacher.learnt()) ^ set(state["weights"])
     if missing:
         raise SystemExit(f"{checkpoint}: not a checkpoint of this teacher: {sorted(missing)[:3]}")
     teacher.load_state_dict(state["weights"], strict=False)
-    return teacher.eval()
+    return teacher.eval().to(device)

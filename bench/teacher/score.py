@@ -38,7 +38,7 @@ def main() -> None:
     options = _options()
     torch.set_num_threads(options.threads)
     pieces = Pieces(encoder(options.model))
-    teachers = [load(options.model, path) for path in options.checkpoint]
+    teachers = [load(options.model, path, options.device) for path in options.checkpoint]
     print("set, domain: F1 (precision, recall), entities")
     for name in options.sets or SETS:
         path, labels, names = SETS[name]
@@ -76,6 +76,7 @@ def _options() -> Any:
     parser.add_argument("--corpora", type=Path, default=Path("../shared/data"))
     parser.add_argument("--domain", nargs="+", choices=DOMAINS, default=["any"])
     parser.add_argument("--room", type=int, default=4096, help="pieces of a batch")
+    parser.add_argument("--device", default="cpu", help="of torch: cpu or cuda")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 

@@ -47,7 +47,7 @@ def main() -> None:
     options = _options()
     torch.set_num_threads(options.threads)
     pieces = Pieces(encoder(options.model))
-    teachers = [load(options.model, path) for path in options.checkpoint]
+    teachers = [load(options.model, path, options.device) for path in options.checkpoint]
     options.output.mkdir(parents=True, exist_ok=True)
     if options.training:
         sentences = training(options.training)
@@ -188,6 +188,7 @@ def _options() -> Any:
         "--training", type=Path, help="folder of corpora: tag what it was trained on, too"
     )
     parser.add_argument("--room", type=int, default=4096, help="pieces of a batch")
+    parser.add_argument("--device", default="cpu", help="of torch: cpu or cuda")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from bench.teacher.data import Item, Pieces, batch_of, epoch, training
+from bench.teacher.data import DOMAINS, Item, Pieces, batch_of, epoch, training
 from bench.teacher.network import Teacher, encoder
 
 RATES = {"reader.": 5e-5, "written.": 2e-4, "": 1e-3}  # by the first prefix that fits
@@ -26,9 +26,9 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     pieces = Pieces(encoder(options.model))
-    sentences = training(options.corpora)
+    sentences = training(options.corpora, options.only)
     words = sum(len(example.words) for example in sentences)
-    teacher = Teacher(options.model).train()
+    teacher = Teacher(options.model).train().to(options.device)
     optimizer = torch.optim.AdamW(_groups(teacher), weight_decay=0.01, fused=True)
     options.output.mkdir(parents=True, exist_ok=True)
     checkpoint = options.output / "checkpoint.pt"
@@ -43,7 +43,7 @@ def main() -> None:
     )
     torch.manual_seed(options.seed + step)  # another dropout than that of the steps before
     saved = shown = time.monotonic()
-    loss_sum = words_sum = steps = 0.0
+    loss_sum, words_sum, steps = torch.zeros((), device=options.device), 0, 0
     stop = min(len(batches), options.steps or len(batches))
     while step < stop:
         batch = batch_of(batches[step], pieces)
@@ -51,7 +51,7 @@ def main() -> None:
         for group in optimizer.param_groups:
             group["lr"] = group["full"] * share
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=not options.float32):
+        with torch.autocast(options.device, dtype=torch.bfloat16, enabled=not options.float32):
             loss = teacher.loss(batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(teacher.parameters(), 1.0)
@@ -59,7 +59,7 @@ def main() -> None:
         step += 1
         steps += 1
         count = int(batch.lengths.sum())
-        loss_sum += float(loss.detach()) * count
+        loss_sum += loss.detach() * count
         words_sum += count
         now = time.monotonic()
         if step % options.show == 0 or step == stop:
@@ -70,7 +70,7 @@ def main() -> None:
                 f"{loss_sum / words_sum:.4f}, {speed:.0f} words/s, {left:.0f} minutes left",
                 flush=True,
             )
-            loss_sum = words_sum = steps = 0.0
+            loss_sum, words_sum, steps = torch.zeros_like(loss_sum), 0, 0
             shown = now
         if now - saved > options.save * 60 or step == stop:
             _save(checkpoint, teacher, optimizer, step)
@@ -81,11 +81,13 @@ def _options() -> Any:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="folder of the language model")
     parser.add_argument("--corpora", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--only", choices=DOMAINS[1:], help="learn from this corpus alone")
     parser.add_argument("--output", type=Path, required=True, help="folder of the checkpoint")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--room", type=int, default=1024, help="pieces of a batch")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu", help="of torch: cpu or cuda")
     parser.add_argument("--steps", type=int, help="stop after as many, to try or to time it")
     parser.add_argument("--save", type=float, default=5, help="minutes between checkpoints")
     parser.add_argument("--show", type=int, default=20, help="steps between lines")
