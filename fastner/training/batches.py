@@ -103,9 +103,10 @@ class Examples:
         offset_rate: float = 0.0,
         variant_rate: float = 0.0,
     ) -> Iterator[Batch]:
-        """The sentences in random batches of like length, rare words at times unknown.
+        """The sentences in random batches of like length, some words unknown.
 
-        Each comes once, or as often as the share of its corpus says.
+        Each comes once, or as often as the share of its corpus says. unknown_rate: the share of the
+        rare words, and of those whose vector was not given, that come as the unknown word.
         offset_rate: the share of the words that come without their tuned offset, where that is
         added to a vector that was given. variant_rate: the
         share of the sentences that come as one of their variants.
@@ -120,10 +121,10 @@ class Examples:
         for index in rng.permutation(len(cuts)):
             batch = self.batch(shown[cuts[index]], variants[cuts[index]])
             if unknown_rate:
-                rare = self.word_counts[batch.words] <= 2
-                rare &= rng.random(len(rare)) < unknown_rate
-                batch.inputs["vectors"][rare] = unknown
-                batch.inputs["tuned"][rare] = UNKNOWN_OFFSET
+                hidden = (self.word_counts[batch.words] <= 2) | self._own[batch.words]
+                hidden &= rng.random(len(hidden)) < unknown_rate
+                batch.inputs["vectors"][hidden] = unknown
+                batch.inputs["tuned"][hidden] = UNKNOWN_OFFSET
             if offset_rate:
                 tuned = (batch.inputs["tuned"] > UNKNOWN_OFFSET) & ~self._own[batch.words]
                 bare = tuned & (rng.random(len(tuned)) < offset_rate)

@@ -23,8 +23,9 @@ class Recipe:
     where language and corpus are English. `vector_width` counts the numbers of a word's vector
     where none are given. `tune_vectors` is of vectors that are given: others are always trained.
     `dropout` is of what the LSTMs and the first dense layer read, token by token. `unknown_rate` is
-    the share of the words seen at most twice in training whose vector is replaced by the unknown
-    word's, so that it is learnt (Lample et al. 2016). `offset_rate` is the share of the other words
+    the share of the words seen at most twice in training, and of all words whose vector was not
+    given, that a batch shows with the unknown word's vector: it is learnt so (Lample et al. 2016),
+    and the network does not lean on words that new text lacks. `offset_rate` is the share of the other words
     whose tuned offset a batch leaves out, so that the network reads vectors as they come too, which
     is how it meets the words of new text. `variant_rate` is the share of the sentences that an
     epoch shows in lower case, in upper case or with typographic noise (`augment`). `schedule` is
