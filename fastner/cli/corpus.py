@@ -38,7 +38,9 @@ def add(commands: Commands) -> None:
         help="files, or patterns in quotes: .parquet, .jsonl, .conll, and anything else as text, a "
         "text a line; all but Parquet also as .gz and .zst; or URLs of a store, such as s3://…",
     )
-    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="a new folder, or its URL")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="DIR", help="a new folder, or its URL"
+    )
     parser.add_argument("--format", choices=FORMATS, help="of all files (default: by ending)")
     parser.add_argument(
         "--column",
