@@ -589,6 +589,8 @@ cdef class Consistency:
 
 
 cdef uint32_t _fold(uint32_t point) noexcept nogil:
+    # twice, so that what is folded stays as it is: ẞ becomes ß, and that the first letter of SS
+    point = Py_UNICODE_TOLOWER(Py_UNICODE_TOUPPER(point))
     return Py_UNICODE_TOLOWER(Py_UNICODE_TOUPPER(point))
 
 

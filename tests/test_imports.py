@@ -149,8 +149,8 @@ cli.live: corpus corpus.sources
 cli.tag: cli.live cli.options cli.output cli.progress corpus corpus.sources doc errors
          lists.phrases tags text;
          later ~tagger
-cli.distill: cli.options cli.output cli.tag corpus errors text; later files tagger teaching
-cli.corpus: cli.options cli.output cli.progress engine errors text; later files jobs tagger
+cli.distill: cli.options cli.output cli.tag corpus errors; later files tagger teaching
+cli.corpus: cli.options cli.output cli.progress engine errors; later files jobs tagger
 cli.evaluate: cli.options cli.output corpus errors scoring tags version; later files tagger
               evaluation evaluation.breakdown evaluation.intervals evaluation.labels
               evaluation.analysis evaluation.calibration evaluation.report

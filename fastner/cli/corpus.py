@@ -11,10 +11,9 @@ from types import FrameType
 from typing import get_args
 
 from fastner.cli import output, progress
-from fastner.cli.options import Commands, command, load_tagger, positive
+from fastner.cli.options import Commands, add_layout, command, load_tagger, positive
 from fastner.engine import EngineName
 from fastner.errors import FastnerError
-from fastner.text import Lines
 
 FORMATS = ("parquet", "jsonl", "text", "conll")
 
@@ -79,10 +78,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--model", metavar="M", help="a model directory (default: the embedded)")
     parser.add_argument("--engine", choices=get_args(EngineName), default="auto")
-    parser.add_argument(
-        "--lines", choices=get_args(Lines), default="auto", help="as for fastner tag"
-    )
-    parser.add_argument("--html", action="store_true", help="as for fastner tag")
+    add_layout(parser)
     parser.set_defaults(threads=1, device="cpu")
 
 
