@@ -22,6 +22,7 @@ from fastner.errors import DependencyError, InputError
 
 pa = pytest.importorskip("pyarrow", reason="needs pyarrow")
 fsspec = pytest.importorskip("fsspec", reason="needs fsspec")
+from fsspec.core import url_to_fs
 from fsspec.implementations.memory import MemoryFileSystem
 from pyarrow import parquet
 
@@ -62,6 +63,8 @@ class Moody(MemoryFileSystem):
         return super().put_file(lpath, rpath, **kwargs)
 
     def _open(self, path, mode="rb", **kwargs):
+        if mode == "rb":
+            self._may_fail("open", path)
         file = super()._open(path, mode, **kwargs)
         if mode == "rb" and ("read", path.rpartition("/")[2]) in self.failing:
             file.read = lambda *_: self._may_fail("read", path)
@@ -110,7 +113,7 @@ def upload(url):
 
 def outputs(url):
     """All that the folder of a job holds, by name."""
-    system, root = fsspec.url_to_fs(url)
+    system, root = url_to_fs(url)
     return {
         path.rpartition("/")[2]: system.cat_file(path) for path in system.ls(root, detail=False)
     }
@@ -247,7 +250,7 @@ def test_the_command_says_in_one_line_what_a_store_refuses(moody, capsys, tmp_pa
 def test_inputs_that_fail_or_change_cost_their_units(tagger, known, moody):
     upload("moody://news")
     job = make(tagger, "moody://news/*", unit_bytes=10**6, keep=("text",))
-    moody |= {("read", "a.parquet"), ("read", "d.txt.gz")}
+    moody |= {("read", "a.parquet"), ("open", "d.txt.gz")}
     system = fsspec.filesystem("moody")
     system.pipe_file("news/b.txt", bytes(len(system.cat_file("news/b.txt"))))
     system.rm_file("news/c.jsonl")

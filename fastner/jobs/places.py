@@ -138,14 +138,17 @@ class Store(Place):
         with _told(path):
             system.invalidate_cache(root)  # of listings
             info = system.info(root)
-        if info["type"] == "directory":
+        if info.get("type") == "directory":
             _fail(errno.EISDIR, path)
-        if info["size"] is None:
+        if info.get("size") is None:
             raise OSError(errno.EIO, "its store does not say how large it is", path)
         return info["size"], next((str(info[key]) for key in VERSIONS if info.get(key)), "")
 
     def open(self, path: str) -> IO[bytes]:
-        return io.BufferedReader(_Raw(path), BUFFER)
+        system, root = _located(path)
+        with _told(path):  # what is asked for is what is fetched
+            file = system.open(root, "rb", cache_type="none")
+        return io.BufferedReader(_Raw(path, system, file), BUFFER)
 
     def inside(self, folder: str, name: str) -> str:
         return f"{folder.rstrip('/')}/{name}"
@@ -192,11 +195,9 @@ class Store(Place):
 class _Raw(io.RawIOBase):
     """A file of a store, whose errors are OSErrors."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._system, root = _located(path)  # an archive closes with its file system
-        with _told(path):  # what is asked for is what is fetched
-            self._file = self._system.open(root, "rb", cache_type="none")
+    def __init__(self, path: str, system: Any, file: Any) -> None:
+        self._path, self._file = path, file
+        self._system = system  # an archive closes with it
 
     def readable(self) -> bool:
         return True
