@@ -1,20 +1,32 @@
-"""What does a job over Parquet cost beside `pipe`: tokens a second, workers, memory?
+"""What does a job over Parquet cost beside `pipe` and other ways: tokens a second, workers, memory?
 
 `pipe` reads the same column as Python's strings and gives its entities as objects; a job reads it
 as it lies and writes Parquet, with digests of its inputs, fsync and rename. Two workers are started
 for each run: what that takes is timed by a job of two rows, and their rate is given without it, as
 jobs run for hours. What a billion tokens cost is told by processor time, of workers too.
+
+The loop is what one would write by hand: each row group through `pipe` into a file, in a pool of
+forked processes. `datasets.map` with spaCy's small model, in one process, has a shorter file of the
+same texts, and so has a job beside it.
+
+    python -m bench.corpus [--bytes N] [--workers N] [--model M]
+
+measures memory alone, on files of any size.
 """
 
 from __future__ import annotations
 
+import argparse
 import itertools
+import multiprocessing
 import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,9 +35,12 @@ from typing import Any
 
 from bench import subject
 from bench.harness import ROOT, Timing, alternate, print_table, rate, timed
+from bench.rivals.client import Missing, rival
 from bench.session import Session
+from bench.words import read_words
 
 TOKENS = 3_000_000  # of the timed file, at least
+FEW = 30_000  # tokens of the file for what is many times slower, about
 UNITS = 8
 MEMORY_BYTES = 200_000_000  # of text in the files that memory is measured on
 BILLION = 10**9
@@ -41,7 +56,12 @@ def run(session: Session) -> None:
     with tempfile.TemporaryDirectory() as place, session.all_cores():
         folder = Path(place)
         _speed(session, engine, texts, folder)
-        _memory(session, engine, texts, folder)
+        _beside_spacy(session, engine, texts, folder)
+        rows = []
+        for groups, size, peak in peaks(texts, folder, engine=engine, model=session.model):
+            session.recorder.add("corpus", f"{groups} row groups", bytes=size, rss_bytes=peak)
+            rows.append(_shown(groups, size, peak))
+        print_table(*MEMORY, rows)
 
 
 def _speed(session: Session, engine: str, texts: list[str], folder: Path) -> None:
@@ -71,12 +91,20 @@ def _speed(session: Session, engine: str, texts: list[str], folder: Path) -> Non
     for found, wanted in zip(written, piped(), strict=True):
         if [(e["start"], e["end"]) for e in found] != [(e.start, e.end) for e in wanted]:
             raise SystemExit("bench: expected the entities of pipe from a job, got others")
+    by_hand = folder / "by-hand"
+    by_hand.mkdir()
+    _Loop.tagger = tagger
+    looped(many, by_hand, 2)
+    if parquet.read_table(by_hand)["entities"].to_pylist() != written:
+        raise SystemExit("bench: expected the entities of a job from the loop, got others")
     subject.forget(tagger)
     cases = {
         "pipe": piped,
         "one worker": partial(job, many, 1),
         "two workers": partial(job, many, 2),
         "start of two workers": partial(job, two, 2),
+        "a loop over pipe": partial(looped, many, by_hand, 1),
+        "a loop over pipe, two processes": partial(looped, many, by_hand, 2),
     }
     spent: dict[str, list[float]] = {name: [] for name in cases}
 
@@ -114,39 +142,170 @@ def _processor_seconds() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
-def _memory(session: Session, engine: str, texts: list[str], folder: Path) -> None:
+class _Loop:
+    tagger: Any = None  # of this process, and of those forked from it
+
+
+def looped(path: str, folder: Path, processes: int) -> None:
+    """Tags each row group into a file of its own by `pipe`; several processes are forked ones."""
+    from pyarrow import parquet
+
+    groups = range(parquet.read_metadata(path).num_row_groups)
+    work = partial(_loop, path, folder)
+    if processes == 1:
+        for group in groups:
+            work(group)
+        return
+    with multiprocessing.get_context("fork").Pool(processes) as pool:
+        pool.map(work, groups, chunksize=1)
+        pool.close()
+        pool.join()
+
+
+def _loop(path: str, folder: Path, group: int) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    copies = MEMORY_BYTES // sum(len(text.encode()) for text in texts) + 1
-    column = pa.array(text for _ in range(copies) for text in texts)
+    with parquet.ParquetFile(path) as file:
+        texts = file.read_row_group(group, use_threads=False)["text"].to_pylist()
+    rows = [
+        [{"start": e.start, "end": e.end, "label": e.label} for e in doc.entities]
+        for doc in _Loop.tagger.pipe(texts)
+    ]
+    kind = pa.list_(pa.struct({"start": pa.int64(), "end": pa.int64(), "label": pa.string()}))
+    table = pa.table({"entities": pa.array(rows, kind)})
+    parquet.write_table(table, folder / f"{group:05}.parquet", compression="zstd")
+
+
+def _beside_spacy(session: Session, engine: str, texts: list[str], folder: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    from fastner import jobs
+
+    tagger = session.tagger(engine)
+    path = str(folder / "few.parquet")
+    column = (texts * -(-FEW // session.words.tokens))[
+        : -(-len(texts) * FEW // session.words.tokens)
+    ]
+    parquet.write_table(pa.table({"text": column}), path)
+    plan = jobs.plan([path], jobs.Options(), model=tagger.sha256, engine=tagger.engine)
+    counter = itertools.count()
+    tokens = 0
+
+    def job() -> None:
+        nonlocal tokens
+        tokens = jobs.run(plan, str(folder / f"few{next(counter)}"), tagger).read.tokens
+
+    ours, others = "one worker", "datasets.map, spaCy's small model"
+    try:
+        with rival("datasets_spacy", core=session.core) as (process, said):
+            versions = ", ".join(f"{key} {value}" for key, value in said["versions"].items())
+            print(f"  datasets_spacy: {versions}")
+            found = process.ask("run", path=path)["rows"]
+            if found != len(column):
+                raise SystemExit(f"bench: expected {len(column)} rows of datasets, got {found}")
+            cases = {ours: timed(job), others: process.repeat(path=path)}
+            timings = alternate(cases, session.repeats)
+    except Missing as error:
+        print(f"  left out: {error}")
+        return
     rows = []
+    for name, timing in timings.items():
+        ratio = timings[ours].over(timing)
+        session.recorder.add(
+            "corpus", f"few: {name}", timing, engine=engine, tokens=tokens, over_job=ratio
+        )
+        rows.append([name, rate(tokens / timing.median), f"{ratio:.3f}"])
+    print_table(
+        f"Parquet to Parquet: {tokens:,} tokens of the same texts [{engine}]",
+        ["case", "tokens/s", "× one worker"],
+        rows,
+    )
+
+
+# --- memory --------------------------------------------------------------------------------
+
+MEMORY = ("Jobs: peak of resident memory of a worker", ["file", "MB of text", "MiB"])
+
+
+def peaks(
+    texts: list[str],
+    folder: Path,
+    *,
+    size: int = MEMORY_BYTES,
+    workers: int = 1,
+    engine: str = "auto",
+    model: Path | None = None,
+) -> Iterator[tuple[int, int, int]]:
+    """For files of 1 and of 100 row groups: groups, bytes of text, peak of a process in bytes."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    once = pa.array(texts)
+    copies = size // sum(len(text.encode()) for text in texts) + 1
+    column = pa.chunked_array([once] * copies)
     for groups in (1, 100):
         path = folder / f"{groups}.parquet"
         parquet.write_table(
             pa.table({"text": column}), path, row_group_size=-(-len(column) // groups),
             use_dictionary=False, compression="none",
         )  # fmt: skip
-        peak = _peak(session, engine, path, folder / f"out-{groups}")
-        session.recorder.add("corpus", f"{groups} row groups", rss_bytes=peak)
-        rows.append([f"{groups} row groups", f"{column.nbytes / 1e6:,.0f}", f"{peak / MIB:,.0f}"])
-    print_table("Jobs: peak of resident memory", ["file", "MB of text", "MiB"], rows)
+        command = [sys.executable, "-m", "fastner", "corpus", str(path)]
+        command += ["-o", str(folder / f"out-{groups}")]
+        command += ["--workers", str(workers), "--engine", engine]
+        command += [] if model is None else ["--model", str(model)]
+        yield groups, column.nbytes, _peak(command)
+        path.unlink()
 
 
-def _peak(session: Session, engine: str, path: Path, out: Path) -> int:
-    """The peak of memory, in bytes, of a process that does one job by itself."""
-    command = [sys.executable, "-m", "fastner", "corpus", str(path), "-o", str(out)]
-    command += ["--workers", "1", "--engine", engine]
-    command += [] if session.model is None else ["--model", str(session.model)]
+def _shown(groups: int, size: int, peak: int) -> list[str]:
+    return [f"{groups} row groups", f"{size / 1e6:,.0f}", f"{peak / MIB:,.0f}"]
+
+
+def _peak(command: list[str]) -> int:
+    """The largest peak of memory, in bytes, of a process and of those that it started."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     peak = 0
     while process.poll() is None:
-        # its rusage would begin with what this process holds
-        status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
-        if found := re.search(r"VmHWM:\s+(\d+)", status):
-            peak = max(peak, 1024 * int(found[1]))
+        for pid in (process.pid, *_children(process.pid)):
+            with suppress(OSError):  # it has just ended
+                # its rusage would begin with what this process holds
+                status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+                if found := re.search(r"VmHWM:\s+(\d+)", status):
+                    peak = max(peak, 1024 * int(found[1]))
         time.sleep(0.05)
     if process.returncode:
         raise SystemExit(f"bench: {' '.join(command)} ended with {process.returncode}")
     return peak
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        path = Path(f"/proc/{pid}/task/{pid}/children")
+        return list(map(int, path.read_text(encoding="utf-8").split()))
+    except OSError:
+        return []
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measures the memory of jobs.")
+    parser.add_argument(
+        "--bytes", type=int, default=MEMORY_BYTES, help="of text in each file; default: %(default)s"
+    )
+    parser.add_argument("--workers", type=int, default=1, help="default: %(default)s")
+    parser.add_argument("--model", type=Path, help="a model directory; default: the embedded one")
+    options = parser.parse_args()
+    rows = []
+    with tempfile.TemporaryDirectory() as place:
+        for groups, size, peak in peaks(
+            read_words().texts(), Path(place),
+            size=options.bytes, workers=options.workers, model=options.model,
+        ):  # fmt: skip
+            rows.append(_shown(groups, size, peak))
+    print_table(*MEMORY, rows)
+
+
+if __name__ == "__main__":
+    main()

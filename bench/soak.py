@@ -9,7 +9,7 @@ batches=N   N sentences in 20 batchings: tags, scores and marginals as one by on
 kills=N     a process that saves two bundles in turn, killed N times at random instants, while
             another reads: the old bundle or the new one, whole, each time
 corpus=N    small jobs of `fastner corpus`, killed N times in all at random instants and resumed,
-            each to the same bytes as one that nothing disturbed
+            each to the same bytes as one that nothing disturbed; every other one by way of fsspec
 lattices=N  N lattices against the textbook: Viterbi to the bit, the n best, log Z, marginals
 huge=N      a word of N characters and a sentence of N / 10 tokens, beside a tenth of each: time
             and memory of a character and of a token stay flat
@@ -36,6 +36,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -210,8 +211,9 @@ def corpus(count: int, model: Path | None) -> Iterator[Outcome]:
             engine=tagger.engine,
         )
 
-        def run(folder: Path, workers: int = 1) -> bool:
-            done = jobs.run(job, str(folder), tagger, workers=workers, resume=True)
+        def run(folder: Path, workers: int = 1, before: str = "") -> bool:
+            tempfile.tempdir = where  # what kills leave of uploads goes with all else
+            done = jobs.run(job, f"{before}{folder}", tagger, workers=workers, resume=True)
             return not done.left
 
         def content(folder: Path) -> dict[str, bytes]:
@@ -221,22 +223,25 @@ def corpus(count: int, model: Path | None) -> Iterator[Outcome]:
         run(whole)
         known = content(whole)
         killed: Counter[int] = Counter()
+        uploading = 0
         ended, wrong = 0, []
         while sum(killed.values()) < count:
             folder = Path(where) / f"job{ended}"
+            before = "file://" if ended % 2 and find_spec("fsspec") else ""
             workers = 2 if rng.random() < 0.05 else 1
             longest = 0.1 if workers == 1 else 3.0
             while True:
                 child = os.fork()
                 if child == 0:
                     with suppress(BaseException):
-                        os._exit(0 if run(folder, workers) else 2)
+                        os._exit(0 if run(folder, workers, before) else 2)
                     os._exit(1)
                 time.sleep(rng.random() * longest)
                 os.kill(child, signal.SIGKILL)
                 status = os.waitpid(child, 0)[1]
                 if os.WIFSIGNALED(status):
                     killed[workers] += 1
+                    uploading += bool(before)
                     longest *= 1.1  # so that it ends some time
                     continue
                 if os.WEXITSTATUS(status):
@@ -247,6 +252,7 @@ def corpus(count: int, model: Path | None) -> Iterator[Outcome]:
                 wrong.append(f"job {ended} has other files or bytes")
             shutil.rmtree(folder)
     tried = f"{killed[1]:,} kills of one process and {killed[2]:,} of parents of two workers"
+    tried += f", {uploading:,} of them of jobs with a store"
     faults = f"{len(wrong)} wrong{', first ' + wrong[0] if wrong else ''}"
     yield not wrong, f"{tried}; {ended:,} jobs of {len(job.units)} units, {faults}"
 

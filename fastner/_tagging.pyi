@@ -87,6 +87,7 @@ class Phrases:
     def add(
         self, number: int, phrases: Batch, framed: Batch | None = None
     ) -> tuple[int, int, int | None] | None: ...
+    def spelled(self) -> list[list[tuple[str, ...]]]: ...
 
 class Pipeline:
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import threading
 import weakref
 from collections import deque
@@ -78,6 +79,16 @@ def load(
     return tagger
 
 
+class _Listing(NamedTuple):
+    """What a tagger's phrases are besides themselves: all that `with_phrases` was given."""
+
+    key: bytes  # what one tagger with phrases has in all processes, and no other
+    labels: tuple[str, ...]
+    mode: Mode
+    weight: float | None
+    ignore_case: bool
+
+
 class _Origin(NamedTuple):
     """What another process needs to open the same tagger: all that it was opened with."""
 
@@ -88,13 +99,25 @@ class _Origin(NamedTuple):
     threads: int | None
     tokenizer: Tokenizer
 
-    def open(self) -> Tagger:
-        """The tagger of this process that was opened so, or a new one, which stays open."""
+    def open(self, listing: _Listing | None = None, phrases: bytes = b"") -> Tagger:
+        """The tagger of this process that was opened so, or a new one, which stays open.
+
+        phrases: of the listing, by label, pickled once more: only a new tagger needs them.
+        """
         with _process.lock:
             for tagger in _process.taggers:
-                if tagger._origin == self and not tagger._closed:
+                if (tagger._origin, tagger._listing) == (self, listing) and not tagger._closed:
                     return tagger
-            tagger = load(**self._asdict())
+            if listing is None:
+                tagger = load(**self._asdict())
+            else:
+                tagger = self.open().with_phrases(
+                    pickle.loads(phrases),
+                    mode=listing.mode,
+                    weight=listing.weight,
+                    ignore_case=listing.ignore_case,
+                )
+                tagger._listing = listing
             kept = [other for other in _process.reopened if not other._closed]
             _process.reopened = [*kept, tagger]
             return tagger
@@ -161,8 +184,9 @@ class Tagger:
         manifest = bundle.manifest
         self.manifest: Manifest = manifest
         self.sha256: str = bundle.sha256  # of the manifest, which names those of all files
-        self._origin: _Origin | None = None  # of a model in memory, or with phrases
-        self._listed = False
+        self._origin: _Origin | None = None  # of a model in memory
+        self._listing: _Listing | None = None
+        self._phrases: Phrases | None = None
         default = available_processors() if threads is None else threads
         self._threads = whole_number("threads", default)
         if not callable(tokenizer):
@@ -461,9 +485,9 @@ class Tagger:
         its edges are not mended.
 
         The tagger shares the model and the word cache with this one; each is closed for itself,
-        and lists that this one was made with are not in the new one. It does not pickle: other
-        processes make their own. Raises InputError for a phrase
-        without words or of more than 64, for one in two lists, and for other arguments.
+        and lists that this one was made with are not in the new one. Pickling it sends the phrases
+        along, each time. Raises InputError for a phrase without words or of more than 64, for one
+        in two lists, and for other arguments.
         """
 
         def split(texts: list[str]) -> Batch:
@@ -479,8 +503,9 @@ class Tagger:
             tagger = Tagger.__new__(Tagger)
             vars(tagger).update(vars(self))
             vars(tagger).pop("_bioes", None)
-            tagger._origin = None
-            tagger._listed = True
+            labels = tuple(phrases)
+            tagger._listing = _Listing(os.urandom(16), labels, mode, weight, bool(ignore_case))
+            tagger._phrases = lists
             known = self._tag_names[: len(self.manifest.tags)]
             tagger._tag_names = (*known, *names)
             tagger._posterior = Posterior(self._crf, tagger._tag_names, self.manifest.temperature)
@@ -508,6 +533,7 @@ class Tagger:
 
     def _free(self) -> None:
         self._engine = self._pipeline = self._cache = None  # which others may share
+        self._phrases = None
 
     @contextmanager
     def _in_use(self) -> Iterator[Pipeline]:
@@ -525,20 +551,20 @@ class Tagger:
                 if self._closed and not self._under_way:
                     self._free()
 
-    def __reduce__(self) -> tuple[Callable[[_Origin], Tagger], tuple[_Origin]]:
+    def __reduce__(self) -> tuple[Callable[..., Tagger], tuple[object, ...]]:
         if self._closed:
             raise FastnerError("expected an open tagger to pickle; load the model again")
-        if self._listed:
-            raise InputError(
-                "expected a tagger without phrases to pickle: send the one that it was made from, "
-                "and call with_phrases where it arrives"
-            )
         if self._origin is None:
             raise InputError(
                 "expected a tagger that `fastner.load` opened to pickle: another process opens it "
                 "by its path; got one of a model in memory, which can be saved and loaded"
             )
-        return _Origin.open, (self._origin,)
+        if self._listing is None:
+            return _Origin.open, (self._origin,)
+        with self._in_use():
+            assert self._phrases is not None
+            lists = dict(zip(self._listing.labels, self._phrases.spelled(), strict=True))
+        return _Origin.open, (self._origin, self._listing, pickle.dumps(lists))
 
     def __copy__(self) -> Tagger:
         return self

@@ -183,6 +183,7 @@ cdef extern from "phrases.hpp" namespace "fastner::tagging" nogil:
         CPhrases(float weight, uint32_t (*fold)(uint32_t) noexcept nogil)
         void add_list(const Effect& effect) except +raise_input_error
         uint32_t add(const View* words, size_t count, uint32_t list) except +raise_input_error
+        void spell(vector[View]& words, vector[uint32_t]& spelled) except +raise_input_error
         void find(const vector[Word]& distinct, const vector[int32_t]& tokens,
                   const vector[int32_t]& lengths, Matches& matches) except +raise_input_error
         void apply(const Matches& matches, const vector[int32_t]& lengths, char* emissions,
@@ -588,6 +589,8 @@ cdef class Consistency:
 
 
 cdef uint32_t _fold(uint32_t point) noexcept nogil:
+    # twice, so that what is folded stays as it is: ẞ becomes ß, and that the first letter of SS
+    point = Py_UNICODE_TOLOWER(Py_UNICODE_TOUPPER(point))
     return Py_UNICODE_TOLOWER(Py_UNICODE_TOUPPER(point))
 
 
@@ -666,6 +669,26 @@ cdef class Phrases:
             if list_ != number:
                 return d, max(size, other_size), list_
         return None
+
+    def spelled(self):
+        """The phrases of each list as tuples of words, in no order; in lower case, where it is ignored.
+
+        Added to lists of another one they are the same phrases.
+        """
+        cdef vector[View] views
+        cdef vector[uint32_t] numbers
+        cdef size_t at = 0, i
+        self.it.get().spell(views, numbers)
+        cdef list words = [
+            PyUnicode_FromKindAndData(view.kind, view.text, <Py_ssize_t>view.length)
+            for view in views
+        ]
+        cdef list found = [[] for _ in range(self.lists)]
+        while at < numbers.size():
+            row = tuple([words[numbers[i]] for i in range(at + 2, at + 2 + numbers[at + 1])])
+            found[numbers[at]].append(row)
+            at += 2 + numbers[at + 1]
+        return found
 
 
 cdef void _words_of(const CBatch& batch, size_t d, bint texts, size_t* begin,

@@ -198,6 +198,35 @@ class Phrases {
                            [](const Effect& effect) { return effect.named != 0; });
     }
 
+    // All phrases: words are those that any has, as they are compared, `spelled` has for each
+    // phrase its list, how many words it has, and their numbers in words.
+    void spell(std::vector<View>& words, std::vector<std::uint32_t>& spelled) const {
+        words.assign(words_, View{});
+        for (const Slot& slot : slots_)
+            if (slot.size) words[slot.number] = {text_of(slot), slot.size / slot.kind, slot.kind};
+        std::vector<const Edge*> to(count_);  // the edge that leads to each node
+        for (const Edge& edge : edges_)
+            if (edge.child) to[edge.child & ~kDeeper] = &edge;
+        spelled.clear();
+        for (const Slot& slot : slots_)
+            if (const std::uint32_t list = list_of(slot.state))
+                spelled.insert(spelled.end(), {list - 1, 1, slot.number});
+        std::vector<std::uint32_t> back;
+        for (const Edge* last : to) {
+            const std::uint32_t list = list_of(last->state);
+            if (!list) continue;
+            back.clear();
+            for (const Edge* edge = last;; edge = to[edge->node & ~kDeeper]) {
+                back.push_back(edge->word);
+                if (edge->node & kDeeper) continue;
+                back.push_back(edge->node);
+                break;
+            }
+            spelled.insert(spelled.end(), {list - 1, static_cast<std::uint32_t>(back.size())});
+            spelled.insert(spelled.end(), back.rbegin(), back.rend());
+        }
+    }
+
    private:
     // The state of a node of the trie: 1 + the list that has a phrase which ends there, or 0; and
     // whether others go on.

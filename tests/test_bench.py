@@ -22,6 +22,7 @@ from small import needs, write_corpus
 
 from bench import (
     ablations,
+    corpus,
     deployment,
     documents,
     goals,
@@ -621,6 +622,33 @@ def test_robustness_in_one_table(tmp_path):
     for row, f1 in zip(rows[1:], others, strict=True):
         assert f1 < clean
         assert float(row[4]) == pytest.approx(f1 - clean, abs=0.011)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks, and reads /proc")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_loop_over_row_groups_and_the_memory_of_a_process(tmp_path, monkeypatch):
+    pa = pytest.importorskip("pyarrow", reason="needs pyarrow")
+    from pyarrow import parquet
+
+    texts = ["Ada Lovelace left Oslo.", "", "no name", "Zürich and Acme Corp."] * 5
+    path = str(tmp_path / "a.parquet")
+    parquet.write_table(pa.table({"text": texts}), path, row_group_size=7)
+    with subject.load(ROOT / "tests" / "golden" / "bundle-1.3", engine="native") as tagger:
+        monkeypatch.setattr(corpus._Loop, "tagger", tagger)
+        wanted = [[(e.start, e.end, e.label) for e in tagger(text).entities] for text in texts]
+        for processes in (1, 2):
+            out = tmp_path / f"out{processes}"
+            out.mkdir()
+            corpus.looped(path, out, processes)
+            rows = parquet.read_table(out)["entities"].to_pylist()
+            assert [[tuple(e.values()) for e in row] for row in rows] == wanted
+            assert len(list(out.iterdir())) == 3
+    assert any(wanted)
+    child = "b = bytearray(90_000_000); import time; time.sleep(.3)"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
+    assert 90_000_000 < corpus._peak([sys.executable, "-c", code]) < 140_000_000
+    with pytest.raises(SystemExit, match="ended with 3"):
+        corpus._peak([sys.executable, "-c", "raise SystemExit(3)"])
 
 
 def test_documents_apart_and_together(tmp_path, capsys):

@@ -102,10 +102,11 @@ ray: arrow errors tagger; later ~text pyarrow
 spark: arrow errors tagger text pyarrow pyspark; later pandas
 teaching.distilling: arrays corpus.silver crf errors tagger tags text numpy
 teaching: teaching.distilling
-jobs.plan: errors tags text version pyarrow
-jobs.sources: corpus corpus.jsonl corpus.sources errors jobs.plan pyarrow
-jobs.folder: errors files jobs.plan strict pyarrow
-jobs.writing: arrow doc errors files jobs.folder jobs.plan jobs.sources tagger tags pyarrow
+jobs.places: errors files; later fsspec
+jobs.plan: errors jobs.places tags text version pyarrow
+jobs.sources: corpus corpus.jsonl corpus.sources errors jobs.places jobs.plan pyarrow
+jobs.folder: errors jobs.places jobs.plan strict pyarrow
+jobs.writing: arrow doc errors jobs.folder jobs.places jobs.plan jobs.sources tagger tags pyarrow
 jobs.run: errors jobs.folder jobs.plan jobs.writing tagger pyarrow
 jobs: jobs.plan jobs.run
 verify: engine.session errors files strict numpy
@@ -148,8 +149,8 @@ cli.live: corpus corpus.sources
 cli.tag: cli.live cli.options cli.output cli.progress corpus corpus.sources doc errors
          lists.phrases tags text;
          later ~tagger
-cli.distill: cli.options cli.output cli.tag corpus errors text; later files tagger teaching
-cli.corpus: cli.options cli.output cli.progress engine errors text; later files jobs tagger
+cli.distill: cli.options cli.output cli.tag corpus errors; later files tagger teaching
+cli.corpus: cli.options cli.output cli.progress engine errors; later files jobs tagger
 cli.evaluate: cli.options cli.output corpus errors scoring tags version; later files tagger
               evaluation evaluation.breakdown evaluation.intervals evaluation.labels
               evaluation.analysis evaluation.calibration evaluation.report

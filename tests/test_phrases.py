@@ -1,10 +1,13 @@
 """Phrases against a naive matcher and all tag sequences: exact, legal, whatever the batch."""
 
+import multiprocessing
 import os
 import pickle
 import random
 import re
+import sys
 import threading
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -396,11 +399,66 @@ def test_they_share_the_model_and_the_words():
         assert child._engine is parent._engine
 
 
-def test_it_is_not_pickled():
-    tagger = load().with_phrases({"X": ["Oslo"]})
-    with pytest.raises(InputError, match="without phrases to pickle"):
-        pickle.dumps(tagger)
-    assert pickle.loads(pickle.dumps(load())).labels == load().labels  # never the one with phrases
+LONG_LISTS = {
+    "X": ["Oslo", "New York City", ["New", "York"], "Étienne 😀 中文" * 9, "a" * 40, "U.S."],
+    "O": [["Mercury"], "Ada Lovelace Inc."],
+    "Y": [],
+}
+
+
+@pytest.mark.parametrize("options", [{}, {"ignore_case": True}])
+def test_it_pickles_with_its_phrases(options):
+    sentences = [["in", "New", "York"], ["New", "York", "City"], ["oslo", "a" * 40, "Mercury"]]
+    sentences += map(list, load().with_phrases(LONG_LISTS)._phrases.spelled()[0])
+    text = "He is in the U.S. Ada Lovelace Inc. is in new york city."
+    with fastner.load(threads=1) as parent:
+        tagger = parent.with_phrases(LONG_LISTS, **options)
+        other = parent.with_phrases(LONG_LISTS, **options)
+        sent = pickle.dumps(tagger)
+        assert pickle.loads(sent) is tagger is not pickle.loads(pickle.dumps(other))
+        assert pickle.loads(pickle.dumps(parent)).labels == parent.labels
+        wanted = tagger.tag_batch(sentences), tagger(text, scores=True), tagger.labels
+        assert any("B-X" in row for row in wanted[0])
+        tagger.close()
+        other.close()
+    opened = pickle.loads(sent)
+    assert opened is not tagger and pickle.loads(sent) is opened
+    assert wanted == (opened.tag_batch(sentences), opened(text, scores=True), opened.labels)
+    again = {tuple(sorted(rows)) for rows in opened._phrases.spelled()}
+    opened.close()
+    assert again == {tuple(sorted(rows)) for rows in pickle.loads(sent)._phrases.spelled()}
+
+
+def test_preferred_phrases_keep_their_weight_in_other_processes():
+    with fastner.load(threads=1) as parent:
+        tagger = parent.with_phrases({"ORG": ["Oslo"]}, mode="prefer", weight=9.0)
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, context) as pool:
+            found = pool.submit(tagger.entity_scores, [["in", "Oslo"]]).result()
+        assert found == tagger.entity_scores([["in", "Oslo"]])
+        assert found != parent.entity_scores([["in", "Oslo"]])
+        tagger.close()
+        with pytest.raises(FastnerError, match="expected an open tagger"):
+            pickle.dumps(tagger)
+
+
+def test_a_folded_character_is_folded_for_good():
+    cased = [[c] for c in map(chr, range(sys.maxunicode + 1)) if (c.lower(), c.upper()) != (c, c)]
+    once = load().with_phrases({"X": cased}, ignore_case=True)._phrases.spelled()[0]
+    again = load().with_phrases({"X": once}, ignore_case=True)._phrases.spelled()[0]
+    assert len(once) > 1000 and sorted(once) == sorted(again)
+
+
+@settings(max_examples=50)
+@given(st.dictionaries(rows.map(tuple), st.sampled_from("XYO"), max_size=30), st.booleans())
+def test_what_is_spelled_is_what_was_added(phrases, ignore_case):
+    fold = simple_fold if ignore_case else str
+    phrases = {tuple(map(fold, phrase)): label for phrase, label in phrases.items()}
+    lists = {x: [list(row) for row, label in phrases.items() if label == x] for x in "XYO"}
+    tagger = load().with_phrases(lists, ignore_case=ignore_case)
+    spelled = tagger._phrases.spelled()
+    for rows_of, given_ in zip(spelled, lists.values(), strict=True):
+        assert sorted(rows_of) == sorted(map(tuple, given_))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")

@@ -66,6 +66,26 @@ def test_joblib_takes_it(tagger):
     assert [entities for entities, _, _ in results] == [expected] * 6
 
 
+def test_dask_takes_it_in_threads_and_in_processes(tagger):
+    dask = pytest.importorskip("dask", reason="needs dask")
+    distributed = pytest.importorskip("distributed", reason="needs distributed")
+    expected = tagger(TEXT, scores=True).entities
+    calls = [dask.delayed(tag)(tagger, TEXT) for _ in range(6)]
+    for entities, pid, one in dask.compute(*calls, scheduler="threads"):
+        assert (entities, pid, one) == (expected, os.getpid(), id(tagger))
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        results = client.gather(client.map(tag, [tagger] * 12, [TEXT] * 12, pure=False))
+    assert [entities for entities, _, _ in results] == [expected] * 12
+    taggers = {(pid, one) for _, pid, one in results}
+    assert len(taggers) == len({pid for pid, _ in taggers})  # one a process, of two threads
+    assert os.getpid() not in {pid for pid, _ in taggers}
+
+
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_the_same_process_gets_the_same_tagger(tagger, protocol):
     assert pickle.loads(pickle.dumps(tagger, protocol)) is tagger

@@ -11,10 +11,9 @@ from types import FrameType
 from typing import get_args
 
 from fastner.cli import output, progress
-from fastner.cli.options import Commands, command, load_tagger, positive
+from fastner.cli.options import Commands, add_layout, command, load_tagger, positive
 from fastner.engine import EngineName
 from fastner.errors import FastnerError
-from fastner.text import Lines
 
 FORMATS = ("parquet", "jsonl", "text", "conll")
 
@@ -36,9 +35,11 @@ def add(commands: Commands) -> None:
         nargs="+",
         metavar="FILE",
         help="files, or patterns in quotes: .parquet, .jsonl, .conll, and anything else as text, a "
-        "text a line; all but Parquet also as .gz and .zst",
+        "text a line; all but Parquet also as .gz and .zst; or URLs of a store, such as s3://…",
     )
-    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="a new folder")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="DIR", help="a new folder, or its URL"
+    )
     parser.add_argument("--format", choices=FORMATS, help="of all files (default: by ending)")
     parser.add_argument(
         "--column",
@@ -77,10 +78,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--model", metavar="M", help="a model directory (default: the embedded)")
     parser.add_argument("--engine", choices=get_args(EngineName), default="auto")
-    parser.add_argument(
-        "--lines", choices=get_args(Lines), default="auto", help="as for fastner tag"
-    )
-    parser.add_argument("--html", action="store_true", help="as for fastner tag")
+    add_layout(parser)
     parser.set_defaults(threads=1, device="cpu")
 
 

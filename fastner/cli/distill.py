@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any, get_args
+from typing import Any
 
 from fastner.cli import output
-from fastner.cli.options import Commands, add_engine, command, fraction, load_tagger
+from fastner.cli.options import Commands, add_engine, add_layout, command, fraction, load_tagger
 from fastner.cli.tag import BLOCK, FORMATS, format_of, records_of
 from fastner.corpus import iter_text, write_silver
 from fastner.errors import InputError
-from fastner.text import Lines
 
 
 def add(commands: Commands) -> None:
@@ -63,13 +62,7 @@ def add(commands: Commands) -> None:
         help="keep sentences that were there before; else the first of the same words stands for "
         "all, of the last half a million different ones",
     )
-    parser.add_argument(
-        "--lines",
-        choices=get_args(Lines),
-        default="auto",
-        help="what the lines of a text are, as for fastner tag (default: %(default)s)",
-    )
-    parser.add_argument("--html", action="store_true", help="texts are HTML, as for fastner tag")
+    add_layout(parser)
     add_engine(parser)
 
 

@@ -12,7 +12,7 @@ from fastner.corpus import FORMATS, MISALIGNED, OVERLAPPING
 from fastner.engine import EngineName
 from fastner.errors import InputError
 from fastner.lists.rules import LANGUAGES
-from fastner.text import printable
+from fastner.text import Lines, printable
 
 if TYPE_CHECKING:
     from fastner.bundle import Bundle
@@ -91,6 +91,20 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--device", choices=("cpu", "cuda"), default="cpu", help="(default: %(default)s)"
+    )
+
+
+def add_layout(parser: argparse.ArgumentParser) -> None:
+    """How raw text is laid out: lines and html, as `Tagger.pipe` takes them."""
+    parser.add_argument(
+        "--lines",
+        choices=get_args(Lines),
+        default="auto",
+        help="what the lines of a text are: sentences, each for itself; wrapped, going on from "
+        "line to line up to a blank one; or auto, which tells block by block (default)",
+    )
+    parser.add_argument(
+        "--html", action="store_true", help="texts are HTML: step over its tags, read its entities"
     )
 
 

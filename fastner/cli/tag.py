@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple, TypeAlias, get_args
 
 from fastner.cli import output, progress
 from fastner.cli.live import Live, apart, between_pauses, live, with_pauses
-from fastner.cli.options import Commands, add_running, command, load_tagger, utf8
+from fastner.cli.options import Commands, add_layout, add_running, command, load_tagger, utf8
 from fastner.cli.output import Record
 from fastner.corpus import FORMATS as CORPUS_FORMATS
 from fastner.corpus import iter_documents, iter_jsonl, iter_records, iter_text
@@ -110,16 +110,7 @@ def add(commands: Commands) -> None:
         metavar="N",
         help="column of the words in conll input, from 0, negative from the right (default: 0)",
     )
-    parser.add_argument(
-        "--lines",
-        choices=get_args(Lines),
-        default="auto",
-        help="what the lines of a text are: sentences, each for itself; wrapped, going on from "
-        "line to line up to a blank one; or auto, which tells block by block (default)",
-    )
-    parser.add_argument(
-        "--html", action="store_true", help="texts are HTML: step over its tags, read its entities"
-    )
+    add_layout(parser)
     parser.add_argument(
         "--document",
         action="store_true",

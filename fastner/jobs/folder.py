@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +11,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from fastner.errors import InputError
-from fastner.files import atomic_write, locked, partials_in, sweep
+from fastner.jobs.places import place_of
 from fastner.jobs.plan import Job, Unit
 from fastner.strict import show
 
@@ -27,15 +26,13 @@ def opened(folder: str, job: Job, *, resume: bool) -> Iterator[list[Unit]]:
     Begins the job where there is none. Raises InputError where there is another one, or without
     `resume` any; where the folder holds anything else; and where somebody works in it.
     """
-    os.makedirs(folder, exist_ok=True)
-    with locked(folder) as alone:
+    place = place_of(folder)
+    with place.working(folder) as alone:
         if not alone:
             raise InputError(f"{folder}: another job is at work here; wait, or choose a new folder")
-        pinned = os.path.join(folder, JOB_FILE)
-        planned = {pinned, *(path_of(folder, job, unit) for unit in job.units)}
-        for target in partials_in(folder) & planned:
-            sweep(target)
-        if os.path.exists(pinned):
+        pinned = place.inside(folder, JOB_FILE)
+        names = place.names(folder, [JOB_FILE, *map(job.output, job.units)])
+        if JOB_FILE in names:
             if not resume:
                 raise InputError(
                     f"{folder}: expected a new folder, got one with a job; go on with --resume, or "
@@ -43,29 +40,32 @@ def opened(folder: str, job: Job, *, resume: bool) -> Iterator[list[Unit]]:
                 )
             _check_same(pinned, job)
         else:
-            if others := sorted(os.listdir(folder)):
+            if names:
                 raise InputError(
-                    f"{folder}: expected an empty folder or one of a job, got {show(others[0])}"
+                    f"{folder}: expected an empty folder or one of a job, got {show(min(names))}"
                 )
-            atomic_write(pinned, job.file())
+            with place.writer(pinned) as write:
+                write(job.file())
         yield [unit for unit in job.units if not is_done(folder, job, unit)]
 
 
 def path_of(folder: str, job: Job, unit: Unit) -> str:
-    return os.path.join(folder, job.output(unit))
+    return place_of(folder).inside(folder, job.output(unit))
 
 
 def is_done(folder: str, job: Job, unit: Unit) -> bool:
     """Whether the unit's output is there and ends with the footer that says so."""
+    path = path_of(folder, job, unit)
     try:
-        metadata = parquet.read_metadata(path_of(folder, job, unit)).metadata or {}
+        with place_of(path).open(path) as file:
+            metadata = parquet.read_metadata(file).metadata or {}
     except (OSError, pa.ArrowException):  # none, or cut off
         return False
     return bool(metadata.get(KEY) == job.footer(unit))
 
 
 def _check_same(path: str, job: Job) -> None:
-    with open(path, "rb") as file:
+    with place_of(path).open(path) as file:
         data = file.read()
     if data == job.file():
         return

@@ -5,7 +5,6 @@ A plan depends on inputs, model and options alone, so that two runs of a job hav
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
@@ -14,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from fastner.errors import DependencyError, InputError, install_hint
+from fastner.jobs.places import Stamp, place_of
 from fastner.tags import shown
 from fastner.text import Lines
 from fastner.version import __version__
@@ -53,8 +53,8 @@ class Options:
 class Input(NamedTuple):
     """A file as it was when the job was planned.
 
-    packing: "gzip", "zstd" or None. stamp: its size and time of change, which tell within a run
-    whether it is still that file.
+    packing: "gzip", "zstd" or None. stamp: its size and time of change, or what else its place has,
+    which tell within a run whether it is still that file.
     """
 
     path: str
@@ -62,7 +62,7 @@ class Input(NamedTuple):
     packing: str | None
     size: int
     sha256: str
-    stamp: tuple[int, int]
+    stamp: Stamp
 
 
 class Unit(NamedTuple):
@@ -93,7 +93,8 @@ class Job:
 
     def output(self, unit: Unit) -> str:
         """The name of a unit's output: by name, outputs stand in the order of the inputs."""
-        name = os.path.basename(self.inputs[unit.input].path)
+        path = self.inputs[unit.input].path
+        name = place_of(path).name(path)
         if os.path.splitext(name)[1] in PACKINGS:
             name = os.path.splitext(name)[0]
         digits = max(5, len(str(len(self.units) - 1)))
@@ -168,7 +169,7 @@ def plan(
 
 def changed(source: Input) -> bool:
     """Whether another file has taken the place of the one that was planned for."""
-    return _stamp(source.path) != source.stamp
+    return place_of(source.path).stamp(source.path) != source.stamp
 
 
 _Cut = tuple[int, int, int, int | None, int]  # first, stop, row, rows, weight
@@ -177,19 +178,22 @@ _Cut = tuple[int, int, int, int | None, int]  # first, stop, row, rows, weight
 def _paths(patterns: Iterable[str]) -> Iterator[str]:
     seen: dict[str, str] = {}
     for pattern in patterns:
-        found = [pattern] if os.path.exists(pattern) else sorted(glob.glob(pattern, recursive=True))
+        try:
+            found = place_of(pattern).find(pattern)
+        except OSError as error:
+            raise InputError(f"{pattern}: cannot be read: {_reason(error)}") from None
         if not found:
             raise InputError(f"{pattern}: expected files, found none of this name")
-        for path in found:
-            real = os.path.realpath(path)
-            if real in seen:
-                raise InputError(f"{path}: expected each file once, it came as {seen[real]} before")
-            seen[real] = path
+        for path, same in found:
+            if same in seen:
+                raise InputError(f"{path}: expected each file once, it came as {seen[same]} before")
+            seen[same] = path
             yield path
 
 
 def _planned(path: str, form: str | None, options: Options) -> tuple[Input, list[_Cut]]:
-    stem, ending = os.path.splitext(path)
+    place = place_of(path)
+    stem, ending = os.path.splitext(place.name(path))
     packing = PACKINGS.get(ending.lower())
     if packing:
         ending = os.path.splitext(stem)[1]
@@ -197,9 +201,9 @@ def _planned(path: str, form: str | None, options: Options) -> tuple[Input, list
     if form == "parquet" and packing:
         raise InputError(f"{path}: expected Parquet as it is, got it packed once more; unpack it")
     cut = form in ("jsonl", "text") and not packing
-    stamp = _stamp(path)
+    stamp = place.stamp(path)
     size, sha256, places = _scanned(path, options.unit_bytes if cut else None)
-    if _stamp(path) != stamp or stamp[0] != size:
+    if place.stamp(path) != stamp or stamp[0] != size:
         raise InputError(f"{path}: expected a file that stays, it changed while it was read")
     source = Input(path, form, packing, size, sha256, stamp)
     if form == "parquet":
@@ -217,7 +221,7 @@ def _scanned(path: str, every: int | None) -> tuple[int, str, list[tuple[int, in
     """Size, SHA-256, and cuts at line ends about so far apart, with the number of the next line."""
     digest = hashlib.sha256()
     at, line, cuts = 0, 1, [(0, 1)]
-    with open(path, "rb") as file:
+    with place_of(path).open(path) as file:
         while block := file.read(BLOCK):
             digest.update(block)
             begin = 0
@@ -238,7 +242,7 @@ def _scanned(path: str, every: int | None) -> tuple[int, str, list[tuple[int, in
 
 def _row_groups(path: str, options: Options) -> list[_Cut]:
     """Cuts between row groups, with about `unit_bytes` of the text's column in each unit."""
-    with parquet.ParquetFile(path) as file:
+    with place_of(path).open(path) as raw, parquet.ParquetFile(raw) as file:
         schema, metadata = file.schema_arrow, file.metadata
     for name in (options.column, *options.keep):
         if schema.names.count(name) != 1:
@@ -269,11 +273,6 @@ def _is_text(kind: pa.DataType) -> bool:
         kind = kind.value_type
     kinds = (pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary())
     return kind in kinds
-
-
-def _stamp(path: str) -> tuple[int, int]:
-    status = os.stat(path)
-    return status.st_size, status.st_mtime_ns
 
 
 def _pinned(source: Input) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from fastner.errors import FastnerError, InputError
-from fastner.jobs.folder import opened
+from fastner.jobs.folder import opened, path_of
 from fastner.jobs.plan import Job, Unit
 from fastner.jobs.writing import BadRowError, Read, write_unit
 from fastner.tagger import Tagger
@@ -113,7 +113,7 @@ class _Task:
         except InputError as error:
             return Failure(unit, f"{self.job.where(unit)}: {error}", last=False)
         except (FastnerError, OSError, MemoryError, pa.ArrowException) as error:
-            output = os.path.join(self.folder, self.job.output(unit))
+            output = path_of(self.folder, self.job, unit)
             said = (isinstance(error, OSError) and error.strerror) or str(error) or repr(error)
             return Failure(unit, f"{self.job.where(unit)}: {output}: {said}", last=True)
         return None

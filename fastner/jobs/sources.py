@@ -17,6 +17,7 @@ from fastner.corpus import iter_conll
 from fastner.corpus.jsonl import parsed
 from fastner.corpus.sources import MAX_LINE
 from fastner.errors import InputError
+from fastner.jobs.places import place_of
 from fastner.jobs.plan import Input, Options, Unit, changed
 
 BATCH_ROWS = 4096
@@ -45,7 +46,7 @@ def kept_fields(source: Input, options: Options) -> list[pa.Field]:
     """The columns to keep: of Parquet as they are, else strings; InputError as for rows."""
     if source.format != "parquet" or not options.keep:
         return [pa.field(name, pa.string()) for name in options.keep]
-    with _told(source), parquet.ParquetFile(source.path) as file:
+    with _told(source), _opened(source) as raw, parquet.ParquetFile(raw) as file:
         return [file.schema_arrow.field(name) for name in options.keep]
 
 
@@ -69,6 +70,10 @@ def _told(source: Input) -> Iterator[None]:
         raise InputError(f"{source.path}: cannot be read: {reason}") from None
 
 
+def _opened(source: Input) -> IO[bytes]:
+    return place_of(source.path).open(source.path)
+
+
 # --- Parquet -------------------------------------------------------------------------------
 
 
@@ -77,7 +82,10 @@ def _of_parquet(source: Input, unit: Unit, options: Options) -> Iterator[Rows]:
     size = max(1, min(BATCH_ROWS, BATCH_BYTES * rows // max(1, unit.weight)))
     columns = list(dict.fromkeys((options.column, *options.keep)))
     row = unit.row
-    with parquet.ParquetFile(source.path, pre_buffer=False, buffer_size=READ_AHEAD) as file:
+    with (
+        _opened(source) as raw,
+        parquet.ParquetFile(raw, pre_buffer=False, buffer_size=READ_AHEAD) as file,
+    ):
         for batch in file.iter_batches(
             size, row_groups=range(unit.first, unit.stop), columns=columns, use_threads=False
         ):
@@ -196,7 +204,7 @@ def _batches(source: Input, unit: Unit) -> Iterator[tuple[list[bytes | None], li
     numbers: list[int] = []
     size, number, before = 0, unit.row, unit.first
     with ExitStack() as stack:
-        raw = stack.enter_context(open(source.path, "rb"))
+        raw = stack.enter_context(_opened(source))
         file = stack.enter_context(_unpacked(raw, source.packing))
         if not source.packing:
             raw.seek(unit.first)
@@ -252,7 +260,7 @@ def _of_conll(source: Input, unit: Unit, options: Options) -> Iterator[Rows]:
     sentences: list[list[str]] = []
     size = before = 0
     with ExitStack() as stack:
-        raw = stack.enter_context(open(source.path, "rb"))
+        raw = stack.enter_context(_opened(source))
         file = stack.enter_context(_unpacked(raw, source.packing))
         for words, _ in iter_conll(file, tag_column=None):
             sentences.append(words)

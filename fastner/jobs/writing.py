@@ -11,8 +11,8 @@ from pyarrow import parquet
 from fastner import arrow
 from fastner.doc import Doc
 from fastner.errors import InputError
-from fastner.files import atomic_writer
 from fastner.jobs.folder import KEY, path_of
+from fastner.jobs.places import place_of
 from fastner.jobs.plan import Input, Job, Options, Unit
 from fastner.jobs.sources import Rows, kept_fields, rows_of
 from fastner.tagger import Tagger
@@ -52,7 +52,7 @@ def write_unit(
     ]
     schema = pa.schema(fields, metadata={KEY: job.footer(unit)})
     path = path_of(folder, job, unit)
-    with atomic_writer(path) as write:
+    with place_of(path).writer(path) as write:
         sink = pa.PythonFile(cast(BinaryIO, _Sink(write)), mode="w")
         with parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
             for table in _grouped(_tagged(source, job.options, unit, tagger, strict, told), schema):
