@@ -88,6 +88,16 @@ class Phrases:
         self, number: int, phrases: Batch, framed: Batch | None = None
     ) -> tuple[int, int, int | None] | None: ...
 
+MOST_GAZETTEERS: int
+LONGEST_PHRASE: int
+
+class Gazetteers:
+    def __new__(cls, lists: int) -> Gazetteers: ...
+    @property
+    def lists(self) -> int: ...
+    def add(self, number: int, phrases: Batch) -> None: ...
+    def places(self, batch: Batch) -> NDArray[np.uint8]: ...  # [N, lists]
+
 class Pipeline:
     def __init__(
         self,
@@ -96,6 +106,7 @@ class Pipeline:
         engine: Engine,
         tag_count: int,
         phrases: Phrases | None = None,
+        gazetteers: Gazetteers | None = None,
     ) -> None: ...
     def run(
         self, batch: Batch, use: _Use | None = None, *, emit: bool = True, decode: bool = True

@@ -36,6 +36,7 @@ files.writing: errors files.names files.reading
 files: files.names files.paths files.reading files.writing
 tags: _tags errors; later numpy
 lists.phrases: errors tags
+lists.gazetteers: _tagging
 text: _text errors lists.rules
 corpus.sources: errors tags
 corpus.sentences: errors tags text
@@ -73,19 +74,19 @@ bundle.directory: errors files
 bundle.vectors: errors strict numpy
 bundle.manifest: bundle.directory bundle.vectors errors lists.rules posterior reading strict tags
 bundle.store: bundle.directory bundle.manifest bundle.safetensors bundle.vectors crf errors files
-              screen strict tags vocab numpy
+              lists.gazetteers screen strict tags vocab numpy
 bundle: bundle.manifest bundle.store bundle.vectors
 engine.weights: screen.wire numpy
 engine.lstm: _lstm arrays errors numpy
 engine.gru: _gru engine.weights numpy
 engine.inputs: bundle numpy
 engine.native: _native arrays bundle bundle.vectors engine.gru engine.lstm engine.weights errors
-               vocab numpy
+               lists.gazetteers vocab numpy
 engine.session: errors screen numpy onnxruntime
 engine.onnx: bundle engine.inputs engine.session errors vocab numpy
 engine: errors; later ~bundle ~numpy ~vocab engine.native engine.onnx
-tagger: _tagging arrays bundle doc engine errors lists.edges lists.phrases posterior tags text
-        vocab numpy
+tagger: _tagging arrays bundle doc engine errors lists.edges lists.gazetteers lists.phrases
+        posterior tags text vocab numpy
 arrow: arrays errors numpy pyarrow; later ~tagger ~text
 serve.settings: engine errors
 serve.batching:

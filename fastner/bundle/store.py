@@ -15,7 +15,9 @@ All files are required unless marked (`manifest` says how the versions of the fo
                         categories [words, lexicons] (with lexicons only),
                         start [K], transitions [K, K], end [K]
     words.onnx          a word's vector, characters, ... -> its feature row
-    sentences.onnx      feature rows and lengths -> emissions
+    sentences.onnx      feature rows and lengths, and with gazetteers places -> emissions
+    gazetteers.txt      UTF-8, the phrases of all gazetteers in order, one per line, a tab between
+                        two words (with gazetteers only)
     README.md           model card, at most 1 MiB (optional)
     history.json        training curve, at most 16 MiB (optional)
 """
@@ -25,17 +27,19 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fastner.bundle.directory import MANIFEST, OPTIONAL, open_directory, save_bundle
+from fastner.bundle.directory import GAZETTEERS, MANIFEST, OPTIONAL, open_directory, save_bundle
 from fastner.bundle.manifest import (
     MAX_MANIFEST,
     MAX_WORDS,
     FileRecord,
+    GazetteerSize,
     Manifest,
     manifest_bytes,
     parse_manifest,
@@ -45,11 +49,16 @@ from fastner.bundle.vectors import Form, check_values, form_of, wanted_arrays, w
 from fastner.crf import CRF
 from fastner.errors import BundleError, InputError
 from fastner.files import Directory
+from fastner.lists.gazetteers import LONGEST_PHRASE, PLACES, Gazetteer
 from fastner.screen import Signature, screen, sentences_signature, words_signature
 from fastner.strict import MAX_STRING, check_finite, refuse, show
 from fastner.tags import TagScheme, allowed
 from fastner.vocab import CASES, EncodedWords, Vocabulary, count_lines
 
+# of gazetteers.txt: what is in no line that is a phrase
+_NO_PHRASE = re.compile(
+    rb"^(?:\t|\n|(?:[^\t\n]*\t){%d})|\t(?=[\t\n])" % LONGEST_PHRASE, re.MULTILINE
+)
 _READ_ATTEMPTS = 10  # when the directory is replaced while it is read
 
 
@@ -61,6 +70,7 @@ class Bundle:
     `arrays` are read-only views of the bytes that were hashed; names, shapes and dtypes are in
     the docstring of this module. `words_utf8` is words.txt as it is, for the index to split.
     `sha256` is the digest of manifest.json, and so of everything: `read_bundle(..., sha256=)`.
+    `gazetteers_utf8` is gazetteers.txt as it is, empty where there is none.
     `path` is where it lies, or a name for errors of one that was not saved yet.
     """
 
@@ -73,6 +83,7 @@ class Bundle:
     words_onnx: bytes
     sentences_onnx: bytes
     extra: Mapping[str, bytes]
+    gazetteers_utf8: bytes = b""
 
     def words(self) -> list[str]:
         """The vocabulary in order of word id."""
@@ -94,6 +105,13 @@ class Bundle:
             )
         except InputError as error:
             raise BundleError(f"{self.path}/words.txt: {error}") from None
+
+    def gazetteers(self) -> list[Gazetteer]:
+        """The lists of phrases that it was trained with."""
+        lines = iter(self.gazetteers_utf8.decode().split("\n"))
+        return [
+            Gazetteer(name, list(islice(lines, count))) for name, count in self.manifest.gazetteers
+        ]
 
     def crf(self) -> CRF:
         """The CRF over its tags, in which only the steps that its scheme allows are possible."""
@@ -150,7 +168,12 @@ def signatures(manifest: Manifest) -> dict[str, Signature]:
     lexicons = len(manifest.lexicons)
     return {
         "words.onnx": words_signature(manifest.width, manifest.features, lexicons, below),
-        "sentences.onnx": sentences_signature(manifest.features, len(manifest.tags)),
+        "sentences.onnx": sentences_signature(
+            manifest.features,
+            len(manifest.tags),
+            gazetteers=len(manifest.gazetteers),
+            places=len(PLACES),
+        ),
     }
 
 
@@ -161,13 +184,14 @@ def make_bundle(
     arrays: Mapping[str, npt.NDArray[Any]],
     words_onnx: bytes,
     sentences_onnx: bytes,
+    gazetteers: Sequence[Gazetteer] = (),
     extra: Mapping[str, bytes] = MappingProxyType({}),
     where: str = "(unsaved model)",
 ) -> Bundle:
     """The bundle of these contents, in memory, checked as `read_bundle` would check it.
 
-    `manifest` says what only its maker knows: rows, width, dtype and files follow from the
-    contents. Its `scores` and `training` are any JSON of 16 levels at most, counted from the
+    `manifest` says what only its maker knows: rows, width, dtype, gazetteers and files follow from
+    the contents. Its `scores` and `training` are any JSON of 16 levels at most, counted from the
     manifest itself, in strings of at most 1 KiB. No word may come twice. where: what errors call
     the bundle.
 
@@ -182,13 +206,15 @@ def make_bundle(
         "arrays.safetensors": safetensors_bytes(arrays, f"{where}/arrays.safetensors"),
         "words.onnx": words_onnx,
         "sentences.onnx": sentences_onnx,
+        **_gazetteers_file(gazetteers, f"{where}/{GAZETTEERS}"),
         **extra,
     }
     records = {
         name: FileRecord(hashlib.sha256(data).hexdigest(), len(data))
         for name, data in files.items()
     }
-    complete = replace(manifest, **form_of(arrays)._asdict(), files=records)
+    sizes = tuple(GazetteerSize(name, len(phrases)) for name, phrases in gazetteers)
+    complete = replace(manifest, **form_of(arrays)._asdict(), gazetteers=sizes, files=records)
     saved = manifest_bytes(complete, f"{where}/{MANIFEST}")
     bundle = _assemble(saved, parse_manifest(saved, f"{where}/{MANIFEST}"), files, where)
     if bundle.word_count != len(words):
@@ -212,6 +238,7 @@ def write_bundle(path: str | os.PathLike[str], bundle: Bundle) -> Bundle:
         "arrays.safetensors": safetensors_bytes(bundle.arrays, f"{where}/arrays.safetensors"),
         "words.onnx": bundle.words_onnx,
         "sentences.onnx": bundle.sentences_onnx,
+        **({GAZETTEERS: bundle.gazetteers_utf8} if bundle.manifest.gazetteers else {}),
         **bundle.extra,
     }
     for name, record in bundle.manifest.files.items():
@@ -293,6 +320,8 @@ def _assemble(
     _check_arrays(arrays, manifest, word_count, f"{where}/arrays.safetensors")
     for graph, (name, signature) in zip(graphs, signatures(manifest).items(), strict=True):
         screen(graph, f"{where}/{name}", signature)
+    gazetteers = bytes(files[GAZETTEERS]) if manifest.gazetteers else b""
+    _check_gazetteers(gazetteers, manifest, f"{where}/{GAZETTEERS}")
     return Bundle(
         path=where,
         sha256=hashlib.sha256(saved).hexdigest(),
@@ -303,6 +332,7 @@ def _assemble(
         words_onnx=graphs[0],
         sentences_onnx=graphs[1],
         extra=MappingProxyType({name: bytes(files[name]) for name in OPTIONAL if name in files}),
+        gazetteers_utf8=gazetteers,
     )
 
 
@@ -328,6 +358,33 @@ def _count_words(data: bytes, where: str) -> int:
     if count > MAX_WORDS:
         refuse(where, f"at most {MAX_WORDS} words, got more")
     return count
+
+
+def _gazetteers_file(gazetteers: Sequence[Gazetteer], where: str) -> dict[str, bytes]:
+    """gazetteers.txt, by its name; nothing where there are none."""
+    if not gazetteers:
+        return {}
+    try:
+        text = "".join(f"{phrase}\n" for _, phrases in gazetteers for phrase in phrases)
+        return {GAZETTEERS: text.encode()}
+    except UnicodeEncodeError as error:
+        refuse(where, f"no lone surrogates in phrases, got {error}")
+
+
+def _check_gazetteers(data: bytes, manifest: Manifest, where: str) -> None:
+    """Refuse other lines than so many phrases of words that are not empty."""
+    wanted = sum(size.phrases for size in manifest.gazetteers)
+    if data.count(b"\n") != wanted or (data and data[-1] != 10):
+        refuse(where, f"{wanted} lines, each ended by a line feed, got {data.count(10)}")
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        refuse(where, f"UTF-8, got {error.reason} at byte {error.start}")
+    if wrong := _NO_PHRASE.search(data):
+        number = data.count(b"\n", 0, wrong.start()) + 1
+        problem = f"1 to {LONGEST_PHRASE} words, none of them empty, with a tab between two"
+        line = data.split(b"\n", number)[number - 1]
+        refuse(f"{where}:{number}", f"{problem}, got {show(line.decode())}")
 
 
 def _check_distinct(words: Iterable[str], where: str) -> None:
