@@ -8,7 +8,6 @@ from fastner.files import Directory, Kind, save_directory
 
 MANIFEST = "manifest.json"
 REQUIRED = ("words.txt", "arrays.safetensors", "words.onnx", "sentences.onnx")
-GAZETTEERS = "gazetteers.txt"  # of a model with gazetteers, which needs it
 OPTIONAL = ("README.md", "history.json")
 
 
@@ -20,7 +19,7 @@ def _hint(found: Directory) -> str:
 
 BUNDLE = Kind(
     noun="bundle",
-    files=frozenset((MANIFEST, *REQUIRED, GAZETTEERS, *OPTIONAL)),
+    files=frozenset((MANIFEST, *REQUIRED, *OPTIONAL)),
     marker=MANIFEST,
     missing="check the path, or train a model and save it there",
     hint=_hint,

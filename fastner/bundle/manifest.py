@@ -9,7 +9,7 @@ requires "native_tag_differences", which stood among the scores before, where it
 requires "language", English before, and "normalization.reading": the number of the rule by which
 words are read (`fastner.reading`), or null where they are taken as they stand, as all were before;
 and "recurrence_bits", 16 before. 1.5 is of models with gazetteers alone, and requires
-"gazetteers" and the file gazetteers.txt; those without are written as 1.4.
+"gazetteers" and the array of that name; those without are written as 1.4.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from fastner.bundle.directory import GAZETTEERS, OPTIONAL, REQUIRED
+from fastner.bundle.directory import OPTIONAL, REQUIRED
 from fastner.bundle.vectors import DTYPES
 from fastner.errors import BundleError
 from fastner.lists.rules import LANGUAGES
@@ -64,7 +64,6 @@ _MAX_FILE = {  # bytes
     "words.onnx": 1 << 30,
     "sentences.onnx": 1 << 30,
     "words.txt": 1 << 30,
-    GAZETTEERS: 1 << 30,
     "arrays.safetensors": MAX_BYTES,
 }
 MAX_TAGS = 4096
@@ -92,7 +91,7 @@ class Lexicon(NamedTuple):
 
 
 class GazetteerSize(NamedTuple):
-    """A gazetteer, see `fastner.lists.gazetteers`: so many lines of gazetteers.txt."""
+    """A gazetteer, see `fastner.lists.gazetteers`: so many of the phrases in the array."""
 
     name: str
     phrases: int
@@ -234,7 +233,7 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
         ),
         language=fields["language"].choice(LANGUAGES) if "language" in fields else ENGLISH,
         gazetteers=_gazetteers(fields["gazetteers"]) if "gazetteers" in fields else (),
-        files=_files(fields["files"], "gazetteers" in fields),
+        files=_files(fields["files"]),
         license=fields["license"].string(),
         description=fields["description"].string(),
         scores=MappingProxyType(fields["scores"].object()),
@@ -369,16 +368,15 @@ def _gazetteers(value: Json) -> tuple[GazetteerSize, ...]:
     return tuple(gazetteers.values())
 
 
-def _files(value: Json, gazetteers: bool) -> Mapping[str, FileRecord]:
+def _files(value: Json) -> Mapping[str, FileRecord]:
     records = {}
-    required = (*REQUIRED, GAZETTEERS) if gazetteers else REQUIRED
     for name, item in value.members().items():
-        if name not in required and name not in OPTIONAL:
-            refuse(item.where, f"only the files {[*required, *OPTIONAL]}, got another")
+        if name not in REQUIRED and name not in OPTIONAL:
+            refuse(item.where, f"only the files {[*REQUIRED, *OPTIONAL]}, got another")
         fields = item.fields("sha256 bytes")
         size = fields["bytes"].integer(0, _MAX_FILE[name])
         records[name] = FileRecord(_digest(fields["sha256"]), size)
-    for name in required:
+    for name in REQUIRED:
         if name not in records:
             refuse(value.where, f"the file {name!r}, got none")
     if (total := sum(record.bytes for record in records.values())) > MAX_BYTES:

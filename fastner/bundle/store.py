@@ -13,11 +13,11 @@ All files are required unless marked (`manifest` says how the versions of the fo
     words.txt           UTF-8, one word per line, each line ended by one line feed
     arrays.safetensors  the word vectors (`vectors` says how), unknown [width],
                         categories [words, lexicons] (with lexicons only),
-                        start [K], transitions [K, K], end [K]
+                        start [K], transitions [K, K], end [K],
+                        gazetteers, uint8 (with gazetteers only): UTF-8, the phrases of all in
+                        order, each ended by a line feed, with a tab between two words
     words.onnx          a word's vector, characters, ... -> its feature row
     sentences.onnx      feature rows and lengths, and with gazetteers places -> emissions
-    gazetteers.txt      UTF-8, the phrases of all gazetteers in order, one per line, a tab between
-                        two words (with gazetteers only)
     README.md           model card, at most 1 MiB (optional)
     history.json        training curve, at most 16 MiB (optional)
 """
@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastner.bundle.directory import GAZETTEERS, MANIFEST, OPTIONAL, open_directory, save_bundle
+from fastner.bundle.directory import MANIFEST, OPTIONAL, open_directory, save_bundle
 from fastner.bundle.manifest import (
     MAX_MANIFEST,
     MAX_WORDS,
@@ -55,7 +55,8 @@ from fastner.strict import MAX_STRING, check_finite, refuse, show
 from fastner.tags import TagScheme, allowed
 from fastner.vocab import CASES, EncodedWords, Vocabulary, count_lines
 
-# of gazetteers.txt: what is in no line that is a phrase
+_NOTHING = np.zeros(0, np.uint8)
+# of the array gazetteers: what is in no line that is a phrase
 _NO_PHRASE = re.compile(
     rb"^(?:\t|\n|(?:[^\t\n]*\t){%d})|\t(?=[\t\n])" % LONGEST_PHRASE, re.MULTILINE
 )
@@ -70,7 +71,6 @@ class Bundle:
     `arrays` are read-only views of the bytes that were hashed; names, shapes and dtypes are in
     the docstring of this module. `words_utf8` is words.txt as it is, for the index to split.
     `sha256` is the digest of manifest.json, and so of everything: `read_bundle(..., sha256=)`.
-    `gazetteers_utf8` is gazetteers.txt as it is, empty where there is none.
     `path` is where it lies, or a name for errors of one that was not saved yet.
     """
 
@@ -83,7 +83,6 @@ class Bundle:
     words_onnx: bytes
     sentences_onnx: bytes
     extra: Mapping[str, bytes]
-    gazetteers_utf8: bytes = b""
 
     def words(self) -> list[str]:
         """The vocabulary in order of word id."""
@@ -106,9 +105,13 @@ class Bundle:
         except InputError as error:
             raise BundleError(f"{self.path}/words.txt: {error}") from None
 
+    def gazetteers_utf8(self) -> bytes:
+        """The phrases of all gazetteers, as the array has them; empty without any."""
+        return self.arrays["gazetteers"].tobytes() if self.manifest.gazetteers else b""
+
     def gazetteers(self) -> list[Gazetteer]:
         """The lists of phrases that it was trained with."""
-        lines = iter(self.gazetteers_utf8.decode().split("\n"))
+        lines = iter(self.gazetteers_utf8().decode().split("\n"))
         return [
             Gazetteer(name, list(islice(lines, count))) for name, count in self.manifest.gazetteers
         ]
@@ -201,12 +204,12 @@ def make_bundle(
         words_utf8 = "".join(f"{word}\n" for word in words).encode()
     except UnicodeEncodeError as error:
         refuse(f"{where}/words.txt", f"no lone surrogates in words, got {error}")
+    arrays = {**arrays, **_gazetteers_array(gazetteers, f"{where}/arrays.safetensors")}
     files = {
         "words.txt": words_utf8,
         "arrays.safetensors": safetensors_bytes(arrays, f"{where}/arrays.safetensors"),
         "words.onnx": words_onnx,
         "sentences.onnx": sentences_onnx,
-        **_gazetteers_file(gazetteers, f"{where}/{GAZETTEERS}"),
         **extra,
     }
     records = {
@@ -238,7 +241,6 @@ def write_bundle(path: str | os.PathLike[str], bundle: Bundle) -> Bundle:
         "arrays.safetensors": safetensors_bytes(bundle.arrays, f"{where}/arrays.safetensors"),
         "words.onnx": bundle.words_onnx,
         "sentences.onnx": bundle.sentences_onnx,
-        **({GAZETTEERS: bundle.gazetteers_utf8} if bundle.manifest.gazetteers else {}),
         **bundle.extra,
     }
     for name, record in bundle.manifest.files.items():
@@ -320,8 +322,6 @@ def _assemble(
     _check_arrays(arrays, manifest, word_count, f"{where}/arrays.safetensors")
     for graph, (name, signature) in zip(graphs, signatures(manifest).items(), strict=True):
         screen(graph, f"{where}/{name}", signature)
-    gazetteers = bytes(files[GAZETTEERS]) if manifest.gazetteers else b""
-    _check_gazetteers(gazetteers, manifest, f"{where}/{GAZETTEERS}")
     return Bundle(
         path=where,
         sha256=hashlib.sha256(saved).hexdigest(),
@@ -332,7 +332,6 @@ def _assemble(
         words_onnx=graphs[0],
         sentences_onnx=graphs[1],
         extra=MappingProxyType({name: bytes(files[name]) for name in OPTIONAL if name in files}),
-        gazetteers_utf8=gazetteers,
     )
 
 
@@ -360,15 +359,17 @@ def _count_words(data: bytes, where: str) -> int:
     return count
 
 
-def _gazetteers_file(gazetteers: Sequence[Gazetteer], where: str) -> dict[str, bytes]:
-    """gazetteers.txt, by its name; nothing where there are none."""
+def _gazetteers_array(
+    gazetteers: Sequence[Gazetteer], where: str
+) -> dict[str, npt.NDArray[np.uint8]]:
+    """The array of their phrases, by its name; nothing where there are none."""
     if not gazetteers:
         return {}
     try:
-        text = "".join(f"{phrase}\n" for _, phrases in gazetteers for phrase in phrases)
-        return {GAZETTEERS: text.encode()}
+        text = "".join(f"{phrase}\n" for _, phrases in gazetteers for phrase in phrases).encode()
     except UnicodeEncodeError as error:
-        refuse(where, f"no lone surrogates in phrases, got {error}")
+        refuse(f"{where}: gazetteers", f"no lone surrogates in phrases, got {error}")
+    return {"gazetteers": np.frombuffer(text, np.uint8)}
 
 
 def _check_gazetteers(data: bytes, manifest: Manifest, where: str) -> None:
@@ -411,6 +412,8 @@ def _check_arrays(
     }
     if manifest.lexicons:
         wanted["categories"] = ((word_count, len(manifest.lexicons)), "uint16")
+    if manifest.gazetteers:
+        wanted["gazetteers"] = (arrays.get("gazetteers", _NOTHING).shape[:1], "uint8")
     if arrays.keys() != wanted.keys():
         refuse(where, f"the arrays {sorted(wanted)}, got {show(sorted(arrays))}")
     for name, (shape, dtype) in wanted.items():
@@ -429,3 +432,5 @@ def _check_arrays(
         if largest >= lexicon.categories:
             problem = f"categories below {lexicon.categories} of {show(lexicon.name)}"
             refuse(f"{where}: categories", f"{problem}, got {largest}")
+    if manifest.gazetteers:
+        _check_gazetteers(arrays["gazetteers"].tobytes(), manifest, f"{where}: gazetteers")

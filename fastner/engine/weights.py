@@ -37,7 +37,7 @@ class BiLSTMWeights(NamedTuple):
     @property
     def features(self) -> int:
         """D."""
-        return len(self.forward[0]) - sum(table.shape[1] for table in self.places)
+        return len(self.forward[0]) - sum(int(table.shape[1]) for table in self.places)
 
     @property
     def of_words(self) -> tuple[Cell, Cell, Array, Array]:
@@ -203,8 +203,8 @@ def _bilstm(graph: _Graph) -> BiLSTMWeights:
         (_gates(w[d].T), _gates(r[d].T), _gates(b[d, : 4 * hidden] + b[d, 4 * hidden :]))
         for d in (0, 1)
     )
-    kernel = np.concatenate([kernels[0], kernels[1]])
-    return BiLSTMWeights(forward, backward, kernel, bias.copy(), places)
+    both = np.concatenate([kernels[0], kernels[1]])
+    return BiLSTMWeights(forward, backward, both, bias.copy(), places)
 
 
 def _places(graph: _Graph, joined: str, count: int) -> tuple[Array, ...]:

@@ -39,8 +39,9 @@ class Batch(NamedTuple):
 class Examples:
     """Corpora encoded once, cut into batches as often as needed; immutable but for `rehearse`.
 
-    gazetteers: also find the places that words have in these. varied: also encode every sentence in lower case, in upper case and, but for silver, with
-    typographic noise, so that `epoch` can take one of these in its place.
+    gazetteers: also find the places that words have in these. varied: also encode every sentence in
+    lower case, in upper case and, but for silver, with typographic noise, so that `epoch` can take
+    one of these in its place.
     """
 
     def __init__(

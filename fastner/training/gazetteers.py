@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -76,8 +77,8 @@ def _read(name: str, listed: Listed, language: str) -> tuple[str, list[str]]:
         if len(phrases) > MAX_PHRASES:
             raise InputError(f"expected at most {MAX_PHRASES:,} phrases in {what}, got more")
     if not phrases:
-        files = ", ".join(map(os.fsdecode, items)) if items is not listed else "none"
-        raise InputError(f"expected at least one phrase in {what}, got {files} without any")
+        got = shown(listed) if items is not listed else "none"
+        raise InputError(f"expected at least one phrase in {what}, got {got}")
     return name, list(phrases)
 
 
@@ -142,9 +143,6 @@ def places_of(
     for at in range(0, len(lengths), CHUNK):
         bounds = ends[at : at + CHUNK + 1].tolist()
         spelled = [words[i] for i in tokens[bounds[0] : bounds[-1]]]
-        rows = [
-            spelled[begin - bounds[0] : end - bounds[0]]
-            for begin, end in zip(bounds, bounds[1:], strict=False)
-        ]
+        rows = [spelled[begin - bounds[0] : end - bounds[0]] for begin, end in pairwise(bounds)]
         places[bounds[0] : bounds[-1]] = lists.places(Batch.of_words(rows))
     return places

@@ -82,7 +82,8 @@ def sentences_graph(weights: NetworkWeights) -> onnx.ModelProto:
     Time comes first, which is how an ONNX LSTM reads: no large tensor is transposed on the way.
     Inputs: `features` float32 [T, B, D], anything past a sentence's end; `lengths` int32 [B],
     each from 1 to T; and, where the network has gazetteers, `places` int32 [T, B, G], any valid
-    ones past a sentence's end. Output: `emissions` float32 [T, B, K], meaningless past a sentence's end.
+    ones past a sentence's end. Output: `emissions` float32 [T, B, K], meaningless past a
+    sentence's end.
 
     Raises TrainingError if tf2onnx made another graph than was meant.
     """

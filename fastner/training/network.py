@@ -22,7 +22,6 @@ from fastner.training.recipe import Recipe
 from fastner.training.weights import DenseWeights, GRUWeights, LSTMWeights, NetworkWeights
 from fastner.vocab import CASES
 
-
 PLACE_WIDTH = 4  # numbers that a place is embedded in
 
 
@@ -32,8 +31,9 @@ class Network(keras.Model):
     Called with a dict: `vectors` float32 [U, Dv], `tuned` int32 [U] (row of the tuned offset that
     is added to the vector, 0 for none), `characters` int32 [U, C], `character_lengths` int32 [U],
     `cases` int32 [U], `categories` int32 [U, L], `tokens` int32 [B, T] into the U words and
-    `lengths` int32 [B], with gazetteers also `places` int32 [B, T, G]; gives float32 [B, T, K]. Padding never reaches a valid token: backward
-    directions run over the reversed valid part, so no masks are needed.
+    `lengths` int32 [B], with gazetteers also `places` int32 [B, T, G]; gives float32 [B, T, K].
+    Padding never reaches a valid token: backward directions run over the reversed valid part, so no
+    masks are needed.
     """
 
     def __init__(
@@ -148,9 +148,7 @@ class PlaceEmbedding(layers.Layer):
     def __init__(self) -> None:
         super().__init__()
         uniform = keras.initializers.RandomUniform(-0.5, 0.5)
-        self.places = layers.Embedding(
-            len(PLACES) - 1, PLACE_WIDTH, embeddings_initializer=uniform
-        )
+        self.places = layers.Embedding(len(PLACES) - 1, PLACE_WIDTH, embeddings_initializer=uniform)
 
     def call(self, places: Any) -> Any:
         inside = ops.cast(places > 0, "float32")[..., None]

@@ -49,10 +49,11 @@ def check_parity(
 
     It is absolute for emissions within ±1, and relative to the emission beyond.
 
-    `reference(words, tokens, lengths)`, with gazetteers also of places, gives the trained network's emissions [B, T, K] for one
-    `ParityBatch`. The graphs see other things in the padding than it does, characters past a
-    word's end and feature rows past a sentence's end, which must change nothing. Each batch is
-    compared whole, as its first sentence alone, and as its sentences' first tokens (T = 1).
+    `reference(words, tokens, lengths)`, with gazetteers also of places, gives the trained network's
+    emissions [B, T, K] for one `ParityBatch`. The graphs see other things in the padding than it
+    does, characters past a word's end and feature rows past a sentence's end, which must change
+    nothing. Each batch is compared whole, as its first sentence alone, and as its sentences' first
+    tokens (T = 1).
 
     Raises TrainingError where a difference exceeds 1e-5, saying where, and without any batch.
     """
