@@ -72,7 +72,8 @@ screen: screen.graph screen.operators; later screen.export
 bundle.safetensors: errors strict numpy
 bundle.directory: errors files
 bundle.vectors: errors strict numpy
-bundle.manifest: bundle.directory bundle.vectors errors lists.rules posterior reading strict tags
+bundle.manifest: bundle.directory bundle.vectors errors lists.gazetteers lists.rules posterior
+                 reading strict tags
 bundle.store: bundle.directory bundle.manifest bundle.safetensors bundle.vectors crf errors files
               lists.gazetteers screen strict tags vocab numpy
 bundle: bundle.manifest bundle.store bundle.vectors
@@ -132,7 +133,7 @@ doctor.examination: corpus corpus.items corpus.reader corpus.sentences corpus.si
 doctor.table: doctor.diagnosis doctor.suspects
 doctor.page: doctor.coverage doctor.diagnosis doctor.suspects doctor.table evaluation.page
 doctor: doctor.coverage doctor.diagnosis doctor.examination doctor.page doctor.suspects doctor.table
-deploy.golden: bundle engine.onnx tags vocab numpy
+deploy.golden: _tagging bundle engine.onnx lists.gazetteers tags vocab numpy
 deploy.tokens: lists.edges lists.rules
 deploy.graph: bundle crf engine.session errors screen.export numpy onnx
 deploy.price: corpus errors scoring tags verify

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from fastner.bundle.directory import OPTIONAL, REQUIRED
 from fastner.bundle.vectors import DTYPES
 from fastner.errors import BundleError
+from fastner.lists.gazetteers import MOST_GAZETTEERS
 from fastner.lists.rules import LANGUAGES
 from fastner.posterior import TEMPERATURES
 from fastner.reading import RULE
@@ -70,7 +71,6 @@ MAX_TAGS = 4096
 _MAX_WIDTH = 1 << 16  # of a vector, a feature row, a hidden state
 MAX_CHARACTERS = 4096  # of a word, as seen by the character encoder
 _MAX_LEXICONS = 64
-MAX_GAZETTEERS = 16
 MAX_PHRASES = 20_000_000  # of a gazetteer
 _MAX_CATEGORIES = 1 << 16
 _MAX_TOKENS = 1 << 53  # of a corpus
@@ -357,7 +357,7 @@ def _lexicons(value: Json) -> tuple[Lexicon, ...]:
 
 def _gazetteers(value: Json) -> tuple[GazetteerSize, ...]:
     gazetteers: dict[str, GazetteerSize] = {}
-    for item in value.elements(MAX_GAZETTEERS):
+    for item in value.elements(MOST_GAZETTEERS):
         fields = item.fields("name phrases")
         name = fields["name"].string()
         if not is_label(name) or name in gazetteers:

@@ -49,7 +49,7 @@ class Engine(Protocol):
     ) -> NDArray[np.float32]:
         """Emissions float32 [B, T, K] of sentences, T the longest length, none of them empty.
 
-        places: of a model with gazetteers, those of all tokens in each, [N, L].
+        places: of a model with gazetteers, those of all tokens in each, [N, L]; None: all are 0.
         """
 
 
