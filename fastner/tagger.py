@@ -21,7 +21,7 @@ from fastner.doc import Doc
 from fastner.engine import Engine, EngineName, open_engine
 from fastner.errors import FastnerError, InputError
 from fastner.lists.edges import lists_of
-from fastner.lists.gazetteers import matcher
+from fastner.lists.gazetteers import Matcher
 from fastner.lists.phrases import Mode, Phrase, fill, weight_of
 from fastner.posterior import ClosedMarginals, Posterior
 from fastner.tags import TagScheme
@@ -183,7 +183,7 @@ class Tagger:
         width = self._engine.width
         capacity = min(CACHED_WORDS, max(1, CACHED_FLOATS // width))
         self._cache: WordCache | None = WordCache(capacity, width)
-        self._gazetteers = matcher(bundle.gazetteers()) if manifest.gazetteers else None
+        self._gazetteers = Matcher(bundle.gazetteers()).compiled if manifest.gazetteers else None
         self._pipeline: Pipeline | None = Pipeline(
             self._cache.rows,
             self._crf.lattice,

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -26,7 +27,7 @@ from fastner.corpus import read
 from fastner.engine import open_engine
 from fastner.engine.weights import bilstm_weights
 from fastner.errors import BundleError, InputError
-from fastner.lists.gazetteers import LONGEST_PHRASE, MOST_GAZETTEERS, PLACES, Gazetteer, matcher
+from fastner.lists.gazetteers import LONGEST_PHRASE, MOST_GAZETTEERS, PLACES, Gazetteer, Matcher
 from fastner.scoring import score
 from fastner.tagger import Tagger
 from fastner.vocab import RowBatch
@@ -40,7 +41,7 @@ words = st.sampled_from(["a", "b", "A", "é", "中" * 9, "x" * 15, "x" * 16, "\u
 rows = st.lists(words, min_size=1, max_size=4).map(tuple)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(
     st.lists(st.frozensets(rows, max_size=12), min_size=1, max_size=4),
     st.lists(st.lists(words, max_size=9), max_size=40),
@@ -62,8 +63,8 @@ def test_places_equal_a_naive_matcher(lists, sentences):
 def test_places_of_the_most_lists_and_the_longest_phrases():
     longest = ["w"] * LONGEST_PHRASE
     lists = [Gazetteer(f"L{i}", ["\t".join(longest[: i + 1])]) for i in range(MOST_GAZETTEERS - 1)]
-    found = matcher([*lists, Gazetteer("long", ["\t".join(longest)])])
-    places = found.places(Batch.of_words([longest, ["w"], []]))
+    found = Matcher([*lists, Gazetteer("long", ["\t".join(longest)])])
+    places = found.places([longest, ["w"], []])
     assert places[0].tolist() == [1, *[2] * (MOST_GAZETTEERS - 1)]
     assert places[1:64, -1].tolist() == [3] * 62 + [4]
     assert places[64].tolist() == [1] + [0] * (MOST_GAZETTEERS - 1)
@@ -119,7 +120,7 @@ def data(tmp_path_factory):
     (folder / "people.txt").write_text("\n\n".join(PEOPLE[:50]) + "\n", encoding="utf-8")
     (folder / "more.txt").write_text("\n".join(PEOPLE[50:]), encoding="utf-8")
     (folder / "firms.txt").write_text("\n".join(["Acme Inc.", *FIRMS]), encoding="utf-8")
-    choices = {**TRAINING, "vector_width": 8, "epochs": 5, "hidden": [12], "character_hidden": [6]}
+    choices = {**TRAINING, "vector_width": 8, "epochs": 6, "hidden": [12], "character_hidden": [6]}
     sets = [f"--set={name}={json.dumps(value)}" for name, value in choices.items()]
     lists = ["WHO=people.txt", "WHO=more.txt", "ORG=firms.txt"]
     monkeypatch = pytest.MonkeyPatch()
@@ -220,7 +221,7 @@ def test_no_batching_changes_anything(bundle, name):
 
 def test_the_seam_of_the_engines_gives_what_compiled_code_gives(bundle):
     some = sentences(20, seed=5)
-    lists = matcher(bundle.gazetteers())
+    lists = Matcher(bundle.gazetteers())
     for name in ("native", "onnxruntime"):
         engine = open_engine(bundle, name)
         with Tagger(bundle, engine=name) as tagger:
@@ -229,7 +230,7 @@ def test_the_seam_of_the_engines_gives_what_compiled_code_gives(bundle):
                 engine.encode(sentence, rows)
                 tokens = np.arange(len(sentence), dtype=np.int32)
                 batch = RowBatch(rows, tokens, np.array([len(sentence)], np.int32), [])
-                got = engine.emissions(batch, lists.places(Batch.of_words([sentence])))
+                got = engine.emissions(batch, lists.places([sentence]))
                 np.testing.assert_array_equal(got[0], emissions_of(tagger, [sentence])[0])
 
 
@@ -355,6 +356,23 @@ def test_an_export_gives_the_tags_of_its_model(bundle, export):
         assert model.tag_batch(sentences()) == tagger.tag_batch(sentences())
 
 
+def test_the_client_of_the_documentation(export, monkeypatch):
+    page = (CLIENTS.parent / "onnx.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
+    monkeypatch.chdir(export)
+    client = {}
+    exec(code, client)
+    lines = (export / "golden.jsonl").read_text(encoding="ascii").splitlines()
+    listed = 0
+    for case in map(json.loads, lines[:300]):
+        tags = [client["config"]["tags"][i] for i in case["tag_ids"]]
+        assert client["tag"](case["tokens"]) == tags
+        listed += np.any(case["places"])
+    assert listed > 100
+    names_ = set(re.findall(r"`(\w+)`", page[page.index("## The other files") :]))
+    assert names_ >= json.loads((export / "config.json").read_bytes()).keys() | case.keys()
+
+
 def edited(export, folder, name, edit):
     """A copy of an export with one file changed, its digest made right."""
     shutil.copytree(export, folder)
@@ -452,31 +470,46 @@ def test_a_share_of_the_sentences_is_shown_without_matches(data):
 
 
 def test_a_model_to_go_on_from_keeps_its_lists(bundle, data):
+    """A network that begins as the model does gives its emissions, places and all."""
     pytest.importorskip("keras", reason="training needs the train extra")
-    from fastner.training.run import Run
+    from fastner.training.batches import UNKNOWN_OFFSET
+    from fastner.training.network import Network
     from fastner.training.start import Start
 
     start = Start.of(bundle)
-    assert [g.name for g in start.gazetteers] == ["WHO", "ORG"]
-    task, _, _ = prepared(
+    task, _, dev = prepared(
         data, recipe=start.recipe, start=start, vectors=start.vectors, gazetteers=start.gazetteers
     )
-    run = Run(task, seed=1, crf="own")
-    for layer, table in zip(
-        run.network.place_embeddings, bilstm_weights(bundle.sentences_onnx).places, strict=True
-    ):
-        np.testing.assert_array_equal(layer.table(), table)
-    found, _ = run.score_dev()
-    assert found.f1 == pytest.approx(bundle.manifest.scores["dev_f1"], abs=0.02)
-    others = replace(task, gazetteers=(task.gazetteers[0], Gazetteer("ORG", ["x"])))
-    assert Run.fingerprint(run) != Run.fingerprint(with_task(run, others))
+    network = Network(
+        task.recipe,
+        characters=len(task.characters) + 2,
+        vector_width=task.vectors.shape[1],
+        tuned_rows=len(task.tuned_rows) + UNKNOWN_OFFSET + 1,
+        tags=task.tags,
+        gazetteers=len(task.gazetteers),
+    )
+    batch = task.dev.batch(np.arange(len(dev)))
+    network(batch.inputs)
+    start.give(network, tags=task.tags, characters=task.characters, lexicons=())
+    found = np.asarray(network(batch.inputs))
+    with Tagger(bundle, engine="onnxruntime") as tagger:
+        for got, wanted in zip(found, emissions_of(tagger, dev.sentences), strict=True):
+            np.testing.assert_allclose(got[: len(wanted)], wanted, rtol=0, atol=1e-4)
     with pytest.raises(InputError, match="expected no lexicon beside the model to go on from"):
         fastner.train(data / "train.txt", init_from=bundle.path, lexicon={"X": ["a"]})
 
 
-def with_task(run, task):
-    """What `Run.fingerprint` reads of a run."""
-    return SimpleNamespace(task=task, seed=run.seed, crf=run.crf)
+def test_other_lists_are_another_run(data):
+    task, _, _ = prepared(data)
+    from fastner.training.run import Run
+
+    others = replace(task, gazetteers=(task.gazetteers[0], Gazetteer("ORG", ["x"])))
+    none = replace(task, gazetteers=())
+    prints = {
+        Run.fingerprint(SimpleNamespace(task=one, seed=1, crf="own"))
+        for one in (task, others, none)
+    }
+    assert len(prints) == 3
 
 
 def test_a_phrase_is_known_as_texts_and_sentences_split_it():

@@ -36,7 +36,7 @@ files.writing: errors files.names files.reading
 files: files.names files.paths files.reading files.writing
 tags: _tags errors; later numpy
 lists.phrases: errors tags
-lists.gazetteers: _tagging
+lists.gazetteers: _tagging numpy
 text: _text errors lists.rules
 corpus.sources: errors tags
 corpus.sentences: errors tags text
@@ -133,7 +133,7 @@ doctor.examination: corpus corpus.items corpus.reader corpus.sentences corpus.si
 doctor.table: doctor.diagnosis doctor.suspects
 doctor.page: doctor.coverage doctor.diagnosis doctor.suspects doctor.table evaluation.page
 doctor: doctor.coverage doctor.diagnosis doctor.examination doctor.page doctor.suspects doctor.table
-deploy.golden: _tagging bundle engine.onnx lists.gazetteers tags vocab numpy
+deploy.golden: bundle engine.onnx lists.gazetteers tags vocab numpy
 deploy.tokens: lists.edges lists.rules
 deploy.graph: bundle crf engine.session errors screen.export numpy onnx
 deploy.price: corpus errors scoring tags verify
@@ -288,6 +288,7 @@ def test_compiled_modules_matplotlib_and_onnxruntime_have_few_importers():
     assert importers["_index"] == ["vocab"]
     assert importers["matplotlib"] == ["evaluation.plots"]
     assert importers["onnxruntime"] == ["engine.session"]  # where its telemetry is turned off
+    assert importers.pop("_tagging") == ["lists.gazetteers", "tagger"]
     assert all(len(names) == 1 for name, names in importers.items() if name[0] == "_"), importers
 
 

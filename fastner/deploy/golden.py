@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from fastner._tagging import Batch
 from fastner.bundle import Bundle
 from fastner.engine.onnx import OnnxEngine
-from fastner.lists.gazetteers import Gazetteer, matcher
+from fastner.lists.gazetteers import Gazetteer, Matcher
 from fastner.tags import TagScheme
 from fastner.vocab import RowBatch
 
@@ -119,7 +118,7 @@ def _cases(
     engine = OnnxEngine(bundle, quantized=quantized)
     scheme = TagScheme(manifest.scheme)
     gazetteers = bundle.gazetteers()
-    lists = matcher(gazetteers) if gazetteers else None
+    lists = Matcher(gazetteers) if gazetteers else None
     sentences = golden_sentences(bundle.words(), manifest.max_characters)
     for sentence in [*listed_sentences(gazetteers), *sentences]:
         encoded = vocabulary.encode_words(sentence)
@@ -127,7 +126,7 @@ def _cases(
         engine.encode(sentence, rows)
         lengths = np.array([len(sentence)], np.int32)
         batch = RowBatch(rows, np.arange(len(sentence), dtype=np.int32), lengths, [])
-        places = None if lists is None else lists.places(Batch.of_words([sentence]))
+        places = None if lists is None else lists.places([sentence])
         emissions = np.ascontiguousarray(engine.emissions(batch, places))
         paths, scores = crf.nbest(emissions, lengths, 2)
         names = [manifest.tags[tag_id] for tag_id in paths[0, 0]]

@@ -215,8 +215,8 @@ def _places(graph: _Graph, joined: str, count: int) -> tuple[Array, ...]:
     for number, part in enumerate(parts):
         table, ids = graph.inputs(part, "Gather", 2, axis=0)
         source, bounds = graph.sliced(ids, 2)
-        whole = (0, 0, number), (_END, _END, number + 1), (0, 1, 2)
-        _require(source == "places" and bounds in ((number, number + 1, 2), sum(whole, ())))
+        column = (0, 0, number, _END, _END, number + 1, 0, 1, 2)
+        _require(source == "places" and bounds == column)
         tables.append(graph.constant(table, "float32", 2).copy())
         _require(not tables[-1][0].any())
     return tuple(tables)

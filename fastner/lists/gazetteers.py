@@ -12,9 +12,12 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fastner._tagging import LONGEST_PHRASE, MOST_GAZETTEERS, Batch, Gazetteers
 
-__all__ = ["LONGEST_PHRASE", "MOST_GAZETTEERS", "PLACES", "Gazetteer", "matcher"]
+__all__ = ["LONGEST_PHRASE", "MOST_GAZETTEERS", "PLACES", "Gazetteer", "Matcher"]
 
 PLACES = ("outside", "alone", "first", "inside", "last")  # a place is an index
 CHUNK = 4096  # phrases that are added at a time
@@ -27,13 +30,27 @@ class Gazetteer(NamedTuple):
     phrases: Sequence[str]
 
 
-def matcher(gazetteers: Sequence[Gazetteer]) -> Gazetteers:
-    """What finds the places of words. Raises InputError for phrases that are too long."""
-    found = Gazetteers(len(gazetteers))
-    for number, gazetteer in enumerate(gazetteers):
-        for some in _chunks(gazetteer.phrases):
-            found.add(number, Batch.of_words([phrase.split("\t") for phrase in some]))
-    return found
+class Matcher:
+    """Finds the places of words; immutable, shared between threads.
+
+    Raises InputError for no list, for more than MOST_GAZETTEERS, and for a phrase that is too long.
+    """
+
+    def __init__(self, gazetteers: Sequence[Gazetteer]) -> None:
+        self.compiled = Gazetteers(len(gazetteers))  # for compiled code
+        for number, gazetteer in enumerate(gazetteers):
+            for some in _chunks(gazetteer.phrases):
+                rows = [phrase.split("\t") for phrase in some]
+                self.compiled.add(number, Batch.of_words(rows))
+
+    @property
+    def lists(self) -> int:
+        """L."""
+        return self.compiled.lists
+
+    def places(self, sentences: Sequence[Sequence[str]]) -> NDArray[np.uint8]:
+        """The place of each word of these sentences in each list, [N, L]. Raises InputError."""
+        return self.compiled.places(Batch.of_words(sentences))
 
 
 def _chunks(phrases: Iterable[str]) -> Iterable[list[str]]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastner._tagging import Gazetteers
+from fastner.lists.gazetteers import Matcher
 from fastner.tags import split_tag
 from fastner.training.augment import lowered, typographic, uppered
 from fastner.training.gazetteers import UNLISTED_RATE, places_of
@@ -52,7 +52,7 @@ class Examples:
         unknown: NDArray[np.float32],
         tags: list[str],
         *,
-        gazetteers: Gazetteers | None = None,
+        gazetteers: Matcher | None = None,
         varied: bool = False,
     ) -> None:
         parts = gathered.parts

@@ -10,11 +10,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fastner._tagging import Batch, Gazetteers
 from fastner.bundle.manifest import MAX_PHRASES
 from fastner.corpus import iter_text
 from fastner.errors import InputError
-from fastner.lists.gazetteers import LONGEST_PHRASE, MOST_GAZETTEERS, Gazetteer
+from fastner.lists.gazetteers import LONGEST_PHRASE, MOST_GAZETTEERS, Gazetteer, Matcher
 from fastner.lists.phrases import FRAME, Phrase
 from fastner.strict import MAX_STRING
 from fastner.tags import is_label, shown
@@ -132,7 +131,7 @@ def _line(where: str, phrase: Phrase, words: Sequence[str]) -> str:
 
 
 def places_of(
-    lists: Gazetteers, lengths: NDArray[np.int32], tokens: NDArray[np.int32], words: Sequence[str]
+    lists: Matcher, lengths: NDArray[np.int32], tokens: NDArray[np.int32], words: Sequence[str]
 ) -> NDArray[np.uint8]:
     """The places of all tokens in each list, [N, L].
 
@@ -144,5 +143,5 @@ def places_of(
         bounds = ends[at : at + CHUNK + 1].tolist()
         spelled = [words[i] for i in tokens[bounds[0] : bounds[-1]]]
         rows = [spelled[begin - bounds[0] : end - bounds[0]] for begin, end in pairwise(bounds)]
-        places[bounds[0] : bounds[-1]] = lists.places(Batch.of_words(rows))
+        places[bounds[0] : bounds[-1]] = lists.places(rows)
     return places

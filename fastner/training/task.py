@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fastner.bundle import product_vectors
 from fastner.bundle.manifest import ENGLISH
 from fastner.corpus import Corpus
-from fastner.lists.gazetteers import Gazetteer, matcher
+from fastner.lists.gazetteers import Gazetteer, Matcher
 from fastner.reading import folded
 from fastner.strict import MAX_STRING
 from fastner.tags import labels_of, tag_set
@@ -136,7 +136,7 @@ class Task:
         if vectors is not None and vectors.unknown is not None:
             unknown = vectors.unknown
         varied = recipe.variant_rate > 0
-        lists = matcher(gazetteers) if gazetteers else None
+        lists = Matcher(gazetteers) if gazetteers else None
         train_set = Examples(
             train, vocabulary, matrix, unknown, tags, gazetteers=lists, varied=varied
         )
