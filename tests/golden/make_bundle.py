@@ -60,6 +60,9 @@ SENTENCES = [
 OTHERS = ["izmir", "incomprehensibilities", "😀", "x0", "zürich", "o\u0308slo", "'s"]
 
 
+LISTS = {"places": [*NAMES["LOC"], "Ørsted"], "first names": ["Ada", "Alan", "Grace", "Noor"]}
+
+
 def lexicon() -> WordLexicon:
     """Places and first words of firms, two of them without a vector; a group above the category."""
     places = [word for name in NAMES["LOC"] for word in name.split()]
@@ -83,6 +86,7 @@ def main() -> None:
                 vectors=vectors,
                 output=HERE / name,
                 vector_dtype="product",
+                lexicon=LISTS,
                 license="MIT",
                 description="A tiny model of made-up sentences, for tests.",
                 scheme=fastner.tags.TagScheme.BIOES,
