@@ -3,7 +3,7 @@
 Run from the project's root with the train extra, only to add the bundle of a new format: those that
 are here must load for ever, and stay as they are. Those of 1.0 were made in the same way, in BIOES
 with float32 vectors and clusters, and in IOB2 with int8 vectors and without; that of 1.1 has
-float32 vectors, as this had no vector_dtype then.
+float32 vectors, as this had no vector_dtype then. Those before 1.5 have no gazetteers.
 
     python tests/golden/make_bundle.py
 """
