@@ -24,6 +24,7 @@ class Networks:
         parts: Sequence[Any],  # "vectors", "forward", "backward", ("cases" or a lexicon, table)
         hidden: int,
         lexicons: int,
+        added: NDArray[np.float32] | None = None,  # [gazetteers, places, projection_width]
     ) -> None: ...
     @property
     def index(self) -> Index: ...

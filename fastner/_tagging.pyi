@@ -89,6 +89,16 @@ class Phrases:
     ) -> tuple[int, int, int | None] | None: ...
     def spelled(self) -> list[list[tuple[str, ...]]]: ...
 
+MOST_GAZETTEERS: int
+LONGEST_PHRASE: int
+
+class Gazetteers:
+    def __new__(cls, lists: int) -> Gazetteers: ...
+    @property
+    def lists(self) -> int: ...
+    def add(self, number: int, phrases: Batch) -> None: ...
+    def places(self, batch: Batch) -> NDArray[np.uint8]: ...  # [N, lists]
+
 class Pipeline:
     def __init__(
         self,
@@ -97,6 +107,7 @@ class Pipeline:
         engine: Engine,
         tag_count: int,
         phrases: Phrases | None = None,
+        gazetteers: Gazetteers | None = None,
     ) -> None: ...
     def run(
         self, batch: Batch, use: _Use | None = None, *, emit: bool = True, decode: bool = True

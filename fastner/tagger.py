@@ -22,6 +22,7 @@ from fastner.doc import Doc
 from fastner.engine import Engine, EngineName, open_engine
 from fastner.errors import FastnerError, InputError
 from fastner.lists.edges import lists_of
+from fastner.lists.gazetteers import Matcher
 from fastner.lists.phrases import Mode, Phrase, fill, weight_of
 from fastner.posterior import ClosedMarginals, Posterior
 from fastner.tags import TagScheme
@@ -206,8 +207,13 @@ class Tagger:
         width = self._engine.width
         capacity = min(CACHED_WORDS, max(1, CACHED_FLOATS // width))
         self._cache: WordCache | None = WordCache(capacity, width)
+        self._gazetteers = Matcher(bundle.gazetteers()).compiled if manifest.gazetteers else None
         self._pipeline: Pipeline | None = Pipeline(
-            self._cache.rows, self._crf.lattice, self._engine, len(manifest.tags)
+            self._cache.rows,
+            self._crf.lattice,
+            self._engine,
+            len(manifest.tags),
+            gazetteers=self._gazetteers,
         )
         self._open()
 
@@ -511,7 +517,12 @@ class Tagger:
             tagger._posterior = Posterior(self._crf, tagger._tag_names, self.manifest.temperature)
             tagger._entities = Entities(tagger._tag_names, lists_of(self.manifest.language))
             tagger._pipeline = Pipeline(
-                self._cache.rows, self._crf.lattice, self._engine, len(known), lists
+                self._cache.rows,
+                self._crf.lattice,
+                self._engine,
+                len(known),
+                lists,
+                self._gazetteers,
             )
             tagger._open()
         return tagger
@@ -532,7 +543,8 @@ class Tagger:
             self._cache.after_fork()
 
     def _free(self) -> None:
-        self._engine = self._pipeline = self._cache = None  # which others may share
+        # which others may share
+        self._engine = self._pipeline = self._cache = self._gazetteers = None
         self._phrases = None
 
     @contextmanager

@@ -25,10 +25,13 @@ from fastner.files import Directory, Kind, read_file
 from fastner.strict import Json, parse_json, refuse, show
 
 FORMAT = {"name": "fastner-onnx", "version": 2}
+# Of models with gazetteers: the key and the file of that name, and the input `places`.
+LISTED_FORMAT = {**FORMAT, "version": 3}
 # Had no key "reading", as its models take words as they stand, and no files about text.
 _OLD_FORMAT = {**FORMAT, "version": 1}
 CONFIG, MODEL, VOCABULARY, GOLDEN = "config.json", "model.onnx", "vocab.txt", "golden.jsonl"
 TOKENIZER, TOKENS = "tokenizer.json", "tokens.jsonl"
+GAZETTEERS = "gazetteers.txt"
 # of what verify reads, the most bytes of each that it takes
 LIMITS = {
     CONFIG: 16 << 20,
@@ -40,16 +43,19 @@ LIMITS = {
 }
 EXPORT = Kind(
     noun="export",
-    files=frozenset((*LIMITS, "README.md")),
+    files=frozenset((*LIMITS, GAZETTEERS, "README.md")),
     marker=CONFIG,
     missing="check the path, or write one there: fastner export MODEL -o DIR",
 )
+_FORMATS = (FORMAT, LISTED_FORMAT, _OLD_FORMAT)
 BATCH = 32  # sentences of a batch
 PROBLEMS = 20  # differences that a report spells out
 _MOST_TAGS, _MOST_CHARACTERS, _MOST_TOKENS, _MOST_WORDS = 1 << 16, 0x10FFFF, 1 << 20, 2**31 - 1
 _LONGEST_WORD = 1 << 16  # bytes, in golden cases
 _LONGEST_TEXT = 1 << 20  # bytes, of a golden text and of the pattern
 _RULE = 1  # of reading
+_MOST_LISTS, _LONGEST_PHRASE = 16, 64
+_MOST_PHRASES = 1 << 30  # bytes
 _MOST_TABLE = 4096  # entries of a table of reading
 _KEYS = {"tags", "characters", "max_characters", "batch_invariant", "tolerance", "sha256"}
 
@@ -95,14 +101,16 @@ class ExportedModel:
         with Directory(os.fsdecode(directory), EXPORT) as opened:
             parsed = parse_json(_read(opened, CONFIG), f"{self.path / CONFIG}")
             config = parsed.value
-            if not isinstance(config, dict) or config.get("format") not in (FORMAT, _OLD_FORMAT):
+            if not isinstance(config, dict) or config.get("format") not in _FORMATS:
                 found = config.get("format") if isinstance(config, dict) else type(config).__name__
                 raise BundleError(
                     f"{self.path / CONFIG}: expected format {FORMAT}, got {show(found)}; "
                     "export the model again, or install the fastner that exported it"
                 )
             old = config["format"] == _OLD_FORMAT
+            listed = config["format"] == LISTED_FORMAT
             keys = _KEYS if old else {*_KEYS, "language", "reading"}
+            keys = {*keys, "gazetteers"} if listed else keys
             if missing := keys - config.keys():
                 raise BundleError(
                     f"{self.path / CONFIG}: expected the keys {', '.join(sorted(keys))}, got none "
@@ -111,6 +119,8 @@ class ExportedModel:
             self.config = _checked(parsed)
             names = (MODEL, VOCABULARY, GOLDEN, *(() if old else (TOKENIZER, TOKENS)))
             files = {name: _read(opened, name) for name in names}
+            if listed:
+                files[GAZETTEERS] = opened.read_bounded(GAZETTEERS, _MOST_PHRASES)
         for name, data in files.items():
             wanted, actual = config["sha256"].get(name), hashlib.sha256(data).hexdigest()
             if wanted != actual:
@@ -130,7 +140,17 @@ class ExportedModel:
         self._most = config["max_characters"]
         tables = self.config.get("reading")
         self._reading = tables and _Reading(tables, self._word_ids, self._character_ids)
+        self._lists: list[frozenset[tuple[str, ...]]] = []
+        if listed:
+            lines = _lines(files[GAZETTEERS], f"{self.path / GAZETTEERS}")
+            self._lists = _lists(parsed.members()["gazetteers"], lines)
         self.session = open_session(files[MODEL], str(self.path / MODEL), None)
+        lists = self.session.inputs.get("places", ("", [0]))[1][-1]
+        if lists != len(self._lists):
+            raise BundleError(
+                f"{self.path / CONFIG}: expected a gazetteer for each of the model's {lists}, got "
+                f"{len(self._lists)}; export the model again"
+            )
         shapes = {name: shape for name, (_, shape) in self.session.outputs.items()}
         known = (shapes.get("emissions") or [None])[-1]
         if len(config["tags"]) != known:
@@ -146,7 +166,7 @@ class ExportedModel:
         for number, line in enumerate(self._golden, 1):
             where = f"{self.path / GOLDEN}:{number}"
             case = parse_json(line.encode(), where, longest=_LONGEST_WORD)
-            yield _case(case, len(self.config["tags"]))
+            yield _case(case, len(self.config["tags"]), len(self._lists))
 
     def texts(self) -> Iterator[dict[str, Any]]:
         """The golden texts, as docs/onnx.md describes them; none in an export of version 1.
@@ -187,8 +207,15 @@ class ExportedModel:
             word = word[: self._most - tail] + word[-tail:]
         return [self._character_ids.get(c, 1) for c in word]
 
+    def places(self, sentence: Sequence[str]) -> list[list[int]]:
+        """The place of each word, as it stands, in each gazetteer."""
+        return list(
+            map(list, zip(*(_places(sentence, known) for known in self._lists), strict=True))
+        )
+
     def encode(self, sentences: Sequence[Sequence[str]]) -> dict[str, NDArray[np.int32]]:
         """The inputs of the graph for B >= 1 sentences, of at least one token between them."""
+        places = [self.places(sentence) for sentence in sentences if self._lists]
         sentences = [list(map(self.read, sentence)) for sentence in sentences]
         size = len(sentences), max(map(len, sentences))
         spellings = [[self.characters(word) for word in sentence] for sentence in sentences]
@@ -207,6 +234,10 @@ class ExportedModel:
                 inputs["case_ids"][b, t] = case_id(word)
                 inputs["characters"][b, t, : len(ids)] = ids
                 inputs["character_lengths"][b, t] = len(ids)
+        if self._lists:
+            inputs["places"] = np.zeros((*size, len(self._lists)), np.int32)
+            for b, rows in enumerate(places):
+                inputs["places"][b, : len(rows)] = np.reshape(rows, (len(rows), -1))
         return inputs
 
     def tag_batch(
@@ -314,6 +345,22 @@ class _Reading:
         return next((i for i in ids if 0 < i <= self._tables["vector_rows"]), 0)
 
 
+def _places(words: Sequence[str], known: frozenset[tuple[str, ...]]) -> list[int]:
+    """From left to right the longest phrases: 1 alone, 2 first, 3 inside, 4 last; 0 outside."""
+    places = [0] * len(words)
+    longest = max(map(len, known))
+    start = 0
+    while start < len(words):
+        ends = range(min(len(words), start + longest), start, -1)
+        end = next((end for end in ends if tuple(words[start:end]) in known), start)
+        if end - start == 1:
+            places[start] = 1
+        elif end > start:
+            places[start:end] = [2, *[3] * (end - start - 2), 4]
+        start = max(end, start + 1)
+    return places
+
+
 def _word_ids(word: str, known: Mapping[str, int]) -> list[int]:
     lower = word.lower()
     digits = "".join("0" if c.isdecimal() else c for c in lower)
@@ -391,6 +438,9 @@ class _Check:
             for token, wanted, got in zip(tokens, case[name], found, strict=True):
                 if wanted != got:
                     self._add(number, f"{name} of {token!a}: expected {wanted}, got {got}")
+        if "places" in case and case["places"] != self.model.places(tokens):
+            got = self.model.places(tokens)
+            self._add(number, f"places: expected {case['places']}, got {got}")
 
     def outputs(self, numbers: list[int], cases: list[dict[str, Any]]) -> None:
         names = ("emissions", "tag_ids", "scores")
@@ -476,9 +526,10 @@ def _check_reading(reading: Json) -> None:
             entry.string()
 
 
-def _case(case: Json, tags: int) -> dict[str, Any]:
+def _case(case: Json, tags: int, lists: int) -> dict[str, Any]:
     """A golden case whose parts are of the types and lengths that docs/onnx.md gives them."""
     keys = {"tokens", "word_ids", "case_ids", "characters", "tag_ids", "tags", "score"}
+    keys |= {"places"} if lists else set()
     value = case.value
     if not isinstance(value, dict) or not keys <= value.keys() or not value["tokens"]:
         refuse(case.where, f"an object with {sorted(keys)}")
@@ -493,7 +544,7 @@ def _case(case: Json, tags: int) -> dict[str, Any]:
     for name, row in rows.items():
         if len(row) != len(tokens):
             parts[name].refuse(f"a list of {len(tokens)}, one for each token")
-    for ids in (*rows["word_ids"], *rows["characters"]):
+    for ids in (*rows["word_ids"], *rows["characters"], *rows.get("places", ())):
         for number in ids.elements(_MOST_CHARACTERS):
             number.integer(0, _MOST_WORDS)
     for number in (*rows["case_ids"], *rows["tag_ids"]):
@@ -508,6 +559,23 @@ def _case(case: Json, tags: int) -> dict[str, Any]:
             number.number()
     parts["score"].number()
     return case.object()
+
+
+def _lists(sizes: Json, lines: list[str]) -> list[frozenset[tuple[str, ...]]]:
+    """The phrases of each gazetteer, as words; refuses others than config.json says."""
+    lists, at = [], 0
+    for item in sizes.elements(_MOST_LISTS):
+        size = item.fields("name phrases")
+        size["name"].string()
+        count = size["phrases"].integer(1, len(lines) - at)
+        phrases = frozenset(tuple(line.split("\t")) for line in lines[at : at + count])
+        if not all(all(words) and len(words) <= _LONGEST_PHRASE for words in phrases):
+            item.refuse(f"phrases of 1 to {_LONGEST_PHRASE} words with a tab between two")
+        lists.append(phrases)
+        at += count
+    if at != len(lines) or not lists:
+        sizes.refuse(f"gazetteers of {len(lines)} phrases in all, as {GAZETTEERS} has")
+    return lists
 
 
 def _languages(data: bytes, where: str) -> frozenset[str]:

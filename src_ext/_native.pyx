@@ -44,8 +44,11 @@ cdef const float* _floats(array, list held) except NULL:
 
 cdef class Networks:
     def __init__(self, Index index not None, Gru gru not None, Layer layer not None, vectors,
-                 unknown, parts, Py_ssize_t hidden, Py_ssize_t lexicons):
+                 unknown, parts, Py_ssize_t hidden, Py_ssize_t lexicons,
+                 const float[:, :, ::1] added=None):
         """vectors: as `fastner.bundle.vectors.Stored`. unknown: float32 [width].
+
+        added: float32 [L, places, P], rows of words of 32 bits as those of `Layer.project`.
 
         parts: in the order of a row's columns: "vectors", "forward", "backward", ("cases", table)
         and (number of a lexicon, table). hidden: H of the GRU.
@@ -54,7 +57,7 @@ cdef class Networks:
         cdef const uint8_t[:, ::1] numbers, codes
         cdef list held = []
         self.index, self.gru, self.layer = index, gru, layer
-        self.hidden, self.lexicons = hidden, lexicons
+        self.hidden, self.lexicons, self.added = hidden, lexicons, added
         table = vectors.vectors
         stored.stored, stored.width = table.shape
         stored.bytes = table.itemsize

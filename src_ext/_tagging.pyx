@@ -112,6 +112,7 @@ cdef extern from "tagging.hpp" namespace "fastner::tagging" nogil:
         void keep(size_t tags) except +raise_input_error
         void find_spans(const Scheme& scheme, const Edges& edges, const double* scores,
                         size_t scored) except +raise_input_error
+        size_t begin_of(size_t sentence)
         size_t packed_count(size_t document)
         void pack[Number](size_t document, Number* to)
         Part part_of(size_t document)
@@ -165,9 +166,11 @@ cdef extern from "consistency.hpp" namespace "fastner::tagging" nogil:
         void apply(CBatch& batch) except +raise_input_error
 
 
-cdef extern from "phrases.hpp" namespace "fastner::tagging" nogil:
+cdef extern from "trie.hpp" namespace "fastner::tagging" nogil:
     const size_t kLongestPhrase
 
+
+cdef extern from "phrases.hpp" namespace "fastner::tagging" nogil:
     cppclass Effect:
         int32_t alone
         int32_t first
@@ -191,6 +194,25 @@ cdef extern from "phrases.hpp" namespace "fastner::tagging" nogil:
         void mark(const Matches& matches, const Group& group, CBatch& batch)
         void name(const Matches& matches, int32_t* names, size_t tokens)
         cbool names()
+
+
+cdef extern from "gazetteers.hpp" namespace "fastner::tagging" nogil:
+    const size_t kMostGazetteers
+    const size_t kPlaces
+
+    cppclass Places:
+        vector[uint8_t] places
+        vector[size_t] tokens
+
+    cppclass CGazetteers "fastner::tagging::Gazetteers":
+        CGazetteers(size_t lists)
+        size_t lists()
+        void add(const View* words, size_t count, size_t list) except +raise_input_error
+        void find(const vector[Word]& distinct, const vector[int32_t]& tokens,
+                  const vector[int32_t]& lengths, Places& places) except +raise_input_error
+
+    void add_rows(const Places& places, size_t lists, const float* added, size_t words,
+                  size_t width, float* rows, vector[int32_t]& tokens)
 
 
 hash_seed = seed_of_process()
@@ -702,6 +724,69 @@ cdef void _words_of(const CBatch& batch, size_t d, bint texts, size_t* begin,
     size[0] = (batch.word_ends[last - 1] if last else 0) - begin[0]
 
 
+# ---- gazetteers ----------------------------------------------------------------------------------
+
+MOST_GAZETTEERS = kMostGazetteers
+LONGEST_PHRASE = kLongestPhrase  # words
+
+
+cdef class Gazetteers:
+    """Lists of phrases that a model was trained with, numbered from 0; see gazetteers.hpp.
+
+    Shared between threads; nothing is added while it is in use.
+    """
+
+    cdef unique_ptr[CGazetteers] it
+
+    def __cinit__(self, size_t lists):
+        """lists: how many, at most MOST_GAZETTEERS."""
+        if not 1 <= lists <= kMostGazetteers:
+            raise InputError(f"expected 1 to {kMostGazetteers} lists, got {lists}")
+        self.it.reset(new CGazetteers(lists))
+
+    @property
+    def lists(self):
+        """L."""
+        return self.it.get().lists()
+
+    def add(self, size_t number, Batch phrases not None):
+        """Adds the sentences of a batch to a list, each as a phrase of 1 to LONGEST_PHRASE words."""
+        cdef size_t s, begin, size
+        if number >= self.it.get().lists():
+            raise InputError(f"expected a list below {self.it.get().lists()}, got {number}")
+        for s in range(phrases.it.word_ends.size()):
+            _words_of(phrases.it, s, False, &begin, &size)
+            if not 1 <= size <= kLongestPhrase:
+                raise InputError(
+                    f"expected a phrase of 1 to {kLongestPhrase} words, got {size}: number {s}"
+                )
+            self.it.get().add(phrases.it.words.data() + begin, size, number)
+
+    def places(self, Batch batch not None):
+        """The place of each word of a batch in each list, uint8 [N, L]."""
+        cdef Group group
+        cdef Places found
+        cdef size_t g, b, row, size, lists = self.it.get().lists()
+        cdef uint8_t[:, ::1] to
+        places = np.zeros((batch.it.words.size(), lists), np.uint8)
+        to = places
+        with nogil:
+            while True:
+                g = batch.it.take()
+                if g == NONE:
+                    break
+                group.gather(batch.it, g)
+                self.it.get().find(group.distinct.words, group.tokens, group.lengths, found)
+                row = 0
+                for b in range(group.lengths.size()):
+                    size = <size_t>group.lengths[b]
+                    memcpy(<uint8_t*>to._data
+                           + batch.it.begin_of(<size_t>group.order()[b]) * lists,
+                           found.places.data() + row * lists, size * lists)
+                    row += size
+        return places
+
+
 # ---- tagging -------------------------------------------------------------------------------------
 
 # Signals are seen to after so many groups, some 50 ms: more often, and threads would wait for the
@@ -718,12 +803,21 @@ cdef class Pipeline:
     cdef object engine
     cdef int64_t tag_count
     cdef Phrases phrases  # None: no lists
+    cdef Gazetteers gazetteers  # None: the model has none
 
     def __init__(self, RowCache cache not None, Lattice lattice not None, engine,
-                 Py_ssize_t tag_count, Phrases phrases=None):
-        """cache: of rows of the engine's width. tag_count: K."""
+                 Py_ssize_t tag_count, Phrases phrases=None, Gazetteers gazetteers=None):
+        """cache: of rows of the engine's width. tag_count: K. gazetteers: those of the model."""
         self.cache, self.lattice, self.tag_count = cache, lattice, tag_count
         self.networks, self.engine, self.phrases = engine.networks, engine, phrases
+        self.gazetteers = gazetteers
+        if self.networks is not None and gazetteers is not None and (
+            self.networks.added.shape[0] != <Py_ssize_t>gazetteers.it.get().lists()
+        ):
+            raise InputError(
+                f"expected networks that read {gazetteers.lists} lists, got "
+                f"{self.networks.added.shape[0]}"
+            )
 
     def run(self, Batch batch not None, use=None, *, bint emit=True, bint decode=True):
         """Tags groups of a batch until none is left; threads may do so together, see `Batch.part`.
@@ -745,6 +839,7 @@ cdef class Pipeline:
         cdef Group group
         cdef Matches matches
         cdef CPhrases* phrases = NULL
+        cdef Places places
         cdef LatticeBatch emissions
         cdef vector[int32_t] paths
         cdef bint native = self.networks is not None and use is None
@@ -778,16 +873,20 @@ cdef class Pipeline:
                 else:
                     if phrases == NULL:
                         group.gather(batch.it, g)
+                    if self.gazetteers is not None:
+                        self.gazetteers.it.get().find(group.distinct.words, group.tokens,
+                                                      group.lengths, places)
                     if native:
                         to = group.kept(batch.it) if not decode else group.emissions(
                             group.lengths.size() * group.longest * <size_t>self.tag_count)
                         self._emissions(
-                            group,
-                            group.rows(group.distinct.words.size() * <size_t>self.cache.width),
+                            group, places,
+                            group.rows((group.distinct.words.size() + places.tokens.size())
+                                       * <size_t>self.cache.width),
                             to, &emissions)
                     else:
                         with gil:
-                            held = self._arrays(group, &emissions)
+                            held = self._arrays(group, places, &emissions)
                     if phrases != NULL:
                         phrases.apply(matches, group.lengths, <char*>emissions.emissions,
                                       emissions.sentence_stride, emissions.token_stride,
@@ -821,18 +920,21 @@ cdef class Pipeline:
         self.phrases.it.get().name(matches, <int32_t*>to._data, group.longest)
         return names
 
-    cdef object _arrays(self, Group& group, LatticeBatch* emissions):
+    cdef object _arrays(self, Group& group, const Places& places, LatticeBatch* emissions):
         """The emissions of a group as an array, which `emissions` points into."""
         cdef float[:, ::1] to
         cdef const float[:, :, :] view
         cdef float[:, :, ::1] made
-        rows = np.empty((group.distinct.words.size(), self.cache.width), np.float32)
+        count = group.distinct.words.size()
+        if self.networks is not None:
+            count += places.tokens.size()
+        rows = np.empty((count, self.cache.width), np.float32)
         to = rows
         if self.networks is not None:
             array = np.empty((group.lengths.size(), group.longest, self.tag_count), np.float32)
             made = array
             with nogil:
-                self._emissions(group, <float*>to._data, <float*>made._data, emissions)
+                self._emissions(group, places, <float*>to._data, <float*>made._data, emissions)
             return array
         with nogil:
             group.look_up(self.cache.cache.get()[0], <float*>to._data)
@@ -845,7 +947,11 @@ cdef class Pipeline:
             self.engine.encode(words, rows[known:])
             self._keep(group, <float*>to._data)
         batch = RowBatch(rows, int32_array(group.tokens), int32_array(group.lengths), [])
-        array = self.engine.emissions(batch)
+        if self.gazetteers is None:
+            array = self.engine.emissions(batch)
+        else:
+            found = _filled(places.places.data(), places.places.size(), np.uint8)
+            array = self.engine.emissions(batch, found.reshape(-1, self.gazetteers.lists))
         if self.phrases is not None and not array.flags.writeable:
             array = array.copy()
         view = array
@@ -854,9 +960,12 @@ cdef class Pipeline:
         emissions.sentences, emissions.tokens = view.shape[0], view.shape[1]
         return array
 
-    cdef int _emissions(self, Group& group, float* rows, float* to,
+    cdef int _emissions(self, Group& group, const Places& places, float* rows, float* to,
                         LatticeBatch* emissions) except -1 nogil:
-        """Writes the rows of a group and its emissions, by the native engine."""
+        """Writes the rows of a group and its emissions, by the native engine.
+
+        rows: room for those of its words, and of each token that has a place in a list.
+        """
         cdef LayerBatch batch
         cdef size_t known
         group.look_up(self.cache.cache.get()[0], rows)
@@ -864,9 +973,13 @@ cdef class Pipeline:
             known = group.distinct.words.size() - group.missing.size()
             self._encode(group, rows + known * <size_t>self.cache.width)
             self._keep(group, rows)
+        if places.tokens.size():
+            add_rows(places, self.gazetteers.it.get().lists(),
+                     <const float*>self.networks.added._data, group.distinct.words.size(),
+                     <size_t>self.cache.width, rows, group.tokens)
         batch.projections, batch.tokens = rows, group.tokens.data()
         batch.lengths, batch.emissions = group.lengths.data(), to
-        batch.words = <int64_t>group.distinct.words.size()
+        batch.words = <int64_t>(group.distinct.words.size() + places.tokens.size())
         batch.count = <int64_t>group.tokens.size()
         batch.sentences = <int64_t>group.lengths.size()
         batch.longest = <int64_t>group.longest

@@ -381,6 +381,30 @@ def network_emissions(weights, words, tokens, lengths):
     return result
 
 
+def phrase_places(lists, sentence):
+    """The place of each word in a phrase of each list, [T, L]: the longest ones, left to right.
+
+    lists: of phrases, each a tuple of words. 1 alone, 2 first, 3 inside, 4 last; 0 in none.
+    """
+    places = np.zeros((len(sentence), len(lists)), int)
+    for column, phrases in enumerate(lists):
+        start = 0
+        while start < len(sentence):
+            ends = [
+                end
+                for end in range(start + 1, len(sentence) + 1)
+                if tuple(sentence[start:end]) in phrases
+            ]
+            if ends:
+                end = max(ends)
+                inside = [2, *[3] * (end - start - 2), 4]
+                places[start:end, column] = inside if end - start > 1 else [1]
+                start = end
+            else:
+                start += 1
+    return places
+
+
 # ---- words as numbers --------------------------------------------------------------------------
 
 

@@ -473,7 +473,7 @@ def change(*path_and_value):
         (lambda content: content.pop("hidden"), "expected the key 'hidden'"),
         (change("format", "name", "spacy"), "format.name: expected one of"),
         (change("format", "version", "2.0"), "written by a newer fastner.*upgrade"),
-        (change("format", "version", "1.5"), "newer fastner, this one reads up to 1.4; upgrade"),
+        (change("format", "version", "1.6"), "newer fastner, this one reads up to 1.5; upgrade"),
         (
             change("format", "version", "1.0"),
             "only the keys .* got '(language|native_tag_differences|recurrence_bits|temperature)'",

@@ -770,7 +770,7 @@ def test_options_reach_the_model(run, tagger):
         (["tag", "--file", "a.conll", "--html"], "--lines and --html go with texts, not conll"),
         (["tag", "a", "--lines", "some"], "invalid choice: 'some'"),
         (["tag", "a", "--threads", "0"], "at least 1, got '0'"),
-        (["tag", "a", "--phrases", "f.txt"], "expected LABEL=FILE, got 'f.txt'"),
+        (["tag", "a", "--phrases", "f.txt"], "expected NAME=FILE, got 'f.txt'"),
         (["tag", "a", "--phrases-mode", "prefer"], "go with --phrases"),
         (["tag", "a", "--phrases-weight", "0"], "go with --phrases"),
         (["tag"], "nothing to tag"),

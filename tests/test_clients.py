@@ -234,14 +234,14 @@ def test_chromium_gives_the_golden_tags(export):
     assert golden_counts(export) in line
 
 
-@pytest.mark.parametrize("form", [{"name": "fastner-onnx", "version": 3}, {"name": "x"}, None])
+@pytest.mark.parametrize("form", [{"name": "fastner-onnx", "version": 4}, {"name": "x"}, None])
 def test_javascript_refuses_another_format(form):
     script = f"""
         import {{ Tagger }} from {json.dumps((CLIENTS / "node/fastner.mjs").as_uri())};
         try {{ new Tagger(null, null, {json.dumps({"format": form})}, null); }}
         catch (error) {{ console.log(error.message); }}"""
     said = node("--input-type=module", "-e", script)
-    assert said.startswith("expected config.json of format fastner-onnx 1 or 2, got ")
+    assert said.startswith("expected config.json of format fastner-onnx 1, 2, 3, got ")
     assert "export the model again" in said
 
 

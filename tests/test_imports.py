@@ -36,6 +36,7 @@ files.writing: errors files.names files.reading
 files: files.names files.paths files.reading files.writing
 tags: _tags errors; later numpy
 lists.phrases: errors tags
+lists.gazetteers: _tagging numpy
 text: _text errors lists.rules
 corpus.sources: errors tags
 corpus.sentences: errors tags text
@@ -71,21 +72,22 @@ screen: screen.graph screen.operators; later screen.export
 bundle.safetensors: errors strict numpy
 bundle.directory: errors files
 bundle.vectors: errors strict numpy
-bundle.manifest: bundle.directory bundle.vectors errors lists.rules posterior reading strict tags
+bundle.manifest: bundle.directory bundle.vectors errors lists.gazetteers lists.rules posterior
+                 reading strict tags
 bundle.store: bundle.directory bundle.manifest bundle.safetensors bundle.vectors crf errors files
-              screen strict tags vocab numpy
+              lists.gazetteers screen strict tags vocab numpy
 bundle: bundle.manifest bundle.store bundle.vectors
 engine.weights: screen.wire numpy
 engine.lstm: _lstm arrays errors numpy
 engine.gru: _gru engine.weights numpy
 engine.inputs: bundle numpy
 engine.native: _native arrays bundle bundle.vectors engine.gru engine.lstm engine.weights errors
-               vocab numpy
+               lists.gazetteers vocab numpy
 engine.session: errors screen numpy onnxruntime
 engine.onnx: bundle engine.inputs engine.session errors vocab numpy
 engine: errors; later ~bundle ~numpy ~vocab engine.native engine.onnx
-tagger: _tagging arrays bundle doc engine errors lists.edges lists.phrases posterior tags text
-        vocab numpy
+tagger: _tagging arrays bundle doc engine errors lists.edges lists.gazetteers lists.phrases
+        posterior tags text vocab numpy
 arrow: arrays errors numpy pyarrow; later ~tagger ~text
 serve.settings: engine errors
 serve.batching:
@@ -132,7 +134,7 @@ doctor.examination: corpus corpus.items corpus.reader corpus.sentences corpus.si
 doctor.table: doctor.diagnosis doctor.suspects
 doctor.page: doctor.coverage doctor.diagnosis doctor.suspects doctor.table evaluation.page
 doctor: doctor.coverage doctor.diagnosis doctor.examination doctor.page doctor.suspects doctor.table
-deploy.golden: bundle engine.onnx tags vocab numpy
+deploy.golden: bundle engine.onnx lists.gazetteers tags vocab numpy
 deploy.tokens: lists.edges lists.rules
 deploy.graph: bundle crf engine.session errors screen.export numpy onnx
 deploy.price: corpus errors scoring tags verify
@@ -287,6 +289,7 @@ def test_compiled_modules_matplotlib_and_onnxruntime_have_few_importers():
     assert importers["_index"] == ["vocab"]
     assert importers["matplotlib"] == ["evaluation.plots"]
     assert importers["onnxruntime"] == ["engine.session"]  # where its telemetry is turned off
+    assert importers.pop("_tagging") == ["lists.gazetteers", "tagger"]
     assert all(len(names) == 1 for name, names in importers.items() if name[0] == "_"), importers
 
 

@@ -1,6 +1,6 @@
 """The model directory ("bundle"): what is in it, how it is read, checked and saved."""
 
-from fastner.bundle.manifest import FileRecord, Lexicon, Manifest
+from fastner.bundle.manifest import FileRecord, GazetteerSize, Lexicon, Manifest
 from fastner.bundle.store import (
     Bundle,
     make_bundle,
@@ -14,6 +14,7 @@ from fastner.bundle.vectors import pack_vectors, product_vectors, quantize_int8,
 __all__ = [
     "Bundle",
     "FileRecord",
+    "GazetteerSize",
     "Lexicon",
     "Manifest",
     "make_bundle",

@@ -1,6 +1,6 @@
 """manifest.json: what a model is, and the size and SHA-256 of every other file of its bundle.
 
-Version 1.4 of the format. A reader knows its own minor version and all before it. A later minor
+Version 1.5 of the format. A reader knows its own minor version and all before it. A later minor
 version exists only because it holds something that an older reader cannot check, so it is
 refused too.
 
@@ -8,7 +8,8 @@ refused too.
 requires "native_tag_differences", which stood among the scores before, where it stood at all. 1.4
 requires "language", English before, and "normalization.reading": the number of the rule by which
 words are read (`fastner.reading`), or null where they are taken as they stand, as all were before;
-and "recurrence_bits", 16 before.
+and "recurrence_bits", 16 before. 1.5 is of models with gazetteers alone, and requires
+"gazetteers" and the array of that name; those without are written as 1.4.
 """
 
 import hashlib
@@ -24,6 +25,7 @@ from typing import Any, NamedTuple
 from fastner.bundle.directory import OPTIONAL, REQUIRED
 from fastner.bundle.vectors import DTYPES
 from fastner.errors import BundleError
+from fastner.lists.gazetteers import MOST_GAZETTEERS
 from fastner.lists.rules import LANGUAGES
 from fastner.posterior import TEMPERATURES
 from fastner.reading import RULE
@@ -38,7 +40,8 @@ ENGLISH = "en"
 
 FAST_BITS, CAREFUL_BITS = 8, 16  # of the recurrence
 
-FORMAT = (1, 4)
+FORMAT = (1, 5)
+_PLAIN_FORMAT = (1, 4)  # what is written without gazetteers
 
 _KEYS = (
     "format tags scheme normalization characters vectors lexicons features hidden files "
@@ -50,6 +53,7 @@ _ADDED_KEYS = {
     (1, 1): " temperature",
     (1, 3): " native_tag_differences",
     (1, 4): " recurrence_bits language",
+    (1, 5): " gazetteers",
 }
 _ADDED_NORMALIZATION = {(1, 4): " reading"}
 _NO_DIGEST = "0" * 64
@@ -67,6 +71,7 @@ MAX_TAGS = 4096
 _MAX_WIDTH = 1 << 16  # of a vector, a feature row, a hidden state
 MAX_CHARACTERS = 4096  # of a word, as seen by the character encoder
 _MAX_LEXICONS = 64
+MAX_PHRASES = 20_000_000  # of a gazetteer
 _MAX_CATEGORIES = 1 << 16
 _MAX_TOKENS = 1 << 53  # of a corpus
 
@@ -83,6 +88,13 @@ class Lexicon(NamedTuple):
 
     name: str
     categories: int
+
+
+class GazetteerSize(NamedTuple):
+    """A gazetteer, see `fastner.lists.gazetteers`: so many of the phrases in the array."""
+
+    name: str
+    phrases: int
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -107,6 +119,7 @@ class Manifest:
     # of the native engine, see `fastner.engine.lstm`; 8: publishing found the differences few
     recurrence_bits: int = CAREFUL_BITS
     language: str = ENGLISH  # of the texts it is for, one of LANGUAGES
+    gazetteers: tuple[GazetteerSize, ...] = ()
     files: Mapping[str, FileRecord] = field(default_factory=dict)
     license: str
     description: str
@@ -136,8 +149,9 @@ def manifest_bytes(manifest: Manifest, where: str) -> bytes:
 
     Nothing is checked but that JSON can hold it, within the size that a reader accepts.
     """
+    version = FORMAT if manifest.gazetteers else _PLAIN_FORMAT
     content = {
-        "format": {"name": "fastner", "version": "{}.{}".format(*FORMAT)},
+        "format": {"name": "fastner", "version": "{}.{}".format(*version)},
         "tags": manifest.tags,
         "scheme": manifest.scheme,
         "normalization": {
@@ -154,6 +168,7 @@ def manifest_bytes(manifest: Manifest, where: str) -> bytes:
         "native_tag_differences": manifest.native_tag_differences,
         "recurrence_bits": manifest.recurrence_bits,
         "language": manifest.language,
+        **({"gazetteers": _sizes_json(manifest)} if manifest.gazetteers else {}),
         "files": {name: record._asdict() for name, record in manifest.files.items()},
         "license": manifest.license,
         "description": manifest.description,
@@ -175,6 +190,10 @@ def manifest_bytes(manifest: Manifest, where: str) -> bytes:
         refuse(where, f"at most {MAX_MANIFEST} bytes, got {len(text)}")
     head, _, tail = text.rpartition(_NO_DIGEST.encode())
     return head + hashlib.sha256(text).hexdigest().encode() + tail
+
+
+def _sizes_json(manifest: Manifest) -> list[dict[str, Any]]:
+    return [gazetteer._asdict() for gazetteer in manifest.gazetteers]
 
 
 def parse_manifest(data: bytes, where: str) -> Manifest:
@@ -213,6 +232,7 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
             else CAREFUL_BITS
         ),
         language=fields["language"].choice(LANGUAGES) if "language" in fields else ENGLISH,
+        gazetteers=_gazetteers(fields["gazetteers"]) if "gazetteers" in fields else (),
         files=_files(fields["files"]),
         license=fields["license"].string(),
         description=fields["description"].string(),
@@ -333,6 +353,19 @@ def _lexicons(value: Json) -> tuple[Lexicon, ...]:
             fields["name"].refuse("a name of its own")
         lexicons[name] = Lexicon(name, fields["categories"].integer(1, _MAX_CATEGORIES))
     return tuple(lexicons.values())
+
+
+def _gazetteers(value: Json) -> tuple[GazetteerSize, ...]:
+    gazetteers: dict[str, GazetteerSize] = {}
+    for item in value.elements(MOST_GAZETTEERS):
+        fields = item.fields("name phrases")
+        name = fields["name"].string()
+        if not is_label(name) or name in gazetteers:
+            fields["name"].refuse("a name of its own, without white space at an edge")
+        gazetteers[name] = GazetteerSize(name, fields["phrases"].integer(1, MAX_PHRASES))
+    if not gazetteers:
+        value.refuse("at least one gazetteer")
+    return tuple(gazetteers.values())
 
 
 def _files(value: Json) -> Mapping[str, FileRecord]:

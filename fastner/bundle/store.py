@@ -13,9 +13,11 @@ All files are required unless marked (`manifest` says how the versions of the fo
     words.txt           UTF-8, one word per line, each line ended by one line feed
     arrays.safetensors  the word vectors (`vectors` says how), unknown [width],
                         categories [words, lexicons] (with lexicons only),
-                        start [K], transitions [K, K], end [K]
+                        start [K], transitions [K, K], end [K],
+                        gazetteers, uint8 (with gazetteers only): UTF-8, the phrases of all in
+                        order, each ended by a line feed, with a tab between two words
     words.onnx          a word's vector, characters, ... -> its feature row
-    sentences.onnx      feature rows and lengths -> emissions
+    sentences.onnx      feature rows and lengths, and with gazetteers places -> emissions
     README.md           model card, at most 1 MiB (optional)
     history.json        training curve, at most 16 MiB (optional)
 """
@@ -25,6 +27,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
@@ -36,6 +39,7 @@ from fastner.bundle.manifest import (
     MAX_MANIFEST,
     MAX_WORDS,
     FileRecord,
+    GazetteerSize,
     Manifest,
     manifest_bytes,
     parse_manifest,
@@ -45,11 +49,17 @@ from fastner.bundle.vectors import Form, check_values, form_of, wanted_arrays, w
 from fastner.crf import CRF
 from fastner.errors import BundleError, InputError
 from fastner.files import Directory
+from fastner.lists.gazetteers import LONGEST_PHRASE, PLACES, Gazetteer
 from fastner.screen import Signature, screen, sentences_signature, words_signature
 from fastner.strict import MAX_STRING, check_finite, refuse, show
 from fastner.tags import TagScheme, allowed
 from fastner.vocab import CASES, EncodedWords, Vocabulary, count_lines
 
+_NOTHING = np.zeros(0, np.uint8)
+# of the array gazetteers: what is in no line that is a phrase
+_NO_PHRASE = re.compile(
+    rb"^(?:\t|\n|(?:[^\t\n]*\t){%d})|\t(?=[\t\n])" % LONGEST_PHRASE, re.MULTILINE
+)
 _READ_ATTEMPTS = 10  # when the directory is replaced while it is read
 
 
@@ -94,6 +104,17 @@ class Bundle:
             )
         except InputError as error:
             raise BundleError(f"{self.path}/words.txt: {error}") from None
+
+    def gazetteers_utf8(self) -> bytes:
+        """The phrases of all gazetteers, as the array has them; empty without any."""
+        return self.arrays["gazetteers"].tobytes() if self.manifest.gazetteers else b""
+
+    def gazetteers(self) -> list[Gazetteer]:
+        """The lists of phrases that it was trained with."""
+        lines = iter(self.gazetteers_utf8().decode().split("\n"))
+        return [
+            Gazetteer(name, list(islice(lines, count))) for name, count in self.manifest.gazetteers
+        ]
 
     def crf(self) -> CRF:
         """The CRF over its tags, in which only the steps that its scheme allows are possible."""
@@ -150,7 +171,12 @@ def signatures(manifest: Manifest) -> dict[str, Signature]:
     lexicons = len(manifest.lexicons)
     return {
         "words.onnx": words_signature(manifest.width, manifest.features, lexicons, below),
-        "sentences.onnx": sentences_signature(manifest.features, len(manifest.tags)),
+        "sentences.onnx": sentences_signature(
+            manifest.features,
+            len(manifest.tags),
+            gazetteers=len(manifest.gazetteers),
+            places=len(PLACES),
+        ),
     }
 
 
@@ -161,13 +187,14 @@ def make_bundle(
     arrays: Mapping[str, npt.NDArray[Any]],
     words_onnx: bytes,
     sentences_onnx: bytes,
+    gazetteers: Sequence[Gazetteer] = (),
     extra: Mapping[str, bytes] = MappingProxyType({}),
     where: str = "(unsaved model)",
 ) -> Bundle:
     """The bundle of these contents, in memory, checked as `read_bundle` would check it.
 
-    `manifest` says what only its maker knows: rows, width, dtype and files follow from the
-    contents. Its `scores` and `training` are any JSON of 16 levels at most, counted from the
+    `manifest` says what only its maker knows: rows, width, dtype, gazetteers and files follow from
+    the contents. Its `scores` and `training` are any JSON of 16 levels at most, counted from the
     manifest itself, in strings of at most 1 KiB. No word may come twice. where: what errors call
     the bundle.
 
@@ -177,6 +204,7 @@ def make_bundle(
         words_utf8 = "".join(f"{word}\n" for word in words).encode()
     except UnicodeEncodeError as error:
         refuse(f"{where}/words.txt", f"no lone surrogates in words, got {error}")
+    arrays = {**arrays, **_gazetteers_array(gazetteers, f"{where}/arrays.safetensors")}
     files = {
         "words.txt": words_utf8,
         "arrays.safetensors": safetensors_bytes(arrays, f"{where}/arrays.safetensors"),
@@ -188,7 +216,8 @@ def make_bundle(
         name: FileRecord(hashlib.sha256(data).hexdigest(), len(data))
         for name, data in files.items()
     }
-    complete = replace(manifest, **form_of(arrays)._asdict(), files=records)
+    sizes = tuple(GazetteerSize(name, len(phrases)) for name, phrases in gazetteers)
+    complete = replace(manifest, **form_of(arrays)._asdict(), gazetteers=sizes, files=records)
     saved = manifest_bytes(complete, f"{where}/{MANIFEST}")
     bundle = _assemble(saved, parse_manifest(saved, f"{where}/{MANIFEST}"), files, where)
     if bundle.word_count != len(words):
@@ -330,6 +359,35 @@ def _count_words(data: bytes, where: str) -> int:
     return count
 
 
+def _gazetteers_array(
+    gazetteers: Sequence[Gazetteer], where: str
+) -> dict[str, npt.NDArray[np.uint8]]:
+    """The array of their phrases, by its name; nothing where there are none."""
+    if not gazetteers:
+        return {}
+    try:
+        text = "".join(f"{phrase}\n" for _, phrases in gazetteers for phrase in phrases).encode()
+    except UnicodeEncodeError as error:
+        refuse(f"{where}: gazetteers", f"no lone surrogates in phrases, got {error}")
+    return {"gazetteers": np.frombuffer(text, np.uint8)}
+
+
+def _check_gazetteers(data: bytes, manifest: Manifest, where: str) -> None:
+    """Refuse other lines than so many phrases of words that are not empty."""
+    wanted = sum(size.phrases for size in manifest.gazetteers)
+    if data.count(b"\n") != wanted or (data and data[-1] != 10):
+        refuse(where, f"{wanted} lines, each ended by a line feed, got {data.count(10)}")
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        refuse(where, f"UTF-8, got {error.reason} at byte {error.start}")
+    if wrong := _NO_PHRASE.search(data):
+        number = data.count(b"\n", 0, wrong.start()) + 1
+        problem = f"1 to {LONGEST_PHRASE} words, none of them empty, with a tab between two"
+        line = data.split(b"\n", number)[number - 1]
+        refuse(f"{where}:{number}", f"{problem}, got {show(line.decode())}")
+
+
 def _check_distinct(words: Iterable[str], where: str) -> None:
     lines: dict[str, int] = {}
     for line, word in enumerate(words, 1):
@@ -354,6 +412,8 @@ def _check_arrays(
     }
     if manifest.lexicons:
         wanted["categories"] = ((word_count, len(manifest.lexicons)), "uint16")
+    if manifest.gazetteers:
+        wanted["gazetteers"] = (arrays.get("gazetteers", _NOTHING).shape[:1], "uint8")
     if arrays.keys() != wanted.keys():
         refuse(where, f"the arrays {sorted(wanted)}, got {show(sorted(arrays))}")
     for name, (shape, dtype) in wanted.items():
@@ -372,3 +432,5 @@ def _check_arrays(
         if largest >= lexicon.categories:
             problem = f"categories below {lexicon.categories} of {show(lexicon.name)}"
             refuse(f"{where}: categories", f"{problem}, got {largest}")
+    if manifest.gazetteers:
+        _check_gazetteers(arrays["gazetteers"].tobytes(), manifest, f"{where}: gazetteers")

@@ -44,6 +44,7 @@ def _description(bundle: Bundle) -> dict[str, Any]:
         "lookup": list(manifest.lookup),
         "characters": {"known": len(manifest.characters), "per_word": manifest.max_characters},
         "lexicons": {lexicon.name: lexicon.categories for lexicon in manifest.lexicons},
+        **({"gazetteers": sizes} if (sizes := dict(manifest.gazetteers)) else {}),
         "features": manifest.features,
         "hidden": manifest.hidden,
         "temperature": manifest.temperature,

@@ -146,6 +146,14 @@ def utf8(argument: str) -> str:
         return argument
 
 
+def named_file(argument: str) -> tuple[str, str]:
+    """The type of an argument that names a list of phrases, a label or another, and its path."""
+    name, equals, path = argument.partition("=")
+    if not (name and equals and path):
+        raise argparse.ArgumentTypeError(f"expected NAME=FILE, got {argument!r}")
+    return utf8(name), path
+
+
 def stdin() -> TextIO:
     """The standard input; raises InputError where it was closed."""
     if sys.stdin is None:

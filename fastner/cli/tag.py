@@ -15,7 +15,15 @@ from typing import IO, TYPE_CHECKING, NamedTuple, TypeAlias, get_args
 
 from fastner.cli import output, progress
 from fastner.cli.live import Live, apart, between_pauses, live, with_pauses
-from fastner.cli.options import Commands, add_layout, add_running, command, load_tagger, utf8
+from fastner.cli.options import (
+    Commands,
+    add_layout,
+    add_running,
+    command,
+    load_tagger,
+    named_file,
+    utf8,
+)
 from fastner.cli.output import Record
 from fastner.corpus import FORMATS as CORPUS_FORMATS
 from fastner.corpus import iter_documents, iter_jsonl, iter_records, iter_text
@@ -124,7 +132,7 @@ def add(commands: Commands) -> None:
     phrases.add_argument(
         "--phrases",
         action="append",
-        type=_list_of,
+        type=named_file,
         default=[],
         metavar="LABEL=F",
         help="a phrase a line, blank lines aside, which is an entity of this label wherever it "
@@ -202,14 +210,6 @@ def run(args: argparse.Namespace) -> None:
                 show(number)
             if typed or pipe is not None:
                 output.flush()
-
-
-def _list_of(argument: str) -> tuple[str, str]:
-    """The type of --phrases: a label, and the path of its phrases."""
-    label, equals, path = argument.partition("=")
-    if not (label and equals and path):
-        raise argparse.ArgumentTypeError(f"expected LABEL=FILE, got {argument!r}")
-    return utf8(label), path
 
 
 def _with_phrases(tagger: Tagger, args: argparse.Namespace) -> AbstractContextManager[Tagger]:

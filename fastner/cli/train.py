@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastner.cli import output, progress
@@ -12,6 +13,7 @@ from fastner.cli.options import (
     add_corpus,
     add_language,
     command,
+    named_file,
     positive,
     reading,
     utf8,
@@ -106,6 +108,16 @@ def add(commands: Commands) -> None:
         help="glove-6b-50d (glove extra), or a file: GloVe, word2vec, fastText, or what gensim "
         "saves (--trust-pickle). Words of the training corpus that it lacks get one of their "
         "own, and so do all where none are given",
+    )
+    parser.add_argument(
+        "--lexicon",
+        type=named_file,
+        action="append",
+        default=[],
+        metavar="NAME=F",
+        help="a list of phrases, one a line, as a further feature of each word: whether it begins "
+        "one, is inside, ends it or is one (repeatable; lists of one name are joined). The name "
+        "need not be a label; the list becomes part of the model (docs/phrases.md)",
     )
     parser.add_argument("--output", metavar="DIR", required=True, help="where to save the model")
     parser.add_argument(
@@ -217,6 +229,7 @@ def run(args: argparse.Namespace) -> None:
             dev,
             silver=silver,
             init_from=args.init_from,
+            lexicon=_lists(args.lexicon),
             vectors=args.vectors,
             text=args.text,
             output=args.output,
@@ -237,6 +250,14 @@ def run(args: argparse.Namespace) -> None:
         ).close()
     output.note(f"saved {args.output}; its scores on dev:")
     output.text(format_scores(found[-1]))
+
+
+def _lists(given: list[tuple[str, str]]) -> dict[str, list[Path]] | None:
+    """The files of each list, as in --lexicon; None without any."""
+    lists: dict[str, list[Path]] = {}
+    for name, path in given:
+        lists.setdefault(name, []).append(Path(path))
+    return lists or None
 
 
 def _lesson(given: list[str]) -> Any:

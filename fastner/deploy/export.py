@@ -28,7 +28,9 @@ from fastner.verify import (
     CONFIG,
     EXPORT,
     FORMAT,
+    GAZETTEERS,
     GOLDEN,
+    LISTED_FORMAT,
     MODEL,
     TOKENIZER,
     TOKENS,
@@ -142,6 +144,8 @@ def _write(
         TOKENIZER: tokenizer_json(),
         TOKENS: GOLDEN_TOKENS.read_bytes(),
     }
+    if bundle.manifest.gazetteers:
+        files[GAZETTEERS] = bundle.gazetteers_utf8()
     config = _config(bundle, recurrences, files)
     files[CONFIG] = _config_bytes(config)
     files["README.md"] = _readme(config, len(golden)).encode()
@@ -182,7 +186,7 @@ def _metadata(bundle: Bundle, recurrences: str) -> dict[str, str]:
     """What stands in model.onnx itself, as metadata_props; lists as JSON."""
     manifest = bundle.manifest
     return {
-        "format": "{name} {version}".format(**FORMAT),
+        "format": "{name} {version}".format(**_format(bundle)),
         "tags": json.dumps(manifest.tags),
         "labels": json.dumps(manifest.labels),
         "scheme": manifest.scheme,
@@ -199,7 +203,7 @@ def _metadata(bundle: Bundle, recurrences: str) -> dict[str, str]:
 def _config(bundle: Bundle, recurrences: str, files: Mapping[str, bytes]) -> dict[str, Any]:
     manifest = bundle.manifest
     return {
-        "format": FORMAT,
+        "format": _format(bundle),
         "tags": list(manifest.tags),
         "labels": manifest.labels,
         "scheme": manifest.scheme,
@@ -212,6 +216,7 @@ def _config(bundle: Bundle, recurrences: str, files: Mapping[str, bytes]) -> dic
         "batch_invariant": recurrences == "float32",
         "tolerance": TOLERANCES[recurrences],
         "lexicons": [lexicon.name for lexicon in manifest.lexicons],
+        **({"gazetteers": _gazetteers(bundle)} if manifest.gazetteers else {}),
         "language": manifest.language,
         "reading": _reading(bundle),
         "unicode": unicodedata.unidata_version,
@@ -222,6 +227,14 @@ def _config(bundle: Bundle, recurrences: str, files: Mapping[str, bytes]) -> dic
         "description": manifest.description,
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
     }
+
+
+def _format(bundle: Bundle) -> dict[str, Any]:
+    return LISTED_FORMAT if bundle.manifest.gazetteers else FORMAT
+
+
+def _gazetteers(bundle: Bundle) -> list[dict[str, Any]]:
+    return [gazetteer._asdict() for gazetteer in bundle.manifest.gazetteers]
 
 
 def _config_bytes(config: Mapping[str, Any]) -> bytes:
@@ -262,6 +275,14 @@ def _readme(config: Mapping[str, Any], golden: int) -> str:
 other sentences of its batch: the golden cases hold for sentences tagged alone."""
     )
     labels = ", ".join(map(markdown, config["labels"]))
+    lists = len(config.get("gazetteers", ()))
+    list_file = list_input = ""
+    if lists:
+        list_file = "\n| `gazetteers.txt` | phrases of its lists, one a line, a tab between words |"
+        list_input = (
+            f"\n| `places` | [B, T, {lists}] | of the word in a phrase of each list: "
+            "1 alone, 2 first, 3 inside, 4 last; else 0 |"
+        )
     return f"""# A named-entity tagger as ONNX
 
 {markdown(config["description"]) or "A model made by fastner."}
@@ -278,7 +299,7 @@ the manifest SHA-256 `{config["bundle_sha256"]}`; word vectors are {config["vect
 | `config.json` | tags in order of id, known characters (id = index + 2), longest spelling |
 | `golden.jsonl` | {golden} made-up sentences with the ids, tags and scores they must give |
 | `tokenizer.json` | how text is cut into sentences of words: pattern, classes, words by language |
-| `tokens.jsonl` | made-up texts with the sentences and tokens they must give |
+| `tokens.jsonl` | made-up texts with the sentences and tokens they must give |{list_file}
 
 Inputs, all int32; B sentences, T tokens, C characters, padded with 0:
 
@@ -288,7 +309,7 @@ Inputs, all int32; B sentences, T tokens, C characters, padded with 0:
 | `case_ids` | [B, T] | index into `cases` of `config.json` |
 | `characters` | [B, T, C] | index in `characters` + 2; 1: unknown, 0: padding |
 | `character_lengths` | [B, T] | 1 to {config["max_characters"]}; of padding 1 |
-| `lengths` | [B] | tokens of each sentence |
+| `lengths` | [B] | tokens of each sentence |{list_input}
 
 Outputs: `tag_ids` int32 [B, T], `scores` float32 [B], `emissions` float32 [B, T, K]; 0 in padding.
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from fastner.bundle import Bundle
 from fastner.engine.onnx import OnnxEngine
+from fastner.lists.gazetteers import Gazetteer, Matcher
 from fastner.tags import TagScheme
 from fastner.vocab import RowBatch
 
@@ -116,13 +117,17 @@ def _cases(
     vocabulary, crf = bundle.vocabulary(), bundle.crf()
     engine = OnnxEngine(bundle, quantized=quantized)
     scheme = TagScheme(manifest.scheme)
-    for sentence in golden_sentences(bundle.words(), manifest.max_characters):
+    gazetteers = bundle.gazetteers()
+    lists = Matcher(gazetteers) if gazetteers else None
+    sentences = golden_sentences(bundle.words(), manifest.max_characters)
+    for sentence in [*listed_sentences(gazetteers), *sentences]:
         encoded = vocabulary.encode_words(sentence)
         rows = np.empty((len(sentence), engine.width), np.float32)
         engine.encode(sentence, rows)
         lengths = np.array([len(sentence)], np.int32)
         batch = RowBatch(rows, np.arange(len(sentence), dtype=np.int32), lengths, [])
-        emissions = np.ascontiguousarray(engine.emissions(batch))
+        places = None if lists is None else lists.places([sentence])
+        emissions = np.ascontiguousarray(engine.emissions(batch, places))
         paths, scores = crf.nbest(emissions, lengths, 2)
         names = [manifest.tags[tag_id] for tag_id in paths[0, 0]]
         spelled = zip(encoded.characters.tolist(), encoded.character_lengths, strict=True)
@@ -131,12 +136,29 @@ def _cases(
             "word_ids": vocabulary.form_ids(sentence).tolist(),
             "case_ids": encoded.cases.tolist(),
             "characters": [row[:length] for row, length in spelled],
+            **({} if places is None else {"places": places.tolist()}),
             "tag_ids": paths[0, 0].tolist(),
             "tags": TagScheme.IOB2.tags(scheme.spans(names), len(names)),
             "score": round(float(scores[0, 0]), 6),
         }
         rounded = [[round(float(x), 6) for x in row] for row in emissions[0]]
         yield case, rounded, float(scores[0, 0] - scores[0, 1])
+
+
+def listed_sentences(
+    gazetteers: Sequence[Gazetteer], *, count: int = 150, seed: int = 0
+) -> list[list[str]]:
+    """Sentences of phrases of these lists, whole and in part, with other words or none between."""
+    rng = random.Random(seed)
+    sentences = []
+    for _ in range(count if gazetteers else 0):
+        words: list[str] = []
+        for _ in range(rng.randint(1, 6)):
+            phrase = rng.choice(rng.choice(gazetteers).phrases).split("\t")
+            words += rng.choice(([], [], ["of"], ["the"], [","]))
+            words += phrase if rng.random() < 0.7 else phrase[: rng.randint(1, len(phrase))]
+        sentences.append(words)
+    return sentences
 
 
 def golden_sentences(

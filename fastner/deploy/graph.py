@@ -50,15 +50,18 @@ def tagger_graph(bundle: Bundle, metadata: Mapping[str, str]) -> onnx.ModelProto
         parts=arrays["codes"].shape[1] if codes else 0,
         part_width=arrays["centroids"].shape[1] if codes else 0,
         lexicons=len(manifest.lexicons),
+        gazetteers=len(manifest.gazetteers),
         features=manifest.features,
         tags=len(manifest.tags),
     )
     inputs = {"characters": "spelling", "character_lengths": "spelling_lengths"}
     if manifest.lexicons:
         tables["category_table"] = _with_row_0(arrays["categories"])
+    gazetteers = len(manifest.gazetteers)
+    places = f", int32[B, T, {gazetteers}] places" if gazetteers else ""
     graph = _parsed(
         "int32[B, T, 3] word_ids, int32[B, T] case_ids, int32[B, T, C] characters, "
-        "int32[B, T] character_lengths, int32[B] lengths",
+        "int32[B, T] character_lengths, int32[B] lengths" + places,
         f"float[B, T, {len(manifest.tags)}] emissions, int32[B, T] tag_ids, float[B] scores",
         layout.look_ups(),
         tables,
@@ -69,7 +72,12 @@ def tagger_graph(bundle: Bundle, metadata: Mapping[str, str]) -> onnx.ModelProto
         graph,
         bundle.sentences_onnx,
         "sentences",
-        {"features": "time_first", "lengths": "run_lengths", "emissions": "lattice"},
+        {
+            "features": "time_first",
+            "lengths": "run_lengths",
+            "places": "time_first_places",
+            "emissions": "lattice",
+        },
     )
     crf = bundle.crf()
     _extend(graph, layout.decoding(), _viterbi_tables(crf))

@@ -26,7 +26,7 @@ EngineName = Literal["auto", "native", "onnxruntime"]
 class Engine(Protocol):
     """A model's networks, ready to run; shared between threads.
 
-    Axes: U words, B sentences, T tokens, K tags.
+    Axes: U words, B sentences, T tokens, N tokens of all sentences, L gazetteers, K tags.
     """
 
     @property
@@ -44,8 +44,13 @@ class Engine(Protocol):
     def encode(self, words: Sequence[str], rows: NDArray[np.float32]) -> None:
         """Writes the rows, float32 [U, width], of these words; fast if of like length together."""
 
-    def emissions(self, batch: RowBatch) -> NDArray[np.float32]:
-        """Emissions float32 [B, T, K] of sentences, T the longest length, none of them empty."""
+    def emissions(
+        self, batch: RowBatch, places: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.float32]:
+        """Emissions float32 [B, T, K] of sentences, T the longest length, none of them empty.
+
+        places: of a model with gazetteers, those of all tokens in each, [N, L]; None: all are 0.
+        """
 
 
 def open_engine(bundle: Bundle, engine: EngineName = "auto", device: str = "cpu") -> Engine:

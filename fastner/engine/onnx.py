@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,7 @@ class OnnxEngine:
         manifest, forms = bundle.manifest, signatures(bundle.manifest)
         self.width = manifest.features
         self._tags = len(manifest.tags)
+        self._gazetteers = len(manifest.gazetteers)
         self._inputs = WordInputs(bundle)
         form, where = forms["words.onnx"], f"{bundle.path}/words.onnx"
         self._words = open_session(bundle.words_onnx, where, form, device)
@@ -48,14 +50,22 @@ class OnnxEngine:
             _check_shape(features, rows[part].shape, self._words.where)
             rows[part] = features
 
-    def emissions(self, batch: RowBatch) -> NDArray[np.float32]:
+    def emissions(
+        self, batch: RowBatch, places: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.float32]:
         """Emissions float32 [B, T, K], time-major in memory, of sentences that are not empty.
 
         Raises BundleError where the graph does not run.
         """
         features = batch.padded()
         large = features.shape[0] * features.shape[1] > LARGE_BATCH
-        inputs = {"features": features, "lengths": batch.lengths}
+        inputs: dict[str, NDArray[Any]] = {"features": features, "lengths": batch.lengths}
+        if self._gazetteers:
+            padded = np.zeros((*features.shape[:2], self._gazetteers), np.int32)
+            if places is not None:
+                inside = np.arange(len(padded)) < batch.lengths[:, None]  # [B, T]
+                padded.swapaxes(0, 1)[inside] = places
+            inputs["places"] = padded
         (time_major,) = self._sentences.run(_EMISSIONS, inputs, give_back=large)
         _check_shape(time_major, (*features.shape[:2], self._tags), self._sentences.where)
         emissions: NDArray[np.float32] = time_major.transpose(1, 0, 2)

@@ -13,17 +13,39 @@ from fastner.screen.wire import Fields, Walker
 Array = NDArray[np.float32]
 
 _BILSTM = "Add Add LSTM MatMul MatMul Slice Slice Squeeze Squeeze".split()
+_GAZETTEER = "Gather Slice Squeeze".split()  # for each, and one Concat
 _CELLS = {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"]}
 _END = 2**31 - 1  # of a slice to the end
 
 
-class BiLSTMWeights(NamedTuple):
-    """What `fastner.engine.lstm.BiLSTM` takes, in this order and in Keras' layout, all float32."""
+Cell = tuple[Array, Array, Array]
 
-    forward: tuple[Array, Array, Array]  # W [D, 4H], U [H, 4H], b [4H]
+
+class BiLSTMWeights(NamedTuple):
+    """What `fastner.engine.lstm.BiLSTM` takes, in this order and in Keras' layout, all float32.
+
+    places: last, the embedding of the places in each gazetteer, [places, width]; what the LSTM
+    reads of a token are its D features and these. `BiLSTM` takes `of_words`.
+    """
+
+    forward: tuple[Array, Array, Array]  # W [D + widths of places, 4H], U [H, 4H], b [4H]
     backward: tuple[Array, Array, Array]
     kernel: Array  # [2H, K]
     bias: Array  # [K]
+    places: tuple[Array, ...] = ()
+
+    @property
+    def features(self) -> int:
+        """D."""
+        return len(self.forward[0]) - sum(int(table.shape[1]) for table in self.places)
+
+    @property
+    def of_words(self) -> tuple[Cell, Cell, Array, Array]:
+        """Those for words alone, in no phrase of a gazetteer: place 0 adds nothing."""
+        forward, backward = (
+            (w[: self.features], u, b) for w, u, b in (self.forward, self.backward)
+        )
+        return forward, backward, self.kernel, self.bias
 
     @property
     def hidden(self) -> int:
@@ -53,10 +75,11 @@ class _AnotherGraphError(Exception):
 def bilstm_weights(graph: bytes) -> BiLSTMWeights | None:
     """The weights of a graph, screened by `fastner.screen`; None where it computes anything else.
 
-    What is read is the graph from `features` [T, B, D] and `lengths` to `emissions` [T, B, K] that
-    `fastner.training.export.sentences_graph` writes for one LSTM and one linear layer: per
-    direction a Slice and a Squeeze of the LSTM's states and a MatMul, which are added with the
-    bias. The arrays are copies.
+    What is read is the graph from `features` [T, B, D] and `lengths`, and with gazetteers `places`
+    [T, B, L], to `emissions` [T, B, K] that `fastner.training.graphs.sentences_graph` writes for
+    one LSTM and one linear layer: per direction a Slice and a Squeeze of the LSTM's states and a
+    MatMul, which are added with the bias; before it, features joined with the rows that places have
+    in tables, whose first one is 0. The arrays are copies.
     """
     with suppress(_AnotherGraphError):
         return _bilstm(_Graph(graph, "sentences.onnx", "emissions"))
@@ -145,7 +168,9 @@ class _Graph:
 
 
 def _bilstm(graph: _Graph) -> BiLSTMWeights:
-    _require(graph.operators == _BILSTM)
+    gazetteers = graph.operators.count("Gather")
+    more = [*(_GAZETTEER * gazetteers), *(["Concat"] if gazetteers else [])]
+    _require(graph.operators == sorted(_BILSTM + more))
     # emissions = a + (b + c) or (a + b) + c: of a, b, c, one is the bias, two are products
     terms = graph.inputs("emissions", "Add", 2)
     inner = [
@@ -167,7 +192,9 @@ def _bilstm(graph: _Graph) -> BiLSTMWeights:
     _require(len(kernels) == 2 and len(lstms) == 1)
 
     inputs, (w, r, b) = graph.recurrent(lstms.pop(), "LSTM", 4)
-    _require(inputs == ["features", "lengths"])
+    places = _places(graph, inputs[0], gazetteers) if gazetteers else ()
+    _require(inputs[1] == "lengths" and (bool(places) or inputs[0] == "features"))
+    _require(sum(table.shape[1] for table in places) < w.shape[2])
     hidden, tags = kernels[0].shape
     bias = graph.constant(biases[0], "float32", 1)
     _require(kernels[1].shape == (hidden, tags) and bias.shape == (tags,))
@@ -176,7 +203,23 @@ def _bilstm(graph: _Graph) -> BiLSTMWeights:
         (_gates(w[d].T), _gates(r[d].T), _gates(b[d, : 4 * hidden] + b[d, 4 * hidden :]))
         for d in (0, 1)
     )
-    return BiLSTMWeights(forward, backward, np.concatenate([kernels[0], kernels[1]]), bias.copy())
+    both = np.concatenate([kernels[0], kernels[1]])
+    return BiLSTMWeights(forward, backward, both, bias.copy(), places)
+
+
+def _places(graph: _Graph, joined: str, count: int) -> tuple[Array, ...]:
+    """The tables of places in so many gazetteers, which are joined to the features in order."""
+    first, *parts = graph.inputs(joined, "Concat", count + 1, axis=2)
+    _require(first == "features")
+    tables = []
+    for number, part in enumerate(parts):
+        table, ids = graph.inputs(part, "Gather", 2, axis=0)
+        source, bounds = graph.sliced(ids, 2)
+        column = (0, 0, number, _END, _END, number + 1, 0, 1, 2)
+        _require(source == "places" and bounds == column)
+        tables.append(graph.constant(table, "float32", 2).copy())
+        _require(not tables[-1][0].any())
+    return tuple(tables)
 
 
 def _words(graph: _Graph) -> WordWeights:

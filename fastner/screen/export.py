@@ -8,8 +8,8 @@ reads what it needs. Its operators (Reshape, Where, Scan and more) compute shape
 data, where no table could say which uses of them are safe. So a file passes where it is this text
 for its own sizes, with two graphs in between that a bundle may hold: there is no other use of them.
 
-Axes: B sentences, T tokens, C characters, U = B * T words, L lexicons, D features, K tags, W words
-of the vocabulary.
+Axes: B sentences, T tokens, C characters, U = B * T words, L lexicons, G gazetteers, D features,
+K tags, W words of the vocabulary.
 """
 
 from __future__ import annotations
@@ -133,6 +133,11 @@ _TIME_FIRST = """
   time_first = Transpose <perm = [1, 0, 2]> (sentence_features)
 """
 
+# Behind that, of models with gazetteers.
+_PLACES_TIME_FIRST = """
+  time_first_places = Transpose <perm = [1, 0, 2]> (places)
+"""
+
 # v[0, j] = start[j] + emissions[0, j]
 # v[t, j] = max_i (v[t-1, i] + transitions[i, j]) + emissions[t, j]
 # in float32 and in this order, as CRF.decode sums. Past the end of a sentence v stands still and
@@ -224,6 +229,7 @@ class Layout:
     parts: int
     part_width: int
     lexicons: int
+    gazetteers: int
     features: int
     tags: int
 
@@ -245,8 +251,9 @@ class Layout:
         return text + _CATEGORIES if self.lexicons else text
 
     def time_first(self) -> str:
-        """The nodes from the output of words.onnx to the input of sentences.onnx."""
-        return _TIME_FIRST.format(features=self.features)
+        """The nodes from the output of words.onnx to the inputs of sentences.onnx."""
+        text = _TIME_FIRST.format(features=self.features)
+        return text + _PLACES_TIME_FIRST if self.gazetteers else text
 
     def decoding(self) -> str:
         """The nodes from the output of sentences.onnx to those of the export."""
@@ -261,6 +268,7 @@ def viterbi_text(tags: int) -> str:
 # --- reading it back -----------------------------------------------------------------------------
 
 _INPUTS = "word_ids[B,T,3] case_ids[B,T] characters[B,T,C] character_lengths[B,T] lengths[B]"
+_MOST_GAZETTEERS = 16
 _FLOATS = ("float32", "float16")
 _AS_GIVEN = ("vectors", "cases", "categories")  # inputs of words.onnx that keep their names
 
@@ -273,13 +281,17 @@ def check_export(graph: Graph, where: str) -> None:
     if graph.opsets not in ({"": OPSET}, {"": OPSET, "com.microsoft": 1}):
         refuse(f"{where}: opset_import", f"version {OPSET}, got {show(graph.opsets)}")
     tables = {name: c for name, c in graph.constants.items() if "/" not in name}
-    layout = _layout(tables, graph.nodes, where)
+    layout = _layout(graph, tables, where)
     inputs = {}
-    for text in _INPUTS.split():
+    wanted_inputs = _INPUTS
+    if layout.gazetteers:
+        wanted_inputs += f" places[B,T,{layout.gazetteers}]"
+    for text in wanted_inputs.split():
         name, _, axes = text.rstrip("]").partition("[")
-        inputs[name] = Declared("int32", tuple(3 if a == "3" else a for a in axes.split(",")))
+        sizes = tuple(int(axis) if axis.isdigit() else axis for axis in axes.split(","))
+        inputs[name] = Declared("int32", sizes)
     if dict(graph.inputs) != inputs:
-        refuse(where, f"the inputs {_INPUTS}, got {show(_texts(graph.inputs))}")
+        refuse(where, f"the inputs {wanted_inputs}, got {show(_texts(graph.inputs))}")
     outputs = {
         "emissions": Declared("float32", ("B", "T", layout.tags)),
         "tag_ids": Declared("int32", ("B", "T")),
@@ -319,6 +331,8 @@ def check_export(graph: Graph, where: str) -> None:
         "time_first": Value("float32", ("T", "B", layout.features)),
         "run_lengths": Value("int32", ("B",), lengths_of="T"),
     }
+    if layout.gazetteers:
+        given["time_first_places"] = Value("int32", ("T", "B", layout.gazetteers))
     _check_part(graph, nodes[start + len(middle) : end], "sentences", given, limits)
     _check_made(given, "lattice", Value("float32", ("T", "B", layout.tags)), where)
     check_bounded(given["lattice"], where)
@@ -336,8 +350,8 @@ def _check_made(values: Mapping[str, Value], name: str, wanted: Value, where: st
         refuse(where, f"{name!r} made as {wanted}, got {values.get(name)}")
 
 
-def _layout(tables: Mapping[str, Constant], nodes: list[Node], where: str) -> Layout:
-    """The sizes of the tables, which agree with each other, and the width that the nodes say."""
+def _layout(graph: Graph, tables: Mapping[str, Constant], where: str) -> Layout:
+    """The sizes of the tables, which agree with each other, and those that nodes and inputs say."""
     names = {"vector_table", "unknown_vector", "start", "transitions", "end", "each_tag"}
     for several in (("vector_scales",), ("code_table", "centroid_table"), ("category_table",)):
         if tables.keys() & set(several):
@@ -374,10 +388,16 @@ def _layout(tables: Mapping[str, Constant], nodes: list[Node], where: str) -> La
     sizes("each_tag", tags, dtypes=("int64",))
     if tables["each_tag"].values.tolist() != list(range(tags)):
         refuse(f"{where}: each_tag", f"the numbers 0 to {tags - 1}, got others")
-    widths = [n.attributes.get("value_ints") for n in nodes if n.outputs == ["feature_width"]]
+    widths = [n.attributes.get("value_ints") for n in graph.nodes if n.outputs == ["feature_width"]]
     if len(widths) != 1 or not isinstance(widths[0], list) or len(widths[0]) != 1:
         refuse(where, f"one node that says how many features there are, got {show(widths)}")
     (features,) = widths[0]
+    gazetteers = 0
+    if "places" in graph.inputs:
+        shape = graph.inputs["places"].shape
+        if not shape or not isinstance(shape[-1], int) or shape[-1] > _MOST_GAZETTEERS:
+            refuse(where, f"places in at most {_MOST_GAZETTEERS} lists, got {show(list(shape))}")
+        gazetteers = shape[-1]
     if not 1 <= min(features, width, tags) <= max(features, width, tags) <= MAX_WIDTH:
         got = show([features, width, tags])
         refuse(where, f"features, vectors and tags of 1 to {MAX_WIDTH}, got {got}")
@@ -389,6 +409,7 @@ def _layout(tables: Mapping[str, Constant], nodes: list[Node], where: str) -> La
         parts=parts,
         part_width=part_width,
         lexicons=lexicons,
+        gazetteers=gazetteers,
         features=features,
         tags=tags,
     )

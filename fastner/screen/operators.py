@@ -286,8 +286,9 @@ def _below(call: Call) -> tuple[int, ...]:
     """The bounds of ids that a node takes from others."""
     below = call.values[0].below
     if call.node.operator == "Slice" and len(below) > 1:
+        last = len(call.values[0].shape) - 1
         for start, end, axis in zip(*map(call.numbers, (1, 2, 3)), strict=True):
-            below = below[start:end] if axis == 1 else below
+            below = below[start:end] if axis == last else below
     return below
 
 
@@ -383,15 +384,33 @@ def words_signature(
 
 
 def sentences_signature(
-    features: int | None = None, tags: int | None = None, *, quantized: bool = False
+    features: int | None = None,
+    tags: int | None = None,
+    *,
+    gazetteers: int | None = None,
+    places: int = 0,
+    quantized: bool = False,
 ) -> Signature:
-    """Of sentences.onnx: rows of so many features, so many tags; None: any."""
+    """Of sentences.onnx: rows of so many features, so many tags and gazetteers; None: any.
+
+    places: how many there are in a gazetteer; 0: not known.
+    """
     inputs: dict[str, tuple[str, tuple[int | str | None, ...]]] = {
         "features": ("float32", ("T", "B", features)),
         "lengths": ("int32", ("B",)),
     }
-    output = ("emissions", ("T", "B", tags))
-    return Signature(inputs, output, "lengths", "T", bounded=True, quantized=quantized)
+    if gazetteers != 0:
+        inputs["places"] = ("int32", ("T", "B", gazetteers))
+    return Signature(
+        inputs,
+        ("emissions", ("T", "B", tags)),
+        "lengths",
+        "T",
+        "places" if gazetteers is None else "",
+        {"places": (places,) * (gazetteers or 0)} if places else {},
+        bounded=True,
+        quantized=quantized,
+    )
 
 
 def check_graph(graph: Graph, signature: Signature, where: str) -> None:

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastner.lists.gazetteers import Matcher
 from fastner.tags import split_tag
 from fastner.training.augment import lowered, typographic, uppered
+from fastner.training.gazetteers import UNLISTED_RATE, places_of
 from fastner.training.lessons import Gathered
 from fastner.vocab import Vocabulary
 
@@ -37,8 +39,9 @@ class Batch(NamedTuple):
 class Examples:
     """Corpora encoded once, cut into batches as often as needed; immutable but for `rehearse`.
 
-    varied: also encode every sentence in lower case, in upper case and, but for silver, with
-    typographic noise, so that `epoch` can take one of these in its place.
+    gazetteers: also find the places that words have in these. varied: also encode every sentence in
+    lower case, in upper case and, but for silver, with typographic noise, so that `epoch` can take
+    one of these in its place.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class Examples:
         unknown: NDArray[np.float32],
         tags: list[str],
         *,
+        gazetteers: Matcher | None = None,
         varied: bool = False,
     ) -> None:
         parts = gathered.parts
@@ -60,6 +64,10 @@ class Examples:
             variants += _variants(gathered, as_given, words)
         self.words = vocabulary.encode_words(words)
         self._tokens = np.concatenate(variants)  # of all variants, one after the other
+        self._places: NDArray[np.uint8] | None = None  # of these tokens, [N, lists]
+        if gazetteers is not None:
+            lengths = np.tile(self.lengths, len(variants))
+            self._places = places_of(gazetteers, lengths, self._tokens, words)
         self.word_counts = np.bincount(as_given, minlength=len(words))
         sizes = [len(part) for part in parts]
         starts = np.cumsum([0, *sizes[:-1]]).tolist()
@@ -93,6 +101,14 @@ class Examples:
         """Which of the distinct words have a vector that was given, bool [U]."""
         return (self.words.vector_rows >= 0) & ~self._own
 
+    @property
+    def listed(self) -> list[float]:
+        """The share of the tokens, as they stand, that each gazetteer has a phrase with."""
+        if self._places is None:
+            return []
+        as_given = self._places[: self._ends[-1]]
+        return [float(share) for share in (as_given > 0).mean(axis=0)]
+
     def epoch(
         self,
         size: int,
@@ -109,7 +125,8 @@ class Examples:
         rare words, and of those whose vector was not given, that come as the unknown word.
         offset_rate: the share of the words that come without their tuned offset, where that is
         added to a vector that was given. variant_rate: the
-        share of the sentences that come as one of their variants.
+        share of the sentences that come as one of their variants. With gazetteers, a share of
+        UNLISTED_RATE comes as if these had none of their phrases.
         """
         shown = self._drawn(rng)
         jitter = rng.uniform(-2.0, 2.0, len(shown))  # so that batches differ between epochs
@@ -120,6 +137,9 @@ class Examples:
             variants[varied] = rng.integers(1, self._kinds[shown[varied]])
         for index in rng.permutation(len(cuts)):
             batch = self.batch(shown[cuts[index]], variants[cuts[index]])
+            if self._places is not None:
+                unlisted = rng.random(len(batch.sentences)) < UNLISTED_RATE
+                batch.inputs["places"][unlisted] = 0
             if unknown_rate:
                 hidden = (self.word_counts[batch.words] <= 2) | self._own[batch.words]
                 hidden &= rng.random(len(hidden)) < unknown_rate
@@ -195,8 +215,13 @@ class Examples:
         token_ends = ends if variants is None else ends + variants * self._ends[-1]
         shape = len(sentences), int(lengths.max())
         tokens = np.zeros(shape, np.int32)
+        places = None
+        if self._places is not None:
+            places = np.zeros((*shape, self._places.shape[1]), np.int32)
         for row, (length, token_end) in enumerate(zip(lengths, token_ends, strict=True)):
             tokens[row, :length] = self._tokens[token_end - length : token_end]
+            if places is not None and self._places is not None:
+                places[row, :length] = self._places[token_end - length : token_end]
         valid = np.arange(shape[1]) < lengths[:, None]
         words, tokens[valid] = np.unique(tokens[valid], return_inverse=True)
         longest = int(self.words.character_lengths[words].max())
@@ -210,6 +235,8 @@ class Examples:
             "tokens": tokens,
             "lengths": lengths,
         }
+        if places is not None:
+            inputs["places"] = places
         tag_ids, known = self._targets.of(sentences, ends - lengths, ends, shape)
         return Batch(inputs, tag_ids, sentences, words, known)
 

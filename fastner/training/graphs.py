@@ -2,7 +2,7 @@
 
 They are written as TensorFlow functions in the very form that tf2onnx turns into `GRU` and `LSTM`
 nodes; each step of that form is named where it is taken. Axis letters: U distinct words,
-C characters, L lexicons, T tokens, B sentences, D features, K tags.
+C characters, L lexicons, G gazetteers, T tokens, B sentences, D features, K tags.
 """
 
 from __future__ import annotations
@@ -81,14 +81,20 @@ def sentences_graph(weights: NetworkWeights) -> onnx.ModelProto:
 
     Time comes first, which is how an ONNX LSTM reads: no large tensor is transposed on the way.
     Inputs: `features` float32 [T, B, D], anything past a sentence's end; `lengths` int32 [B],
-    each from 1 to T. Output: `emissions` float32 [T, B, K], meaningless past a sentence's end.
+    each from 1 to T; and, where the network has gazetteers, `places` int32 [T, B, G], any valid
+    ones past a sentence's end. Output: `emissions` float32 [T, B, K], meaningless past a
+    sentence's end.
 
     Raises TrainingError if tf2onnx made another graph than was meant.
     """
 
-    def emissions(features: _Tensor, lengths: _Tensor) -> _Tensor:
+    def emissions(features: _Tensor, lengths: _Tensor, places: _Tensor = None) -> _Tensor:
         forward = backward = None
         states = features
+        if weights.places:
+            tables = enumerate(weights.places)
+            parts = [tf.gather(table, places[:, :, index]) for index, table in tables]
+            states = tf.concat([features, *parts], 2)
         for directions in weights.lstms:
             (forward, _), (backward, _) = _directions(directions, states, lengths)
             states = tf.concat([forward, backward], 2)
@@ -102,12 +108,15 @@ def sentences_graph(weights: NetworkWeights) -> onnx.ModelProto:
             states = _dense(layer, states)
         return states
 
+    inputs: dict[str, tuple[_Tensor, Shape]] = {
+        "features": (tf.float32, ("T", "B", weights.feature_width)),
+        "lengths": (tf.int32, ("B",)),
+    }
+    if weights.places:
+        inputs["places"] = (tf.int32, ("T", "B", len(weights.places)))
     return convert(
         emissions,
-        {
-            "features": (tf.float32, ("T", "B", weights.feature_width)),
-            "lengths": (tf.int32, ("B",)),
-        },
+        inputs,
         output=("emissions", ("T", "B", weights.tag_count)),
         lengths="lengths",
         recurrent={"LSTM": len(weights.lstms)},

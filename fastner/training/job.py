@@ -28,6 +28,7 @@ from fastner.strict import MAX_STRING
 from fastner.tagger import Tagger
 from fastner.tags import labels_of
 from fastner.training.checkpoint import Checkpoint, check_writable, refuse_unfinished
+from fastner.training.gazetteers import Listed, list_files, read_gazetteers
 from fastner.training.holdout import hold_out
 from fastner.training.lessons import Gathered, Lesson, lessons_of
 from fastner.training.publish import history_of, publish
@@ -47,6 +48,7 @@ def train(
     *,
     silver: Lesson | str | os.PathLike[str] | Sequence[Any] = (),
     init_from: str | Path | None = None,
+    lexicon: Mapping[str, Listed] | None = None,
     vectors: str | Path | None = None,
     text: Paths = (),
     output: str | Path | None = None,
@@ -85,6 +87,12 @@ def train(
     init_from: a model to go on from (`Start`): its recipe, vectors and weights, with its labels and
     those of train. Where a corpus says nothing of a label of the model, the model's own marginals
     are learnt, unless the recipe's `rehearse` is False.
+
+    lexicon: lists of phrases by name, {"ORG": "companies.txt", "FIRST": ["Ada", "Noor"]}, as a
+    further feature of each word: whether it is a phrase of the list, begins, is inside or ends one
+    (`lists.gazetteers`). A name need not be a label. A list is a path, with a phrase a line, or
+    phrases, each as text or as a list of words, and `Path`s. They become part of the model. One
+    to go on from brings its own.
 
     vectors: see `load_vectors`; all their words stay known, or the first `max_words`; what gensim
     saves is a pickle, which may run code, and loads with `trust_pickle=True` only. text: files of
@@ -127,6 +135,11 @@ def train(
                 "expected neither vectors nor text nor preset beside the model to go on from, "
                 "which brings its own"
             )
+        if lexicon is not None:
+            raise InputError(
+                "expected no lexicon beside the model to go on from, which keeps the lists that it "
+                "has; train a new model with it"
+            )
         start = Start.of(read_bundle(init_from))
     recipe = (start.recipe if start else preset_recipe(preset)).updated(**choices)
     if start is not None:
@@ -140,6 +153,9 @@ def train(
         raise InputError(f"expected language out of {', '.join(LANGUAGES)}, got {language!r}")
     if vectors is not None and text:
         raise InputError("expected vectors or text to train some on, got both; give one of them")
+    gazetteers = start.gazetteers if start else ()
+    if lexicon is not None:
+        gazetteers = read_gazetteers(lexicon, language)
     texts = [text] if isinstance(text, (str, os.PathLike)) else list(text)
     lessons, silvers = lessons_of(train), lessons_of(silver)
     if not (lessons or silvers):
@@ -153,6 +169,7 @@ def train(
                 of = f" {number}" if len(several) > 1 else ""
                 given[f"the {what} corpus{of}"] = lesson.corpus
         given |= {f"text {path}": path for path in texts}
+        given |= {f"the list {path}": path for path in list_files(lexicon or {})}
         given["the model to go on from"] = init_from
         if vectors is not None and str(vectors) != GLOVE:
             given["the vectors"] = vectors
@@ -212,6 +229,7 @@ def train(
         seed=seed,
         language=language,
         start=start,
+        gazetteers=gazetteers,
     )
     for line in summary(task, gathered, known.notes if known else ()):
         say(line)

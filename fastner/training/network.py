@@ -1,6 +1,7 @@
 """The Keras network: characters, vectors, case and lexicons per word, then BiLSTM, then emissions.
 
-Axes: U distinct words of the batch, C characters, B sentences, T tokens, K tags, D features.
+Axes: U distinct words of the batch, C characters, B sentences, T tokens, K tags, D features,
+G gazetteers.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
+from fastner.lists.gazetteers import PLACES
 from fastner.tags import allowed
 from fastner.training.crf_layer import CRFLayer, reversed_steps, take_steps
 from fastner.training.lexicons import WordLexicon
 from fastner.training.recipe import Recipe
 from fastner.training.weights import DenseWeights, GRUWeights, LSTMWeights, NetworkWeights
 from fastner.vocab import CASES
+
+PLACE_WIDTH = 4  # numbers that a place is embedded in
 
 
 class Network(keras.Model):
@@ -27,8 +31,9 @@ class Network(keras.Model):
     Called with a dict: `vectors` float32 [U, Dv], `tuned` int32 [U] (row of the tuned offset that
     is added to the vector, 0 for none), `characters` int32 [U, C], `character_lengths` int32 [U],
     `cases` int32 [U], `categories` int32 [U, L], `tokens` int32 [B, T] into the U words and
-    `lengths` int32 [B]; gives float32 [B, T, K]. Padding never reaches a valid token: backward
-    directions run over the reversed valid part, so no masks are needed.
+    `lengths` int32 [B], with gazetteers also `places` int32 [B, T, G]; gives float32 [B, T, K].
+    Padding never reaches a valid token: backward directions run over the reversed valid part, so no
+    masks are needed.
     """
 
     def __init__(
@@ -40,6 +45,7 @@ class Network(keras.Model):
         tuned_rows: int,
         tags: Sequence[str],
         lexicons: tuple[WordLexicon, ...] = (),
+        gazetteers: int = 0,
         crf: str = "own",
     ) -> None:
         super().__init__()
@@ -56,6 +62,7 @@ class Network(keras.Model):
             layers.Embedding(len(CASES), recipe.case_width) if recipe.case_width else None
         )
         self.lexicon_embeddings = [LexiconEmbedding(lexicon) for lexicon in lexicons]
+        self.place_embeddings = [PlaceEmbedding() for _ in range(gazetteers)]
         self.lstms = [_directions(layers.LSTM, units, True) for units in recipe.hidden]
         self.dropout = layers.Dropout(recipe.dropout)
         self.dense = [layers.Dense(units, activation="tanh") for units in recipe.dense]
@@ -65,6 +72,10 @@ class Network(keras.Model):
     def call(self, batch: dict[str, Any], training: bool = False) -> Any:
         features = self.word_features(batch)  # [U, D]
         x = ops.take(features, batch["tokens"], axis=0)  # [B, T, D]
+        if self.place_embeddings:
+            places = enumerate(self.place_embeddings)
+            found = [embedding(batch["places"][:, :, i]) for i, embedding in places]
+            x = ops.concatenate([x, *found], -1)
         lengths = batch["lengths"]
         for directions in self.lstms:
             x = self.dropout(x, training=training)
@@ -127,7 +138,30 @@ class Network(keras.Model):
                 )
                 for layer in self.dense
             ),
+            places=tuple(layer.table() for layer in self.place_embeddings),
         )
+
+
+class PlaceEmbedding(layers.Layer):
+    """A word's place in a phrase of a gazetteer, embedded; 0 where it is in none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        uniform = keras.initializers.RandomUniform(-0.5, 0.5)
+        self.places = layers.Embedding(len(PLACES) - 1, PLACE_WIDTH, embeddings_initializer=uniform)
+
+    def call(self, places: Any) -> Any:
+        inside = ops.cast(places > 0, "float32")[..., None]
+        return self.places(ops.maximum(places - 1, 0)) * inside
+
+    def fill(self, table: NDArray[np.float32]) -> None:
+        """Makes `table()` this one, which was that of such a layer."""
+        self.places.embeddings.assign(table[1:])
+
+    def table(self) -> NDArray[np.float32]:
+        """The embedding of every place, float32 [places, width]."""
+        found = _array(self.places.embeddings)
+        return np.concatenate([np.zeros_like(found[:1]), found])
 
 
 class LexiconEmbedding(layers.Layer):

@@ -1,6 +1,7 @@
 """The proof that exported graphs compute what the trained network does.
 
-Axis letters: U distinct words, C characters, T tokens, B sentences, D features, K tags.
+Axis letters: U distinct words, C characters, T tokens, B sentences, D features, K tags,
+G gazetteers.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from fastner.engine.session import Session, open_session
 from fastner.errors import TrainingError
+from fastner.lists.gazetteers import PLACES
 from fastner.screen import sentences_signature, words_signature
 
 TOLERANCE = 1e-5  # largest accepted difference of an emission
@@ -25,17 +27,16 @@ class ParityBatch(NamedTuple):
         words: the inputs of the words graph by name, U rows each.
         tokens: int [B, T], a row of `words` per token; any valid row past a sentence's end.
         lengths: int [B], from 1 to T.
+        places: int [B, T, G], of a network with gazetteers; any valid ones past a sentence's end.
     """
 
     words: Mapping[str, npt.NDArray[Any]]
     tokens: npt.NDArray[np.int32]
     lengths: npt.NDArray[np.int32]
+    places: npt.NDArray[np.int32] | None = None
 
 
-Reference = Callable[
-    [Mapping[str, npt.NDArray[Any]], npt.NDArray[np.int32], npt.NDArray[np.int32]],
-    npt.NDArray[np.float32],
-]
+Reference = Callable[..., npt.NDArray[np.float32]]
 
 
 def check_parity(
@@ -48,10 +49,11 @@ def check_parity(
 
     It is absolute for emissions within ±1, and relative to the emission beyond.
 
-    `reference(words, tokens, lengths)` gives the trained network's emissions [B, T, K] for one
-    `ParityBatch`. The graphs see other things in the padding than it does, characters past a
-    word's end and feature rows past a sentence's end, which must change nothing. Each batch is
-    compared whole, as its first sentence alone, and as its sentences' first tokens (T = 1).
+    `reference(words, tokens, lengths)`, with gazetteers also of places, gives the trained network's
+    emissions [B, T, K] for one `ParityBatch`. The graphs see other things in the padding than it
+    does, characters past a word's end and feature rows past a sentence's end, which must change
+    nothing. Each batch is compared whole, as its first sentence alone, and as its sentences' first
+    tokens (T = 1).
 
     Raises TrainingError where a difference exceeds 1e-5, saying where, and without any batch.
     """
@@ -60,7 +62,8 @@ def check_parity(
     largest, compared = 0.0, 0
     for index, batch in enumerate(batches):
         for part in _parts(batch):
-            expected = np.asarray(reference(*part), np.float32)
+            given = part[:3] if part.places is None else part
+            expected = np.asarray(reference(*given), np.float32)
             got = _emissions(words, sentences, part, np.random.default_rng(index))
             if got.shape != expected.shape:
                 raise TrainingError(
@@ -88,11 +91,13 @@ def check_parity(
 
 
 def _parts(batch: ParityBatch) -> Iterator[ParityBatch]:
-    words, tokens, lengths = batch
+    words, tokens, lengths, places = batch
     tokens, lengths = np.asarray(tokens, np.int32), np.asarray(lengths, np.int32)
-    yield ParityBatch(words, tokens, lengths)
-    yield ParityBatch(words, tokens[:1, : lengths[0]], lengths[:1])
-    yield ParityBatch(words, tokens[:, :1], np.ones_like(lengths))
+    some = slice(0, 1), slice(0, int(lengths[0]))
+    alone, first = (None, None) if places is None else (places[some], places[:, :1])
+    yield ParityBatch(words, tokens, lengths, places)
+    yield ParityBatch(words, tokens[some], lengths[:1], alone)
+    yield ParityBatch(words, tokens[:, :1], np.ones_like(lengths), first)
 
 
 def _emissions(
@@ -111,6 +116,11 @@ def _emissions(
     features = rows[batch.tokens.T]
     past = np.arange(len(features))[:, None] >= batch.lengths
     features[past] = rng.normal(scale=1e3, size=(past.sum(), rows.shape[1]))
-    (emissions,) = sentences.run(["emissions"], {"features": features, "lengths": batch.lengths})
+    inputs = {"features": features, "lengths": batch.lengths}
+    if batch.places is not None:
+        places = np.ascontiguousarray(batch.places.swapaxes(0, 1))
+        places[past] = rng.integers(0, len(PLACES), (past.sum(), places.shape[2]))
+        inputs["places"] = places
+    (emissions,) = sentences.run(["emissions"], inputs)
     by_sentence: npt.NDArray[np.float32] = emissions.swapaxes(0, 1)
     return by_sentence

@@ -61,6 +61,7 @@ def publish(
         "arrays": _arrays(run, vector_dtype),
         "words_onnx": words_graph(weights, task.vectors.shape[1]).SerializeToString(),
         "sentences_onnx": sentences_graph(weights).SerializeToString(),
+        "gazetteers": task.gazetteers,
     }
     difference = check_parity(
         contents["words_onnx"], contents["sentences_onnx"], _reference(run), _ragged(run)
@@ -201,7 +202,10 @@ def _reference(run: Run) -> Reference:
     """The network's emissions float32 [B, T, K] for the inputs of the exported graphs."""
 
     def emissions(
-        words: Mapping[str, NDArray[Any]], tokens: NDArray[np.int32], lengths: NDArray[np.int32]
+        words: Mapping[str, NDArray[Any]],
+        tokens: NDArray[np.int32],
+        lengths: NDArray[np.int32],
+        places: NDArray[np.int32] | None = None,
     ) -> NDArray[np.float32]:
         inputs = {
             "tuned": np.zeros(len(words["vectors"]), np.int32),
@@ -210,6 +214,8 @@ def _reference(run: Run) -> Reference:
             "tokens": tokens,
             "lengths": lengths,
         }
+        if places is not None:
+            inputs["places"] = places
         return np.asarray(run.network.predict_on_batch(inputs), np.float32)
 
     return emissions
@@ -226,7 +232,8 @@ def _ragged(run: Run) -> Iterator[ParityBatch]:
         chosen = rng.choice(len(task.dev), min(size, len(task.dev)), replace=False)
         batch = task.dev.batch(chosen)
         words = {name: batch.inputs[name] for name in inputs}
-        yield ParityBatch(words, batch.inputs["tokens"], batch.inputs["lengths"])
+        places = batch.inputs.get("places")
+        yield ParityBatch(words, batch.inputs["tokens"], batch.inputs["lengths"], places)
 
 
 def _libraries() -> dict[str, str]:

@@ -71,6 +71,7 @@ class Run:
             tuned_rows=len(task.tuned_rows) + UNKNOWN_OFFSET + 1,
             tags=task.tags,
             lexicons=task.lexicons,
+            gazetteers=len(task.gazetteers),
             crf=crf,
         )
         batches = -(-task.train.shown // recipe.batch_sentences)
@@ -196,6 +197,8 @@ class Run:
         digest.update(b"" if task.start is None else task.start.sha256.encode())
         digest.update(np.ascontiguousarray(task.vectors).data)
         digest.update("\n".join(task.words).encode())
+        for name, phrases in task.gazetteers:
+            digest.update("\n".join([name, *phrases, ""]).encode())
         return digest.hexdigest()
 
     def train_epoch(self, progress: Callable[[Progress], None] | None) -> None:

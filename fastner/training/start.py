@@ -14,6 +14,7 @@ from fastner.bundle import Bundle, word_vectors
 from fastner.crf import CRF
 from fastner.engine.weights import BiLSTMWeights, WordWeights, bilstm_weights, word_weights
 from fastner.errors import InputError
+from fastner.lists.gazetteers import Gazetteer
 from fastner.tags import TagScheme, allowed, split_tag
 from fastner.training.lexicons import WordLexicon
 from fastner.training.network import Network
@@ -43,6 +44,7 @@ class Start:
     labels: frozenset[str]
     characters: tuple[int, ...]
     lexicons: tuple[tuple[str, int], ...]
+    gazetteers: tuple[Gazetteer, ...]
     vectors: WordVectors
     exact: int
     crf: CRF  # legal transitions alone
@@ -77,6 +79,7 @@ class Start:
             frozenset(manifest.labels),
             tuple(manifest.characters),
             tuple((lexicon.name, lexicon.categories) for lexicon in manifest.lexicons),
+            tuple(bundle.gazetteers()),
             WordVectors(
                 bundle.words()[: manifest.rows],
                 word_vectors(bundle.arrays, rows),
@@ -136,6 +139,8 @@ class Start:
             network.case_embedding.embeddings.assign(self._words.cases)
         for layer, table in zip(network.lexicon_embeddings, self._words.lexicons, strict=True):
             layer.fill(table)
+        for place, places in zip(network.place_embeddings, self._sentences.places, strict=True):
+            place.fill(places)
         ((forward, backward),) = network.lstms
         _fill(forward.cell, self._sentences.forward)
         _fill(backward.cell, self._sentences.backward)

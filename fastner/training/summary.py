@@ -98,6 +98,11 @@ def _words(task: Task) -> list[str]:
     if task.lexicons:
         names = ", ".join(lexicon.name for lexicon in task.lexicons)
         lines.append(f"clusters: {names}, of English words")
+    listed = task.train.listed
+    lines += (
+        f"list {name}: {len(phrases):,} phrases, which hold {100 * share:.1f} % of the words"
+        for (name, phrases), share in zip(task.gazetteers, listed, strict=True)
+    )
     return lines
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fastner.bundle import product_vectors
 from fastner.bundle.manifest import ENGLISH
 from fastner.corpus import Corpus
+from fastner.lists.gazetteers import Gazetteer, Matcher
 from fastner.reading import folded
 from fastner.strict import MAX_STRING
 from fastner.tags import labels_of, tag_set
@@ -51,6 +52,7 @@ class Task:
     lexicons: tuple[WordLexicon, ...]
     vocabulary: Vocabulary
     start: Start | None  # the model to go on from
+    gazetteers: tuple[Gazetteer, ...]
 
     @classmethod
     def prepare(
@@ -65,6 +67,7 @@ class Task:
         language: str = ENGLISH,
         dev_labels: Collection[str] | None = None,
         start: Start | None = None,
+        gazetteers: tuple[Gazetteer, ...] = (),
     ) -> Task:
         """The task of learning `train`.
 
@@ -72,7 +75,7 @@ class Task:
         of `train` that has none of these gets a row of its own, random at first and always trained.
         coded: product-quantize the vectors of words that `train` lacks. language: of the texts;
         clusters are of English alone. dev_labels: those that dev annotates; None: all. start: a
-        model to go on from, whose vectors are those given.
+        model to go on from, whose vectors and gazetteers are those given.
         """
         dev.require_sentences()
         dev = dev.converted(recipe.scheme)
@@ -133,13 +136,16 @@ class Task:
         if vectors is not None and vectors.unknown is not None:
             unknown = vectors.unknown
         varied = recipe.variant_rate > 0
-        train_set = Examples(train, vocabulary, matrix, unknown, tags, varied=varied)
+        lists = Matcher(gazetteers) if gazetteers else None
+        train_set = Examples(
+            train, vocabulary, matrix, unknown, tags, gazetteers=lists, varied=varied
+        )
         measured = Gathered(recipe.scheme)
         annotated = {*labels, *labels_of(chain.from_iterable(dev.tags))}
         if dev_labels is not None:
             annotated = set(dev_labels)
         measured.add(dev, Lesson(dev, labels=annotated))
-        dev_set = Examples(measured, vocabulary, matrix, unknown, tags)
+        dev_set = Examples(measured, vocabulary, matrix, unknown, tags, gazetteers=lists)
         for examples in (train_set, dev_set):
             examples.tune(tuned_rows, own)
         return cls(
@@ -163,6 +169,7 @@ class Task:
             lexicons,
             vocabulary,
             start,
+            gazetteers,
         )
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from fastner.arrays import check
 from fastner.errors import InputError, TrainingError
+from fastner.lists.gazetteers import PLACES
 from fastner.vocab import CASES
 
 __all__ = ["DenseWeights", "GRUWeights", "LSTMWeights", "NetworkWeights"]
@@ -147,7 +148,8 @@ class NetworkWeights:
     inner layers pass on a state per character, the last one gives its state after the last
     character and, backward, after the first. The sentence part is the stacked bidirectional
     `lstms`, then the `dense` layers. A backward direction reads the valid part in reverse; its
-    states are put back in order. Two directions are concatenated, forward first.
+    states are put back in order. Two directions are concatenated, forward first. What the first
+    LSTM reads of a token is its word's feature row and, behind it, one embedding per gazetteer.
 
     Attributes:
         character_embedding: float32 [characters, Dc], row = character id.
@@ -157,6 +159,7 @@ class NetworkWeights:
         projection: the word features' dense layer, or None.
         lstms: (forward, backward) per layer, at least one.
         dense: at least one; the last is linear and gives the K emissions.
+        places: float32 [places, Ep] per gazetteer, row = place; row 0 is 0.
 
     Raises TrainingError where layers do not fit each other, a value is not float32 or not
     finite, or the word vectors would be left without any width.
@@ -169,6 +172,7 @@ class NetworkWeights:
     projection: DenseWeights | None
     lstms: tuple[tuple[LSTMWeights, LSTMWeights], ...]
     dense: tuple[DenseWeights, ...]
+    places: tuple[Array, ...] = ()
 
     def __post_init__(self) -> None:
         _check(self.character_embedding, "character_embedding", (None, None))
@@ -176,11 +180,15 @@ class NetworkWeights:
             _check(self.case_embedding, "case_embedding", (len(CASES), None))
         for index, table in enumerate(self.lexicon_embeddings):
             _check(table, f"lexicon_embeddings[{index}]", (None, None))
+        for index, table in enumerate(self.places):
+            _check(table, f"places[{index}]", (len(PLACES), None))
+            if table[0].any():
+                raise TrainingError(f"places[{index}]: expected row 0 to be 0, got {table[0]}")
         for name in ("character_grus", "lstms", "dense"):
             if not getattr(self, name):
                 raise TrainingError(f"{name}: expected at least one layer, got none")
         _check_stack(self.character_grus, "character_grus", self.character_embedding.shape[1])
-        width = _check_stack(self.lstms, "lstms", self.feature_width)
+        width = _check_stack(self.lstms, "lstms", self.feature_width + self._place_width)
         for index, layer in enumerate(self.dense):
             _check_input(layer, f"dense[{index}]", width)
             width = layer.output_width
@@ -203,15 +211,19 @@ class NetworkWeights:
 
     @property
     def feature_width(self) -> int:
-        """D: width of a word's feature row, which the first LSTM layer reads."""
+        """D: width of a word's feature row."""
         if self.projection is not None:
             return self.projection.output_width
-        return self.lstms[0][0].input_width
+        return self.lstms[0][0].input_width - self._place_width
 
     @property
     def tag_count(self) -> int:
         """K."""
         return self.dense[-1].output_width
+
+    @property
+    def _place_width(self) -> int:
+        return sum(int(table.shape[1]) for table in self.places)
 
     @property
     def _word_width(self) -> int:

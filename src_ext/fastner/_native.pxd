@@ -50,6 +50,8 @@ cdef class Networks:
     cdef int64_t lexicons
     cdef int64_t hidden
     cdef tuple held  # the arrays that `parts` points into
+    # [L, places, P]: what a place in a phrase of a list adds to a word's row; None without lists
+    cdef const float[:, :, ::1] added
     cdef int encode(self, const vector[Word]& words, const vector[Word]& lowered, float* rows,
                     float* features) except -1 nogil
     cdef int emissions(self, Batch batch) except -1 nogil

@@ -3,7 +3,7 @@
 Run from the project's root with the train extra, only to add the bundle of a new format: those that
 are here must load for ever, and stay as they are. Those of 1.0 were made in the same way, in BIOES
 with float32 vectors and clusters, and in IOB2 with int8 vectors and without; that of 1.1 has
-float32 vectors, as this had no vector_dtype then.
+float32 vectors, as this had no vector_dtype then. Those before 1.5 have no gazetteers.
 
     python tests/golden/make_bundle.py
 """
@@ -60,6 +60,9 @@ SENTENCES = [
 OTHERS = ["izmir", "incomprehensibilities", "😀", "x0", "zürich", "o\u0308slo", "'s"]
 
 
+LISTS = {"places": [*NAMES["LOC"], "Ørsted"], "first names": ["Ada", "Alan", "Grace", "Noor"]}
+
+
 def lexicon() -> WordLexicon:
     """Places and first words of firms, two of them without a vector; a group above the category."""
     places = [word for name in NAMES["LOC"] for word in name.split()]
@@ -83,6 +86,7 @@ def main() -> None:
                 vectors=vectors,
                 output=HERE / name,
                 vector_dtype="product",
+                lexicon=LISTS,
                 license="MIT",
                 description="A tiny model of made-up sentences, for tests.",
                 scheme=fastner.tags.TagScheme.BIOES,

@@ -16,7 +16,8 @@ const environment = globalThis.process?.env;
 if (environment) environment.ORT_DISABLE_TELEMETRY ??= "1";
 
 const FORMAT = "fastner-onnx";
-const VERSIONS = [1, 2]; // models of 1 take words as they stand, and none but words
+// Models of 1 take words as they stand, and none but words; those of 3 have lists of phrases.
+const VERSIONS = [1, 2, 3];
 const BATCH = 32; // sentences of one call
 // Pools of threads spin, and follow the host rather than the container: run calls side by side.
 const ONE_THREAD = { intraOpNumThreads: 1, interOpNumThreads: 1 };
@@ -32,24 +33,21 @@ export class Tagger {
   #wordIds; // Map of form -> id
   #characterIds; // Map of code point -> id
   #reading; // undefined where words are taken as they stand
+  #gazetteers; // of each list, its phrases as a Set, and the most words of one
 
   // config, rules: the objects in config.json and tokenizer.json, undefined for those who have words.
-  // vocabulary: vocab.txt as bytes. session: of model.onnx.
-  constructor(ort, session, config, vocabulary, rules) {
+  // vocabulary, phrases: vocab.txt and, of a model with lists, gazetteers.txt as bytes. session: of
+  // model.onnx.
+  constructor(ort, session, config, vocabulary, rules, phrases) {
     checkFormat(config);
+    this.#gazetteers = gazetteers(config, phrases);
     this.config = config;
     if (rules) this.tokenizer = new Tokenizer(rules, config.language);
     this.#ort = ort;
     this.#session = session;
-    // ignoreBOM: a byte-order mark may be part of the first word
-    const text = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true }).decode(vocabulary);
     this.#wordIds = new Map();
     let id = 0;
-    for (let at = 0; at < text.length; ) {
-      const end = text.indexOf("\n", at);
-      this.#wordIds.set(text.slice(at, end), ++id);
-      at = end + 1;
-    }
+    for (const word of lines(vocabulary)) this.#wordIds.set(word, ++id);
     this.#characterIds = new Map(config.characters.map((point, i) => [point, i + 2]));
     if (config.reading) {
       this.#reading = new Reading(
@@ -137,13 +135,38 @@ export class Tagger {
       });
     });
     const tensor = (data, dims) => new this.#ort.Tensor("int32", data, dims);
-    return {
+    const inputs = {
       word_ids: tensor(wordIds, [B, T, 3]),
       case_ids: tensor(caseIds, [B, T]),
       characters: tensor(characters, [B, T, C]),
       character_lengths: tensor(characterLengths, [B, T]),
       lengths: tensor(lengths, [B]),
     };
+    const L = this.#gazetteers.length;
+    if (L) {
+      const places = new Int32Array(B * T * L);
+      given.forEach((words, b) => places.set(this.places(words).flat(), b * T * L));
+      inputs.places = tensor(places, [B, T, L]);
+    }
+    return inputs;
+  }
+
+  // The place of each word, as it stands, in a phrase of each list: 1 alone, 2 first, 3 inside,
+  // 4 last, else 0. Of each list, from left to right the longest phrase, then on behind it.
+  places(words) {
+    const rows = words.map(() => this.#gazetteers.map(() => 0));
+    words = words.map((word) => (word.includes("\t") ? "" : word)); // no word of a phrase is either
+    this.#gazetteers.forEach(({ phrases, longest }, list) => {
+      for (let start = 0; start < words.length; ) {
+        let end = Math.min(words.length, start + longest);
+        while (end > start && !phrases.has(words.slice(start, end).join("\t"))) end--;
+        for (let i = start; i < end; i++) {
+          rows[i][list] = end - start === 1 ? 1 : i === start ? 2 : i === end - 1 ? 4 : 3;
+        }
+        start = Math.max(end, start + 1);
+      }
+    });
+    return rows;
   }
 
   // What a word reads as, of which its ids are.
@@ -203,13 +226,45 @@ async function open(ort, read, options, subtle) {
   checkFormat(config);
   const names = ["vocab.txt", "model.onnx"];
   if (config.format.version > 1) names.push("tokenizer.json");
+  if (config.format.version > 2) names.push("gazetteers.txt");
   const files = await Promise.all(names.map(read));
   if (subtle) {
     for (const [i, name] of names.entries()) await checkDigest(subtle, config, name, files[i]);
   }
-  const [vocabulary, model, rules] = files;
+  const [vocabulary, model, rules, phrases] = files;
   const session = await ort.InferenceSession.create(model, options);
-  return new Tagger(ort, session, config, vocabulary, rules && parse(rules));
+  return new Tagger(ort, session, config, vocabulary, rules && parse(rules), phrases);
+}
+
+// The lines of a file, each of which a line feed ends.
+function* lines(bytes) {
+  // ignoreBOM: a byte-order mark may be part of the first word
+  const text = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true }).decode(bytes);
+  for (let at = 0; at < text.length; ) {
+    const end = text.indexOf("\n", at);
+    yield text.slice(at, end);
+    at = end + 1;
+  }
+}
+
+// The lists of gazetteers.txt, as config.json divides it.
+function gazetteers(config, bytes) {
+  const sizes = config.gazetteers ?? [];
+  if (sizes.length > 0 !== Boolean(bytes)) {
+    const [expected, got] = bytes ? ["no", "some"] : ["its", "none"];
+    throw new Error(`expected ${expected} phrases beside config.json (gazetteers.txt), got ${got}`);
+  }
+  const rest = bytes ? lines(bytes) : undefined;
+  return sizes.map(({ phrases: count }) => {
+    const phrases = new Set();
+    let longest = 0;
+    for (let i = 0; i < count; i++) {
+      const phrase = rest.next().value;
+      phrases.add(phrase);
+      longest = Math.max(longest, phrase.split("\t").length);
+    }
+    return { phrases, longest };
+  });
 }
 
 function parse(bytes) {
@@ -231,7 +286,7 @@ async function checkDigest(subtle, config, name, bytes) {
 function checkFormat(config) {
   if (config?.format?.name !== FORMAT || !VERSIONS.includes(config.format.version)) {
     throw new Error(
-      `expected config.json of format ${FORMAT} ${VERSIONS.join(" or ")}, got ` +
+      `expected config.json of format ${FORMAT} ${VERSIONS.join(", ")}, got ` +
         `${JSON.stringify(config?.format)}; export the model again`,
     );
   }

@@ -37,6 +37,7 @@ export async function replay(tagger, cases) {
     check(number, "word_ids", golden.word_ids, readings.map((word) => tagger.wordIds(word)));
     check(number, "case_ids", golden.case_ids, readings.map(caseId));
     check(number, "characters", golden.characters, readings.map((word) => tagger.characters(word)));
+    if (golden.places) check(number, "places", golden.places, tagger.places(golden.tokens));
     const opened = golden.tags.filter((tag) => tag.startsWith("B-")).length;
     check(number, "entities", opened, entities(golden.tags).length);
     await compare([number]);

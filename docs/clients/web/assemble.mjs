@@ -1,7 +1,7 @@
 // Puts all that the page needs into one folder for any static server:
 // node assemble.mjs EXPORTED_DIRECTORY SITE
 
-import { copyFile, mkdir } from "node:fs/promises";
+import { copyFile, mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -13,11 +13,13 @@ const here = dirname(fileURLToPath(import.meta.url));
 
 export async function assemble(exported, site) {
   const runtime = dirname(createRequire(import.meta.url).resolve("onnxruntime-web"));
+  const config = JSON.parse(await readFile(join(exported, "config.json"), "utf-8"));
+  const model = config.gazetteers ? [...MODEL, "gazetteers.txt"] : MODEL;
   const copies = [
     ...["index.html", "page.mjs"].map((name) => [here, name, "."]),
     ...SCRIPTS.map((name) => [join(here, "../node"), name, "."]),
     ...RUNTIME.map((name) => [runtime, name, "ort"]),
-    ...MODEL.map((name) => [exported, name, "model"]),
+    ...model.map((name) => [exported, name, "model"]),
   ];
   for (const [from, name, to] of copies) {
     await mkdir(join(site, to), { recursive: true });
