@@ -1,7 +1,7 @@
 """The documentation site: Sphinx over the Markdown of the repository, as it lies.
 
-`sphinx-build -W --keep-going -c docs . OUTPUT`, in the root of a clone (extra `docs`). A relative link
-to a page, heading or file that is not there is a warning, and so an error.
+`sphinx-build -W --keep-going -c docs . OUTPUT`, in the root of a clone (extra `docs`). A relative
+link to a page, heading or file that is not there is a warning, and so an error.
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ def mathml(translator: Any, node: nodes.Element) -> None:
     raise nodes.SkipNode
 
 
-def keep_lines(_app: Any, _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
+def keep_lines(
+    _app: Any, _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]
+) -> None:
     """Keeps the lines of what a docstring sets off by indentation, such as equations."""
     for at in range(len(lines) - 1, 0, -1):
         if lines[at].startswith("    ") and not lines[at - 1].strip():
@@ -92,7 +94,13 @@ def keep_lines(_app: Any, _what: str, _name: str, _obj: Any, _options: Any, line
 
 
 def short(
-    _app: Any, _what: str, _name: str, _obj: Any, _options: Any, takes: str | None, gives: str | None
+    _app: Any,
+    _what: str,
+    _name: str,
+    _obj: Any,
+    _options: Any,
+    takes: str | None,
+    gives: str | None,
 ) -> tuple[str | None, str | None]:
     """Types by the names that the code has for them."""
 
@@ -135,7 +143,9 @@ class NotebookParser(MystParser):
 def setup(app: Sphinx) -> None:
     app.add_source_suffix(".ipynb", "notebook")
     app.add_source_parser(NotebookParser)
-    app.add_html_math_renderer("mathml", inline_renderers=(mathml, None), block_renderers=(mathml, None))
+    app.add_html_math_renderer(
+        "mathml", inline_renderers=(mathml, None), block_renderers=(mathml, None)
+    )
     app.connect("autodoc-process-docstring", keep_lines)
     app.connect("autodoc-process-signature", short)
     app.connect("autodoc-skip-member", skip)

@@ -1,4 +1,4 @@
-"""Runs a notebook as Jupyter would, without Jupyter: for the site, which shows it, and for the tests."""
+"""Runs a notebook without Jupyter: for the site, which shows it, and for the tests."""
 
 from __future__ import annotations
 

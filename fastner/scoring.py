@@ -44,8 +44,11 @@ class Scores(LabelScores):
     def _repr_html_(self) -> str:
         """The table of `format_scores`, for Jupyter."""
         rows = [
-            (name, *(f"{100 * share:.2f}" for share in (row.precision, row.recall, row.f1)))
-            + tuple(f"{count:,}" for count in (row.gold, row.predicted, row.correct))
+            (
+                name,
+                *(f"{100 * share:.2f}" for share in (row.precision, row.recall, row.f1)),
+                *(f"{count:,}" for count in (row.gold, row.predicted, row.correct)),
+            )
             for name, row in (*self.per_label.items(), ("all", self))
         ]
         head = ("", "precision", "recall", "F1", "gold", "predicted", "correct")
@@ -83,8 +86,11 @@ class TokenReport:
         """The table of `format_token_report`, for Jupyter."""
         averages = ("macro avg", self.macro), ("weighted avg", self.weighted)
         rows = [
-            (name, *(f"{share:.4f}" for share in (row.precision, row.recall, row.f1)))
-            + (f"{row.support:,}",)
+            (
+                name,
+                *(f"{share:.4f}" for share in (row.precision, row.recall, row.f1)),
+                f"{row.support:,}",
+            )
             for name, row in (*self.per_tag.items(), *averages)
         ]
         head = ("", "precision", "recall", "F1", "support")
@@ -207,7 +213,7 @@ def format_token_report(report: TokenReport) -> str:
 
 
 def _html_table(note: str, head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table whose first column names the rows; colours are the notebook's own, text is escaped."""
+    """A table, its first column the rows' names; colours are the notebook's, text is escaped."""
     import html  # who scores elsewhere goes without
 
     def cells(tag: str, row: Iterable[str]) -> str:

@@ -58,7 +58,8 @@ def test_a_tagger_in_a_notebook(tagger):
     manifest = replace(bundle.manifest, description="<script>", language="de")
     with Tagger(replace(bundle, manifest=manifest), threads=2) as other:
         page = other._repr_html_()
-    assert "&lt;script&gt;" in page and "<script>" not in page and " · de · " in page and "2 threads" in page
+    assert "&lt;script&gt;" in page and "<script>" not in page
+    assert " · de · " in page and "2 threads" in page
 
 
 def test_readme_example(tagger):
