@@ -6,6 +6,7 @@ link to a page, heading or file that is not there is a warning, and so an error.
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from contextlib import chdir
@@ -20,7 +21,7 @@ from sphinx.application import Sphinx
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 
-from notebook import cells, run  # noqa: E402 - found by the line above
+from notebooks import cells, run  # noqa: E402 - found by the line above
 
 from fastner.version import __version__  # noqa: E402 - likewise
 
@@ -82,15 +83,20 @@ def mathml(translator: Any, node: nodes.Element) -> None:
     raise nodes.SkipNode
 
 
-def keep_lines(
-    _app: Any, _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]
-) -> None:
-    """Keeps the lines of what a docstring sets off by indentation, such as equations."""
+def prose(_app: Any, _what: str, _name: str, obj: Any, _options: Any, lines: list[str]) -> None:
+    """Docstrings are prose: keeps lines that are set off, and shows where parameters are told of."""
     for at in range(len(lines) - 1, 0, -1):
         if lines[at].startswith("    ") and not lines[at - 1].strip():
             before = next((line for line in lines[at - 1 :: -1] if line.strip()), "")
             if not before.startswith(" "):
                 lines[at:at] = ["::", ""]
+    try:
+        names = "|".join(inspect.signature(obj).parameters)
+    except (TypeError, ValueError):  # no function or class
+        return
+    for at, line in enumerate(lines):
+        if not line.startswith(" "):
+            lines[at] = re.sub(rf"(?<![\w`*.])({names or '$'})(?=: )", r"**\1**", line)
 
 
 def short(
@@ -146,6 +152,6 @@ def setup(app: Sphinx) -> None:
     app.add_html_math_renderer(
         "mathml", inline_renderers=(mathml, None), block_renderers=(mathml, None)
     )
-    app.connect("autodoc-process-docstring", keep_lines)
+    app.connect("autodoc-process-docstring", prose)
     app.connect("autodoc-process-signature", short)
     app.connect("autodoc-skip-member", skip)

@@ -184,7 +184,7 @@ def test_the_shell_of_readme_and_start(code, folder):
 
 
 @pytest.mark.parametrize(
-    ("page", "values"), [("docs/start.md", 1), ("docs/tag.md", 8), ("docs/how-it-works.md", 3)]
+    ("page", "values"), [("docs/start.md", 1), ("docs/tag.md", 9), ("docs/how-it-works.md", 3)]
 )
 def test_the_python_of_the_first_pages(page, values, folder):
     names = {}
@@ -242,7 +242,7 @@ def test_the_notebook(monkeypatch):
     """Its cells run in order, and no outputs are kept."""
     docs = ROOT / "docs"
     monkeypatch.syspath_prepend(docs)
-    from notebook import cells, run
+    from notebooks import cells, run
 
     monkeypatch.chdir(docs)
     source = (docs / "example.ipynb").read_text(encoding="utf-8")
