@@ -84,7 +84,7 @@ def mathml(translator: Any, node: nodes.Element) -> None:
 
 
 def prose(_app: Any, _what: str, _name: str, obj: Any, _options: Any, lines: list[str]) -> None:
-    """Docstrings are prose: keeps lines that are set off, and shows where parameters are told of."""
+    """Keeps lines that are set off by indentation, and shows where parameters are told of."""
     for at in range(len(lines) - 1, 0, -1):
         if lines[at].startswith("    ") and not lines[at - 1].strip():
             before = next((line for line in lines[at - 1 :: -1] if line.strip()), "")
