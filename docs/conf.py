@@ -66,6 +66,7 @@ autodoc_type_aliases = {
 }
 default_role = "py:obj"  # docstrings put names between single backticks
 python_maximum_signature_line_length = 100
+highlight_language = "text"  # of blocks that name none
 
 html_theme = "furo"
 html_title = f"fastner {version}"
@@ -124,6 +125,12 @@ def skip(_app: Any, _what: str, _name: str, obj: Any, _skip: bool, _options: Any
     return True if str(getattr(obj, "__doc__", "")).startswith("Alias for field") else None
 
 
+def name_model(_app: Any, page: str, source: list[str]) -> None:
+    """Cards of models that came with fastner all have one title: gives each its own."""
+    if page.startswith("fastner/models/"):
+        source[0] = re.sub(r"\A# .*", f"# The model {page.split('/')[2]}", source[0])
+
+
 class NotebookParser(MystParser):
     """A notebook as a page: its cells are run, and shown with what Jupyter would show."""
 
@@ -155,3 +162,4 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", prose)
     app.connect("autodoc-process-signature", short)
     app.connect("autodoc-skip-member", skip)
+    app.connect("source-read", name_model)
