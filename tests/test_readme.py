@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if not (ROOT / "README.md").is_file():
     pytest.skip("README.md is not beside tests/", allow_module_level=True)
 INSTALL = "pip install"
-COMMANDS = set(next(a for a in parser()._actions if hasattr(a, "choices") and a.choices).choices)
+COMMANDS = next(action.choices for action in parser()._actions if action.choices)
 ENTITIES = [("Angela Merkel", "PER", 0, 13), ("Tim Cook", "PER", 18, 26)]
 ENTITIES += [("Cupertino", "LOC", 30, 39)]
 
@@ -141,6 +141,9 @@ def test_commands_have_the_options_that_pages_show(page):
             continue
         words = shlex.split(line.split(" > ")[0], comments=True)
         parser().parse_args(words)  # exits where there is no such option
+    for command, rest in re.findall(r"`fastner ([a-z]+)\b([^`]*)`", text):
+        there = COMMANDS[command]._option_string_actions
+        assert set(re.findall(r"--[a-z][a-z-]*", rest)) <= set(there), f"fastner {command}{rest}"
 
 
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # open() as people write it
