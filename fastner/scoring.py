@@ -1,7 +1,7 @@
 """Scores: how far predicted tags agree with gold tags, by entity (conlleval) and by token."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from operator import eq
@@ -41,6 +41,19 @@ class Scores(LabelScores):
         """Plain dicts of the same names, ready for JSON."""
         return asdict(self)
 
+    def _repr_html_(self) -> str:
+        """The table of `format_scores`, for Jupyter."""
+        rows = [
+            (
+                name,
+                *(f"{100 * share:.2f}" for share in (row.precision, row.recall, row.f1)),
+                *(f"{count:,}" for count in (row.gold, row.predicted, row.correct)),
+            )
+            for name, row in (*self.per_label.items(), ("all", self))
+        ]
+        head = ("", "precision", "recall", "F1", "gold", "predicted", "correct")
+        return _html_table(f"token accuracy {100 * self.accuracy:.2f} %", head, rows)
+
 
 @dataclass(frozen=True)
 class TagScores:
@@ -68,6 +81,20 @@ class TokenReport:
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts of the same names, ready for JSON."""
         return asdict(self)
+
+    def _repr_html_(self) -> str:
+        """The table of `format_token_report`, for Jupyter."""
+        averages = ("macro avg", self.macro), ("weighted avg", self.weighted)
+        rows = [
+            (
+                name,
+                *(f"{share:.4f}" for share in (row.precision, row.recall, row.f1)),
+                f"{row.support:,}",
+            )
+            for name, row in (*self.per_tag.items(), *averages)
+        ]
+        head = ("", "precision", "recall", "F1", "support")
+        return _html_table(f"accuracy {self.accuracy:.4f}", head, rows)
 
 
 def score(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> Scores:
@@ -183,6 +210,22 @@ def format_token_report(report: TokenReport) -> str:
             *(row(name, scores) for name, scores in averages.items()),
         ]
     )
+
+
+def _html_table(note: str, head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table, its first column the rows' names; colours are the notebook's, text is escaped."""
+    import html  # who scores elsewhere goes without
+
+    def cells(tag: str, row: Iterable[str]) -> str:
+        name, *rest = map(html.escape, row)
+        return "".join([f"<th>{name}</th>", *(f"<{tag}>{c}</{tag}>" for c in rest)])
+
+    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
+    page = (
+        f'<table style="text-align:right"><caption>{html.escape(note)}</caption>'
+        f"<thead><tr>{cells('th', head)}</tr></thead><tbody>{body}</tbody></table>"
+    )
+    return page.encode("utf-8", "xmlcharrefreplace").decode("utf-8")
 
 
 def _check_lengths(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> None:

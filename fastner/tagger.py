@@ -593,6 +593,19 @@ class Tagger:
     def __repr__(self) -> str:
         return f"Tagger({', '.join(self.labels)})"
 
+    def _repr_html_(self) -> str:
+        """Labels, language, engine, threads and description, for Jupyter; all text is escaped."""
+        import html
+
+        manifest = self.manifest
+        count = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        facts = [", ".join(self.labels), manifest.language, f"{self.engine} engine", count]
+        page = (
+            f"<div><b>Tagger</b> {html.escape(' · '.join(facts))}"
+            f"<br><small>{html.escape(manifest.description)}</small></div>"
+        )
+        return page.encode("utf-8", "xmlcharrefreplace").decode("utf-8")
+
     def _words(self, sentences: Sequence[Sequence[str]], documents: Sequence[int] | None) -> Batch:
         batch = Batch.of_words(sentences)
         if documents is not None:

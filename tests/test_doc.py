@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import re
 from itertools import pairwise
 
 import pytest
@@ -176,6 +177,18 @@ def test_html_is_escaped():
     page = doc._repr_html_()
     assert "&lt;script&gt;" in page and "&lt;i&gt;" in page and "&amp;</div>" in page
     assert "<script>" not in page and "<i>" not in page
+
+
+def test_labels_are_told_apart_by_their_colours():
+    for labels, least in (
+        (["PER", "LOC", "ORG", "MISC"], 60),
+        (["PERSON", "ORG", "GPE", "DATE"], 25),
+    ):
+        tags = [f"B-{label}" for label in labels]
+        doc = Doc.from_tokens(labels, tags, [(i, i + 1, name) for i, name in enumerate(labels)])
+        hues = sorted(map(int, re.findall(r"hsl\((\d+),", doc._repr_html_())))
+        gaps = [(b - a) % 360 for a, b in pairwise([*hues, hues[0]])]
+        assert len(gaps) == 4 and min(gaps) >= least
 
 
 def test_results_are_immutable_comparable_and_picklable():

@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -21,8 +22,10 @@ from types import SimpleNamespace
 import pytest
 from small import needs
 
+from fastner.cli.app import main, parser
 from fastner.corpus import read, read_conll
 from fastner.doctor import KINDS
+from fastner.errors import FastnerError
 from fastner.tagger import EMBEDDED
 from fastner.tags import TagScheme, spans_of
 
@@ -30,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if not (ROOT / "README.md").is_file():
     pytest.skip("README.md is not beside tests/", allow_module_level=True)
 INSTALL = "pip install"
+COMMANDS = next(action.choices for action in parser()._actions if action.choices)
 ENTITIES = [("Angela Merkel", "PER", 0, 13), ("Tim Cook", "PER", 18, 26)]
 ENTITIES += [("Cupertino", "LOC", 30, 39)]
 
@@ -42,7 +46,19 @@ def blocks(page: str, language: str) -> list[tuple[int, str]]:
 
 
 SHELL = blocks("README.md", "sh")
-RUN = [(line, code) for line, code in SHELL if not code.startswith(INSTALL)]
+RUN = [
+    pytest.param(code, id=f"{page}:{line}")
+    for page in ("README.md", "docs/start.md")
+    for line, code in blocks(page, "sh")
+    if not code.startswith(INSTALL)
+]
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("bench/*.md")]
+    if "node_modules" not in path.parts
+)
+# commands on files of the reader's, whose options are looked at
+NOT_RUN = {"docs/corpora.md", "docs/corpus.md", "docs/serve.md", "docs/training.md"}
 
 
 @pytest.fixture
@@ -76,6 +92,12 @@ def bash(code: str) -> str:
     return done.stdout
 
 
+def languages(page: str) -> list[str]:
+    """The languages of the page's code blocks, in order."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(r"^```([\w{}-]+)\n.*?^```$", text, re.DOTALL | re.MULTILINE)
+
+
 def run_python(page: str, names: dict) -> int:
     """Runs the page's Python; returns how many comments beside expressions gave their value."""
     compared = 0
@@ -98,11 +120,30 @@ def run_python(page: str, names: dict) -> int:
 
 
 def test_every_block_is_run_somewhere():
-    languages = re.findall(
-        r"^```(\w+)$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
-    )
-    assert set(languages) == {"python", "sh", "js"}
+    """A page with code is named by a test that runs it; what is set off by spaces is not run."""
+    assert set(languages("README.md")) == {"python", "sh", "js"}
     assert len(RUN) >= 2
+    tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py"))
+    for page in PAGES:
+        used = set(languages(page)) - {"text", "json", "{toctree}", "{eval-rst}"}
+        assert used <= {"python", "sh", "js"}, page
+        if used - ({"sh"} if page in NOT_RUN else set()):
+            assert f'"{page}"' in tests or f'/ "{Path(page).name}"' in tests, page
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_have_the_options_that_pages_show(page):
+    text = (ROOT / page).read_text(encoding="utf-8").replace("\\\n", " ")
+    for line in re.findall(
+        r"^(?:    |(?:pip install.*&& )?)fastner (?!tag: error)(.*)$", text, re.MULTILINE
+    ):
+        if line.split()[0] not in COMMANDS or "…" in line or "[" in line:
+            continue
+        words = shlex.split(line.split(" > ")[0], comments=True)
+        parser().parse_args(words)  # exits where there is no such option
+    for command, rest in re.findall(r"`fastner ([a-z]+)\b([^`]*)`", text):
+        there = COMMANDS[command]._option_string_actions
+        assert set(re.findall(r"--[a-z][a-z-]*", rest)) <= set(there), f"fastner {command}{rest}"
 
 
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # open() as people write it
@@ -119,8 +160,8 @@ def test_the_python_of_readme_confidence_and_phrases(folder, capsys):
     names["tagger"].close()
 
 
-@pytest.mark.parametrize("code", [pytest.param(code, id=f"line{line}") for line, code in RUN])
-def test_the_shell_of_readme(code, folder):
+@pytest.mark.parametrize("code", RUN)
+def test_the_shell_of_readme_and_start(code, folder):
     if "fastner export" in code:
         needs("onnx", extra="train")
     if "fastner train" in code:
@@ -143,6 +184,98 @@ def test_the_shell_of_readme(code, folder):
         assert scores[-1] == scores[-2]  # evaluated as training said
         assert scores[0] == pytest.approx(said[0], abs=1)  # engines may turn one entity
         assert scores[-1] == pytest.approx(said[1], abs=10)  # libraries differ in their sums
+
+
+@pytest.mark.parametrize(
+    ("page", "values"), [("docs/start.md", 1), ("docs/tag.md", 9), ("docs/how-it-works.md", 3)]
+)
+def test_the_python_of_the_first_pages(page, values, folder):
+    names = {}
+    assert run_python(page, names) == values
+    if "tagger" in names:
+        names["tagger"].close()
+
+
+def causes(page: str) -> list[tuple[int, str, str, str]]:
+    """Line, language and code of each block that a block of text follows, and that text."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    found = re.finditer(
+        r"^```(python|sh)\n((?:(?!^```).)*?)^```\n\n```text\n(.*?)^```$",
+        text,
+        re.DOTALL | re.MULTILINE,
+    )
+    return [(text.count("\n", 0, m.start()) + 2, m[1], m[2], m[3].strip()) for m in found]
+
+
+def test_the_errors_of_the_page_on_troubleshooting(folder, monkeypatch, capsys):
+    """Each block raises what stands below it, word for word but where that has dots."""
+    page = "docs/troubleshooting.md"
+    (folder / "folder").mkdir()
+    shutil.copytree(EMBEDDED, folder / "damaged")
+    with open(folder / "damaged" / "words.txt", "ab") as file:
+        file.write(b"more\n")
+    (folder / "notes.txt").write_text("Oslo won.\n", encoding="utf-8")
+    (folder / "prose.txt").write_text("More of it stands here.\n", encoding="utf-8")
+    (folder / "latin.conll").write_bytes("Zoë B-PER\n".encode("latin-1"))
+    (folder / "short.conll").write_text("Oslo B-LOC\nwon\n", encoding="utf-8")
+    (folder / "corpus.parquet").write_bytes(b"PAR1PAR1")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    names = {}
+    for line, language, code, said in causes(page):
+        if language == "sh":
+            with pytest.raises(SystemExit):
+                main(shlex.split(code)[1:])
+            got = capsys.readouterr().err.splitlines()[-1]
+        else:
+            try:
+                exec(compile(code, ROOT / page, "exec"), names)
+            except FastnerError as error:
+                got = f"{type(error).__name__}: {error}"
+            else:
+                assert "cuda" in code, f"{page}:{line}"  # here is a GPU
+                continue
+        assert re.fullmatch(".*".join(map(re.escape, re.split("…+", said))), got), (
+            f"{page}:{line}: {got}"
+        )
+    assert len(causes(page)) == len(languages(page)) / 2 >= 16
+    names["tagger"].close()
+
+
+def test_the_notebook(monkeypatch):
+    """Its cells run in order, and no outputs are kept."""
+    docs = ROOT / "docs"
+    monkeypatch.syspath_prepend(docs)
+    from notebooks import cells, run
+
+    monkeypatch.chdir(docs)
+    source = (docs / "example.ipynb").read_text(encoding="utf-8")
+    assert len(source) < 10_000
+    for cell in json.loads(source)["cells"]:
+        assert cell.get("outputs", []) == [] and cell.get("execution_count") is None
+    names, shown, printed = {}, [], ""
+    for kind, text in cells(source):
+        if kind == "code":
+            out, value = run(text, names, "example.ipynb")
+            printed += out
+            shown.append(type(value).__name__)
+            assert value is None or value._repr_html_().startswith("<")
+    assert [name for name in shown if name != "NoneType"] == [
+        *("Tagger", "Doc", "Doc", "Scores", "TokenReport")
+    ]
+    assert "Angela Merkel" in printed and "gold Span(" in printed
+    names["tagger"].close()
+
+
+def test_the_comparison_has_no_figures_of_its_own():
+    """They are those that stand beside their command elsewhere."""
+    page = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
+    figures = set(re.findall(r"(\d[\d,.]*\d|\d+) times|\b(\d\d\.\d\d)\b", page))
+    elsewhere = "".join(
+        (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/spacy.md")
+    )
+    assert len(figures) >= 6
+    for figure in filter(None, (figure for pair in figures for figure in pair)):
+        assert re.search(rf"(?<![\d.,]){re.escape(figure)}(?![\d]|[.,]\d)", elsewhere), figure
 
 
 def test_the_page_on_training(folder):

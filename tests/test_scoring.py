@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import time
 
 import pytest
@@ -137,6 +138,26 @@ def test_token_report_as_text():
         "    accuracy                         0.7500         4",
         "   macro avg     0.7500    0.8333    0.7333         4",
         "weighted avg     0.8750    0.7500    0.7667         4",
+    ]
+
+
+def test_scores_in_a_notebook_are_those_of_the_text_and_escaped():
+    gold, found = [["B-<b>", "O", "B-x"]], [["B-<b>", "O", "O"]]
+    scores = score(gold, found)
+    page = scores._repr_html_()
+    assert "&lt;b&gt;" in page and "<b>" not in page
+    cells = re.findall(r"<t[hd][^>]*>([^<]*)", page.split("<tbody>")[1])
+    rows = [cells[at : at + 7] for at in range(0, len(cells), 7)]
+    lines = format_scores(scores).replace("<b>", "&lt;b&gt;").splitlines()
+    assert rows == [line.split() for line in lines[1:-1]]
+    assert lines[-1] in page
+
+    report = token_report(gold, found)
+    page = report._repr_html_()
+    assert "B-&lt;b&gt;" in page and "<b>" not in page
+    assert [float(c) for c in re.findall(r"<td>(0\.\d+|1\.0+)", page)][-3:] == [
+        round(share, 4)
+        for share in (report.weighted.precision, report.weighted.recall, report.weighted.f1)
     ]
 
 

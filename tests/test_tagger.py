@@ -51,6 +51,17 @@ def dev_tags(tagger, dev):
     return tagger.tag_batch(dev.sentences)
 
 
+def test_a_tagger_in_a_notebook(tagger):
+    page = tagger._repr_html_()
+    assert f"LOC, MISC, ORG, PER · en · {tagger.engine} engine · 1 thread" in page
+    bundle = read_bundle(EMBEDDED)
+    manifest = replace(bundle.manifest, description="<script>", language="de")
+    with Tagger(replace(bundle, manifest=manifest), threads=2) as other:
+        page = other._repr_html_()
+    assert "&lt;script&gt;" in page and "<script>" not in page
+    assert " · de · " in page and "2 threads" in page
+
+
 def test_readme_example(tagger):
     doc = tagger("Angela Merkel met Tim Cook in Cupertino.")
     assert [(e.text, e.label, e.start, e.end) for e in doc.entities] == [
