@@ -63,6 +63,8 @@ scoring: errors tags
 vocab: _index arrays errors reading numpy
 crf: _crf arrays errors numpy
 posterior: arrays crf errors tags numpy
+models:
+models.names: errors strict
 screen.wire: strict
 screen.graph: screen.wire strict numpy
 screen.operators: screen.graph strict
@@ -84,8 +86,8 @@ engine.native: _native arrays bundle bundle.vectors engine.gru engine.lstm engin
 engine.session: errors screen numpy onnxruntime
 engine.onnx: bundle engine.inputs engine.session errors vocab numpy
 engine: errors; later ~bundle ~numpy ~vocab engine.native engine.onnx
-tagger: _tagging arrays bundle doc engine errors lists.edges lists.phrases posterior tags text
-        vocab numpy
+tagger: _tagging arrays bundle doc engine errors lists.edges lists.phrases models.names posterior
+        tags text vocab numpy
 arrow: arrays errors numpy pyarrow; later ~tagger ~text
 serve.settings: engine errors
 serve.batching:
@@ -97,7 +99,7 @@ serve.service: errors serve.batching serve.metrics serve.openapi serve.requests 
 serve.app: serve.service serve.settings
 serve: serve.service serve.settings
 spacy: arrays doc engine errors tagger tags text spacy*
-presidio: errors spacy tagger presidio_analyzer spacy*
+presidio: errors models.names spacy tagger presidio_analyzer spacy*
 ray: arrow errors tagger; later ~text pyarrow
 spark: arrow errors tagger text pyarrow pyspark; later pandas
 teaching.distilling: arrays corpus.silver crf errors tagger tags text numpy
@@ -136,28 +138,27 @@ deploy.tokens: lists.edges lists.rules
 deploy.graph: bundle crf engine.session errors screen.export numpy onnx
 deploy.price: corpus errors scoring tags verify
 deploy.export: bundle bundle.vectors deploy.golden deploy.price deploy.tokens errors files
-               reading screen.export tagger text verify
-               version vocab;
+               models.names reading screen.export text verify version vocab;
                later onnx deploy.graph
 deploy: deploy.export deploy.price
-models:
 cli.output: corpus doc errors text
-cli.options: corpus engine errors lists.rules text; later ~bundle ~tagger bundle tagger
+cli.options: cli.output corpus engine errors lists.rules text;
+             later ~bundle ~tagger bundle models.names tagger
 cli.progress: cli.output; later ~jobs ~training rich
 cli.live: corpus corpus.sources
 cli.tag: cli.live cli.options cli.output cli.progress corpus corpus.sources doc errors
          lists.phrases tags text;
          later ~tagger
-cli.distill: cli.options cli.output cli.tag corpus errors text; later files tagger teaching
+cli.distill: cli.options cli.output cli.tag corpus errors text; later files models.names teaching
 cli.corpus: cli.options cli.output cli.progress engine errors text; later files jobs tagger
-cli.evaluate: cli.options cli.output corpus errors scoring tags version; later files tagger
-              evaluation evaluation.breakdown evaluation.intervals evaluation.labels
+cli.evaluate: cli.options cli.output corpus errors scoring tags version; later files
+              models.names evaluation evaluation.breakdown evaluation.intervals evaluation.labels
               evaluation.analysis evaluation.calibration evaluation.report
-cli.data: cli.options cli.output corpus version; later ~vocab bundle doctor doctor.coverage
-          files tagger training.vectors
+cli.data: cli.options cli.output corpus version; later ~vocab doctor doctor.coverage
+          files models.names training.vectors
 cli.convert: cli.options cli.output corpus
 cli.info: cli.options cli.output; later ~bundle
-cli.models: cli.options cli.output; later bundle tagger
+cli.models: cli.options cli.output; later bundle models.names
 cli.completion: cli.options cli.output errors; later shtab
 cli.plot: cli.options errors tags; later files ~bundle evaluation.plots
 cli.train: cli.options cli.output cli.progress errors scoring;

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import get_args
 
 from fastner.cli import output, progress
-from fastner.cli.options import Commands, command, load_tagger, positive
+from fastner.cli.options import MODEL_HELP, Commands, command, load_tagger, named_model, positive
 from fastner.engine import EngineName
 from fastner.errors import FastnerError
 from fastner.text import Lines
@@ -75,7 +75,7 @@ def add(commands: Commands) -> None:
         help="bytes of text in a unit, about; a row group of Parquet, a packed file and a file of "
         "conll are never parted (default: 64 MB)",
     )
-    parser.add_argument("--model", metavar="M", help="a model directory (default: the embedded)")
+    parser.add_argument("--model", type=named_model, metavar="M", help=MODEL_HELP)
     parser.add_argument("--engine", choices=get_args(EngineName), default="auto")
     parser.add_argument(
         "--lines", choices=get_args(Lines), default="auto", help="as for fastner tag"

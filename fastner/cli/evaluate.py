@@ -16,6 +16,7 @@ from fastner.cli.options import (
     add_running,
     command,
     load_tagger,
+    named_model,
     positive,
     reading,
     stdin,
@@ -67,6 +68,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument(
         "--against",
+        type=named_model,
         metavar="M",
         help="also tag with this model, and test whether F1 differs, by approximate randomisation",
     )
@@ -103,12 +105,12 @@ def run(args: argparse.Namespace) -> None:
     from fastner.evaluation import labels
     from fastner.evaluation.calibration import format_confidence, measure_confidence
     from fastner.files import check_output
-    from fastner.tagger import EMBEDDED
+    from fastner.models.names import directory_of
 
     if args.report is not None and not args.report.lower().endswith((".html", ".htm")):
         args.usage_error(f"expected --report F.html, got {args.report!r}")
     if args.report is not None:
-        inputs = {"the model": args.model or EMBEDDED}
+        inputs = {"the model": directory_of(args.model)}
         check_output(
             args.report, inputs if args.file == "-" else {"the corpus": args.file, **inputs}
         )
@@ -232,10 +234,11 @@ def _write_report(
     from fastner.evaluation.analysis import analyse
     from fastner.evaluation.report import report_page
     from fastner.files import atomic_write
+    from fastner.models.names import DEFAULT
 
     facts = {
         "corpus": "standard input" if args.file == "-" else args.file,
-        "model": args.model or "embedded",
+        "model": args.model or DEFAULT,
         "fastner": __version__,
     }
     page = report_page(sentences, analyse(gold, predicted), facts=facts)

@@ -24,6 +24,7 @@ from fastner.errors import DependencyError, InputError, TrainingError
 from fastner.evaluation import plots
 from fastner.files import check_output, normalised
 from fastner.lists.rules import LANGUAGES
+from fastner.models.names import directory_of
 from fastner.strict import MAX_STRING
 from fastner.tagger import Tagger
 from fastner.tags import labels_of
@@ -46,7 +47,7 @@ def train(
     dev: Readable | Corpus | Lesson | None = None,
     *,
     silver: Lesson | str | os.PathLike[str] | Sequence[Any] = (),
-    init_from: str | Path | None = None,
+    init_from: str | os.PathLike[str] | None = None,
     vectors: str | Path | None = None,
     text: Paths = (),
     output: str | Path | None = None,
@@ -82,8 +83,8 @@ def train(
     nothing of labels that others have and it lacks, unless its lesson names them. silver: files
     that a teacher has tagged (`silver.read_silver`), or lessons of such; train may be [] then.
 
-    init_from: a model to go on from (`Start`): its recipe, vectors and weights, with its labels and
-    those of train. Where a corpus says nothing of a label of the model, the model's own marginals
+    init_from: a model to go on from (`Start`), as `fastner.load` takes it: its recipe, vectors and
+    weights, with its labels and those of train. Where a corpus says nothing of a label of the model, the model's own marginals
     are learnt, unless the recipe's `rehearse` is False.
 
     vectors: see `load_vectors`; all their words stay known, or the first `max_words`; what gensim
@@ -127,6 +128,7 @@ def train(
                 "expected neither vectors nor text nor preset beside the model to go on from, "
                 "which brings its own"
             )
+        init_from = directory_of(init_from)
         start = Start.of(read_bundle(init_from))
     recipe = (start.recipe if start else preset_recipe(preset)).updated(**choices)
     if start is not None:
