@@ -137,7 +137,7 @@ def _peak(session: Session, engine: str, path: Path, out: Path) -> int:
     """The peak of memory, in bytes, of a process that does one job by itself."""
     command = [sys.executable, "-m", "fastner", "corpus", str(path), "-o", str(out)]
     command += ["--workers", "1", "--engine", engine]
-    command += [] if session.model is None else ["--model", str(session.model)]
+    command += [] if session.model is None else ["--model", session.model]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     peak = 0

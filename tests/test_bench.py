@@ -96,7 +96,7 @@ def test_quantile_is_the_smallest_value_that_this_share_does_not_exceed(share, e
 
 
 def test_a_measurement_is_one_line_of_json_that_says_all(tmp_path):
-    environment = harness.environment(core=None, threads=1, model="embedded")
+    environment = harness.environment(core=None, threads=1, model="english")
     recorder = Recorder(tmp_path / "new" / "run.jsonl", environment)
     recorder.add("throughput", "all", Timing((0.5, 0.25)), tokens=75, engine="onnxruntime")
     recorder.add("memory", "held", rss_bytes=1)

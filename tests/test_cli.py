@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from small import EMBEDDED
 
 from fastner.cli import app, completion, main, progress, tag, train
 from fastner.cli.live import live
@@ -40,7 +41,6 @@ from fastner.training.lessons import Lesson
 from fastner.version import __version__
 
 PACKAGE = Path(app.__file__).parents[1]
-EMBEDDED = PACKAGE / "models" / "conll2003"
 
 
 class FakeTagger:
@@ -1124,7 +1124,7 @@ def test_models(run):
     code, out, err = run("models", "--json")
     assert (code, err) == (0, "")
     found = json.loads(out)
-    assert [model["path"] for model in found if model["default"]] == [str(EMBEDDED)]
+    assert [model["path"] for model in found if model["default"]] == [EMBEDDED]
     for model in found:
         known = json.loads(run("info", model["path"], "--json")[1])
         for key in ("language", "labels", "scores", "bytes", "license"):
@@ -1494,7 +1494,7 @@ def fastner(*args, stdin=b"", **options):
 @pytest.fixture(scope="module")
 def embedded():
     """The embedded model; skips where the source tree has none yet."""
-    if not (EMBEDDED / "manifest.json").is_file():
+    if not Path(EMBEDDED, "manifest.json").is_file():
         pytest.skip(f"the embedded model is absent: {EMBEDDED}")
     return EMBEDDED
 
@@ -1713,4 +1713,4 @@ def test_embedded_info(embedded):
     found = json.loads(done.stdout)
     assert found["labels"] == ["LOC", "MISC", "ORG", "PER"]
     assert len(found["sha256"]) == 64
-    assert Path(found["path"]) == EMBEDDED
+    assert found["path"] == EMBEDDED

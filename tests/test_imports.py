@@ -9,11 +9,11 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+from small import EMBEDDED
 
 import fastner
 
 PACKAGE = Path(fastner.__file__).parent
-EMBEDDED = PACKAGE / "models" / "conll2003"
 FRAMEWORKS = {"tensorflow", "keras", "tf_keras", "tensorflow_addons", "gensim", "tf2onnx", "onnx"}
 
 # Module: what it may import when it is imported itself; the standard library is free. The lines
@@ -336,7 +336,7 @@ def test_reading_and_scoring_corpora_brings_no_numpy():
 
 
 def test_tagging_brings_no_framework():
-    if not (EMBEDDED / "manifest.json").is_file():
+    if not Path(EMBEDDED, "manifest.json").is_file():
         pytest.skip(f"the embedded model is absent: {EMBEDDED}")
     code = "import fastner; assert fastner.load()('Angela Merkel is in Berlin.').entities"
     assert not modules_after(code) & (FRAMEWORKS | {"onnxruntime"})

@@ -21,7 +21,11 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     rows = _description(read_model(args))
-    output.as_json(rows) if args.json else output.rows(rows)
+    if args.json:
+        output.as_json(rows)
+        return
+    sets = rows["scores"].pop("sets", None)
+    output.rows(rows | ({f"on {name}": of for name, of in sets.items()} if sets else {}))
 
 
 def _description(bundle: Bundle) -> dict[str, Any]:

@@ -84,8 +84,8 @@ def train(
     that a teacher has tagged (`silver.read_silver`), or lessons of such; train may be [] then.
 
     init_from: a model to go on from (`Start`), as `fastner.load` takes it: its recipe, vectors and
-    weights, with its labels and those of train. Where a corpus says nothing of a label of the model, the model's own marginals
-    are learnt, unless the recipe's `rehearse` is False.
+    weights, with its labels and those of train. Where a corpus says nothing of a label of the
+    model, the model's own marginals are learnt, unless the recipe's `rehearse` is False.
 
     vectors: see `load_vectors`; all their words stay known, or the first `max_words`; what gensim
     saves is a pickle, which may run code, and loads with `trust_pickle=True` only. text: files of
