@@ -64,7 +64,7 @@ vocab: _index arrays errors reading numpy
 crf: _crf arrays errors numpy
 posterior: arrays crf errors tags numpy
 models:
-models.names: errors strict
+models.names: errors
 screen.wire: strict
 screen.graph: screen.wire strict numpy
 screen.operators: screen.graph strict
@@ -142,23 +142,23 @@ deploy.export: bundle bundle.vectors deploy.golden deploy.price deploy.tokens er
                later onnx deploy.graph
 deploy: deploy.export deploy.price
 cli.output: corpus doc errors text
-cli.options: cli.output corpus engine errors lists.rules text;
-             later ~bundle ~tagger bundle models.names tagger
+cli.options: cli.output corpus engine errors lists.rules models.names text;
+             later ~bundle ~tagger bundle tagger
 cli.progress: cli.output; later ~jobs ~training rich
 cli.live: corpus corpus.sources
 cli.tag: cli.live cli.options cli.output cli.progress corpus corpus.sources doc errors
          lists.phrases tags text;
          later ~tagger
-cli.distill: cli.options cli.output cli.tag corpus errors text; later files models.names teaching
+cli.distill: cli.options cli.output cli.tag corpus errors models.names text; later files teaching
 cli.corpus: cli.options cli.output cli.progress engine errors text; later files jobs tagger
-cli.evaluate: cli.options cli.output corpus errors scoring tags version; later files
-              models.names evaluation evaluation.breakdown evaluation.intervals evaluation.labels
+cli.evaluate: cli.options cli.output corpus errors models.names scoring tags version; later files
+              evaluation evaluation.breakdown evaluation.intervals evaluation.labels
               evaluation.analysis evaluation.calibration evaluation.report
-cli.data: cli.options cli.output corpus version; later ~vocab doctor doctor.coverage
-          files models.names training.vectors
+cli.data: cli.options cli.output corpus models.names version; later ~vocab doctor
+          doctor.coverage files training.vectors
 cli.convert: cli.options cli.output corpus
 cli.info: cli.options cli.output; later ~bundle
-cli.models: cli.options cli.output; later bundle models.names
+cli.models: cli.options cli.output models.names; later bundle
 cli.completion: cli.options cli.output errors; later shtab
 cli.plot: cli.options errors tags; later files ~bundle evaluation.plots
 cli.train: cli.options cli.output cli.progress errors scoring;

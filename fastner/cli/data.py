@@ -22,6 +22,7 @@ from fastner.cli.options import (
     stdin,
 )
 from fastner.corpus import Source
+from fastner.models.names import directory_of
 from fastner.version import __version__
 
 if TYPE_CHECKING:
@@ -84,7 +85,6 @@ def add(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> None:
     from fastner.doctor import diagnosis_page, examine, format_diagnosis
     from fastner.files import atomic_write, check_output
-    from fastner.models.names import directory_of
 
     parts, model = _parts(args), args.model
     names = [name for names in parts.values() for name in names]

@@ -12,6 +12,7 @@ from fastner.cli.options import Commands, add_engine, command, fraction, load_ta
 from fastner.cli.tag import BLOCK, FORMATS, format_of, records_of
 from fastner.corpus import iter_text, write_silver
 from fastner.errors import InputError
+from fastner.models.names import DEFAULT, directory_of
 from fastner.text import Lines
 
 
@@ -31,7 +32,7 @@ def add(commands: Commands) -> None:
         metavar="M[,M…]",
         type=lambda text: [named_model(name) for name in text.split(",")],
         help="names or directories of models; texts are split by the rules of the first one's "
-        "language (default: english)",
+        f"language (default: {DEFAULT})",
     )
     parser.add_argument(
         "--text",
@@ -76,7 +77,6 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from fastner.files import check_output
-    from fastner.models.names import DEFAULT, directory_of
     from fastner.teaching import distill
 
     names = args.teacher or [DEFAULT]

@@ -23,6 +23,7 @@ from fastner.cli.options import (
 )
 from fastner.corpus import Corpus, read
 from fastner.errors import InputError
+from fastner.models.names import DEFAULT, directory_of
 from fastner.scoring import LabelScores, format_scores, format_token_report, score, token_report
 from fastner.tags import TagScheme, labels_of
 from fastner.version import __version__
@@ -105,7 +106,6 @@ def run(args: argparse.Namespace) -> None:
     from fastner.evaluation import labels
     from fastner.evaluation.calibration import format_confidence, measure_confidence
     from fastner.files import check_output
-    from fastner.models.names import directory_of
 
     if args.report is not None and not args.report.lower().endswith((".html", ".htm")):
         args.usage_error(f"expected --report F.html, got {args.report!r}")
@@ -234,7 +234,6 @@ def _write_report(
     from fastner.evaluation.analysis import analyse
     from fastner.evaluation.report import report_page
     from fastner.files import atomic_write
-    from fastner.models.names import DEFAULT
 
     facts = {
         "corpus": "standard input" if args.file == "-" else args.file,

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastner.cli import output
 from fastner.cli.options import Commands, command
+from fastner.models.names import DEFAULT, directory_of, names
 
 
 def add(commands: Commands) -> None:
@@ -35,7 +36,6 @@ def run(args: argparse.Namespace) -> None:
 def _models() -> list[dict[str, Any]]:
     """What each of them is, in order of name, ready for JSON."""
     from fastner.bundle import read_bundle
-    from fastner.models.names import DEFAULT, directory_of, names
 
     found = []
     for name in names():

@@ -13,6 +13,7 @@ from fastner.corpus import FORMATS, MISALIGNED, OVERLAPPING
 from fastner.engine import EngineName
 from fastner.errors import InputError
 from fastner.lists.rules import LANGUAGES
+from fastner.models.names import DEFAULT, directory_of, is_name
 from fastner.text import printable
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ READING = (
     "format", "word_column", "tag_column", "tag_key", "tag_names", "misaligned", "overlapping",
 )  # fmt: skip
 ENGLISH = "en"
-MODEL_HELP = "a name, see fastner models, or a model directory (default: english)"
+MODEL_HELP = f"a name, see fastner models, or a model directory (default: {DEFAULT})"
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -59,8 +60,6 @@ def named_model(text: str) -> str:
 
     Says so where a name stands in the way of a model directory.
     """
-    from fastner.models.names import is_name
-
     if is_name(text) and os.path.isfile(os.path.join(text, "manifest.json")):
         output.note(f"{text} is the model that came with fastner; ./{text} is the one here")
     return text
@@ -73,7 +72,6 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 def read_model(args: argparse.Namespace) -> Bundle:
     from fastner.bundle import read_bundle
-    from fastner.models.names import directory_of
 
     return read_bundle(directory_of(args.model))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from fastner.errors import BundleError
-from fastner.strict import show
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 DEFAULT = "english"
@@ -55,7 +54,7 @@ def _unknown(model: str) -> str:
 
     known = names()
     message = (
-        f"{show(model)}: no such bundle: expected a model directory, or the name of a model that "
+        f"{model!a}: no such bundle: expected a model directory, or the name of a model that "
         f"came with fastner: {', '.join(known) or 'there is none'}"
     )
     near = get_close_matches(model.lower(), known)
