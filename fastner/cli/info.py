@@ -24,8 +24,10 @@ def run(args: argparse.Namespace) -> None:
     if args.json:
         output.as_json(rows)
         return
-    sets = rows["scores"].pop("sets", None)
-    output.rows(rows | ({f"on {name}": of for name, of in sets.items()} if sets else {}))
+    if isinstance(sets := rows["scores"].get("sets"), dict):  # a line each
+        del rows["scores"]["sets"]
+        rows |= {f"on {name}": of for name, of in sets.items()}
+    output.rows(rows)
 
 
 def _description(bundle: Bundle) -> dict[str, Any]:
