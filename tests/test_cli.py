@@ -1091,13 +1091,13 @@ def bundle(monkeypatch):
         libraries={},
         created="2000-01-01T00:00:00Z",
     )
-    bundle = types.SimpleNamespace(path="m", sha256="ab" * 32, manifest=manifest, word_count=2000)
+    bundle = types.SimpleNamespace(path="./m", sha256="ab" * 32, manifest=manifest, word_count=2000)
     monkeypatch.setattr(fastner.bundle, "read_bundle", lambda path: bundle)
     return bundle
 
 
 def test_info(run, bundle):
-    code, out, _ = run("info", "m")
+    code, out, _ = run("info", "./m")
     rows = dict(line.split(None, 1) for line in out.splitlines())
     assert code == 0
     assert rows["path"] == os.path.abspath("m")
@@ -1111,7 +1111,7 @@ def test_info(run, bundle):
 
 
 def test_info_in_json(run, bundle):
-    code, out, _ = run("info", "m", "--json")
+    code, out, _ = run("info", "./m", "--json")
     found = json.loads(out)
     assert code == 0
     assert found["labels"] == ["PER", "creative work"]

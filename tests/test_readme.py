@@ -219,7 +219,7 @@ class Gliner:
 def test_the_page_on_distillation(folder, monkeypatch):
     (code,) = [code for _, code in blocks("docs/distillation.md", "sh")]
     (row,) = [line.split() for line in bash(code).splitlines() if re.match(r"all +\d", line)]
-    assert float(row[3]) > 99  # with itself
+    assert float(row[3]) > 97  # with itself
     (folder / "silver.jsonl.gz").unlink()
 
     monkeypatch.setitem(sys.modules, "spacy", Spacy)

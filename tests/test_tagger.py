@@ -541,7 +541,7 @@ class TestLoad:
         with pytest.raises(fastner.InputError, match="'cpu' or 'cuda', got 'tpu'"):
             fastner.load(device="tpu")
         for wrong, message in (
-            ({"path": 5}, "the path of a bundle, got 5"),
+            ({"model": 5}, "the path of a bundle, got 5"),
             ({"sha256": 5}, "64 hexadecimal digits, got 5"),
             ({"threads": "2"}, "threads as a whole number, got '2'"),
             ({"tokenizer": None}, "a tokenizer that can be called, got None"),
