@@ -987,7 +987,7 @@ def test_evaluate_in_json(run, tagger):
 def test_evaluate_writes_a_report(run, tagger, tmp_path):
     page = tmp_path / "page.html"
     _, expected, _ = run("evaluate", "-", stdin=GOLD)
-    code, out, err = run("evaluate", "-", "--report", page, "--model", "m<1>", stdin=GOLD)
+    code, out, err = run("evaluate", "-", "--report", page, "--model", "./m<1>", stdin=GOLD)
     assert (code, err) == (0, "<stdin>: read as conll, 3 sentences\n")
     assert out.splitlines()[:-1] == expected.splitlines()[:-1]  # but for the time it took
     html = page.read_text(encoding="utf-8")
