@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from bench import (
+    accuracy,
     bert,
     comparison,
     corpus,
@@ -36,7 +37,7 @@ from bench.harness import REPEATS, RESULTS, Recorder, environment, load_average,
 from bench.session import Session
 from bench.words import CORPUS, read_words
 from fastner import FastnerError
-from fastner.tagger import EMBEDDED
+from fastner.models.names import DEFAULT, directory_of
 
 QUESTIONS = {
     "throughput": throughput,
@@ -54,6 +55,7 @@ QUESTIONS = {
     "phrases": phrases,
     "serve": serve,
     "pipelines": pipelines,
+    "accuracy": accuracy,
     "rivals": comparison,
     "bert": bert,
     "deployment": deployment,
@@ -68,9 +70,10 @@ def main() -> None:
     core = None if options.no_pin else pin(options.core)
     output = options.output or RESULTS / time.strftime("%Y-%m-%d-%H%M%S.jsonl")
     words = read_words(corpus=options.corpus)
-    about = environment(core=core, threads=1, model=str(options.model or "embedded"))
+    about = environment(core=core, threads=1, model=options.model or DEFAULT)
     session = Session(
         model=options.model,
+        models=options.models,
         engines=engines,
         words=words if options.sentences is None else words.first(options.sentences),
         corpus=options.corpus,
@@ -103,7 +106,10 @@ def _options() -> argparse.Namespace:
                         help=f"{', '.join(QUESTIONS)}; goals: those that the goals "
                         "are about; default: all")  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="one table in about a minute")
-    parser.add_argument("--model", type=Path, help="a model directory; default: the embedded one")
+    parser.add_argument("--model", help=f"a name or a model directory; default: {DEFAULT}")
+    parser.add_argument("--models", nargs="+", default=(), metavar="MODEL",
+                        help="those that accuracy compares, names or directories; MODEL-1 and "
+                        "MODEL-2 are seeds of one; default: what came with fastner")  # fmt: skip
     parser.add_argument("--engine", action="append", choices=subject.ENGINES,
                         help="default: all that run the model")  # fmt: skip
     parser.add_argument("--corpus", type=Path, default=CORPUS,
@@ -130,8 +136,8 @@ def _options() -> argparse.Namespace:
             parser.error(f"expected --corpus with train.txt and valid.txt, found no {split}.txt")
     if options.repeats < 1:
         parser.error(f"expected --repeats of at least 1, got {options.repeats}")
-    if options.model is None and not Path(EMBEDDED, "manifest.json").is_file():
-        parser.error("this fastner has no embedded model; pass --model PATH")
+    if not Path(directory_of(options.model), "manifest.json").is_file():
+        parser.error(f"found no model {options.model or DEFAULT}; pass --model PATH")
     return options
 
 

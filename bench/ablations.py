@@ -6,7 +6,7 @@ Each line of the results holds variant, seed, the best epoch, and dev entity F1 
 model on all entities and on those whose words are no entity of the training corpus ("unseen").
 Finished lines are not run again, nor are models that are in --models already, and there an
 interrupted training goes on, so an interrupted study does. Each variant changes in one place what
-trains the embedded model: the default recipe, on all words of the vectors, stored as product codes.
+trains conll2003: the default recipe, on all words of the vectors, stored as product codes.
 """
 
 from __future__ import annotations

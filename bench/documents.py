@@ -132,7 +132,7 @@ def gains(tagger: Any, corpora: Mapping[str, Corpus]) -> dict[tuple[float, float
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--model", help="a model directory; default: the embedded one")
+    parser.add_argument("--model", help="a name or a model directory")
     parser.add_argument("--corpus", type=Path, default=CORPUS, help="a folder with valid.txt")
     options = parser.parse_args()
     corpora = read_corpora(options.corpus)

@@ -10,7 +10,7 @@ from bench.harness import Repeat, alternate, duration, print_table, timed
 from bench.rivals.worker import resident
 from bench.session import EVERYTHING, Session
 from fastner.bundle import read_bundle
-from fastner.tagger import EMBEDDED
+from fastner.models.names import directory_of
 
 COUNT = 1_000_000
 COMMON = 2_000  # words that end no phrase
@@ -22,7 +22,7 @@ MIB = 2**20
 
 def run(session: Session) -> None:
     sentences, tokens = session.words.sentences, session.words.tokens
-    words = read_bundle(session.model or EMBEDDED).words()
+    words = read_bundle(directory_of(session.model)).words()
     phrases = made_up(words, COUNT, seed=16)
     rows = []
     for engine in session.engines:

@@ -336,7 +336,7 @@ def listed(title: str, losses: list[Loss], examples: int) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--model", help="a model directory; default: the embedded one")
+    parser.add_argument("--model", help="a name or a model directory")
     parser.add_argument("--corpus", type=Path, default=CORPUS, help="a folder with valid.txt")
     parser.add_argument("--examples", type=int, default=10, help="default: %(default)s")
     options = parser.parse_args()

@@ -23,6 +23,7 @@ from pathlib import Path
 from bench.harness import ROOT, Repeat, alternate, duration, print_table, quantile, rate
 from bench.rivals.client import PYTHONS, Missing
 from bench.session import Session
+from fastner.models.names import lasting
 
 CONNECTIONS = (1, 8, 64)
 SECONDS = 1.0  # of a round
@@ -152,7 +153,7 @@ def check(port: int, texts: Sequence[str], expected: Sequence[object]) -> None:
 def run(session: Session) -> None:
     texts = session.words.texts()
     requests = [request(text) for text in texts]
-    model = [] if session.model is None else ["--model", str(session.model.resolve())]
+    model = ["--model", lasting(session.model)]
     spacy = "spaCy"
     with ExitStack() as running:
         ports: dict[str, int] = {}

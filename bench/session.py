@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +12,14 @@ from typing import Any
 from bench import subject
 from bench.harness import Recorder
 from bench.words import Words
+from fastner.models.names import lasting
 
 EVERYTHING = 10**9  # a batch size: all sentences in one call
 
 
 @dataclass(frozen=True)
 class Session:
-    model: Path | None  # None: the embedded model
+    model: str | None  # None: the default one
     engines: tuple[str, ...]
     words: Words
     corpus: Path  # the folder that they come from, if it is there
@@ -26,6 +27,7 @@ class Session:
     core: int | None  # the core that all processes stay on, if any
     cores: frozenset[int]  # those that may be used where a question needs several
     recorder: Recorder
+    models: Sequence[str] = ()  # those to compare; none: all that came with fastner
 
     def tagger(self, engine: str, threads: int = 1) -> Any:
         return subject.load(self.model, engine=engine, threads=threads)
@@ -49,5 +51,4 @@ class Session:
 
     def rival_options(self, engine: str = "auto") -> dict[str, Any]:
         """What a rival's process is started with."""
-        model = None if self.model is None else str(self.model.resolve())
-        return {"core": self.core, "model": model, "engine": engine}
+        return {"core": self.core, "model": lasting(self.model), "engine": engine}

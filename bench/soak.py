@@ -59,7 +59,7 @@ Outcome = tuple[bool, str]  # whether the promise holds, and the figures
 Call = Callable[[Any], object]  # of a tagger
 
 
-def threads(count: int, model: Path | None) -> Iterator[Outcome]:
+def threads(count: int, model: str | None) -> Iterator[Outcome]:
     sentences = _sentences(300)
     sentences += mutated(sentences, 0.5, seed=1)
     for engine in subject.engines_of(model):
@@ -100,7 +100,7 @@ def _in_threads(
     return wrong
 
 
-def leak(count: int, model: Path | None) -> Iterator[Outcome]:
+def leak(count: int, model: str | None) -> Iterator[Outcome]:
     sentences, wrong = _sentences(500), [[["a"], [""]], [[None]], ["ab"], 5, [["a", b"b"]]]
     rng = random.Random(0)
 
@@ -136,7 +136,7 @@ def leak(count: int, model: Path | None) -> Iterator[Outcome]:
         tagger.close()
 
 
-def batches(count: int, model: Path | None) -> Iterator[Outcome]:
+def batches(count: int, model: str | None) -> Iterator[Outcome]:
     sentences = _sentences(count - count // 10)
     sentences += mutated(sentences[: count // 10], 0.3, seed=1)
     for engine in subject.engines_of(model):
@@ -158,7 +158,7 @@ def batches(count: int, model: Path | None) -> Iterator[Outcome]:
         yield different == 0, f"{engine}: {tried}, {different} not as one by one"
 
 
-def kills(count: int, _: Path | None) -> Iterator[Outcome]:
+def kills(count: int, _: str | None) -> Iterator[Outcome]:
     rng = random.Random(0)
     small = read_bundle(GOLDEN / "bundle-1.2")
     other = read_bundle(GOLDEN / "bundle-1.0")
@@ -198,7 +198,7 @@ def kills(count: int, _: Path | None) -> Iterator[Outcome]:
     yield not wrong and not left, f"{tried}, {faults}; {rest}"
 
 
-def corpus(count: int, model: Path | None) -> Iterator[Outcome]:
+def corpus(count: int, model: str | None) -> Iterator[Outcome]:
     from fastner import jobs
 
     rng = random.Random(0)
@@ -272,7 +272,7 @@ def _small_inputs(folder: Path) -> list[str]:
     return [str(path) for path in sorted(folder.iterdir())]
 
 
-def lattices(count: int, _: Path | None) -> Iterator[Outcome]:
+def lattices(count: int, _: str | None) -> Iterator[Outcome]:
     sys.path.append(str(ROOT / "tests"))
     import reference
 
@@ -333,7 +333,7 @@ def lattices(count: int, _: Path | None) -> Iterator[Outcome]:
     yield not sum(wrong.values()), f"{figures}; differences: {dict(+wrong) or 'none'}"
 
 
-def huge(count: int, model: Path | None) -> Iterator[Outcome]:
+def huge(count: int, model: str | None) -> Iterator[Outcome]:
     words = [word for sentence in _sentences(3_000) for word in sentence]
     for engine in subject.engines_of(model):
         tagger = subject.load(model, engine=engine)
@@ -462,7 +462,7 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("questions", nargs="*", type=_asked, metavar="QUESTION[=COUNT]")
-    parser.add_argument("--model", type=Path, help="a model directory; default: the embedded one")
+    parser.add_argument("--model", help="a name or a model directory")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     questions = options.questions or [(name, count) for name, (_, count) in QUESTIONS.items()]

@@ -22,6 +22,7 @@ from fastner import tagger as internals
 from fastner._tagging import Batch, Consistency, Pipeline
 from fastner.bundle import read_bundle
 from fastner.lists.rules import PIECE
+from fastner.models.names import directory_of
 from fastner.text import rules, tokenize
 from fastner.vocab import Vocabulary
 
@@ -33,7 +34,7 @@ BATCH_TOKENS = 8192  # as `pipe` has it
 ENGINES = get_args(internals.EngineName)[1:]  # without "auto"
 
 
-def engines_of(model: Path | None) -> tuple[str, ...]:
+def engines_of(model: str | Path | None) -> tuple[str, ...]:
     """The engines that run this model on this machine, the default one first."""
     default = load(model, engine="auto").engine
     usable = []
@@ -46,13 +47,13 @@ def engines_of(model: Path | None) -> tuple[str, ...]:
 
 
 def load(
-    model: Path | None,
+    model: str | Path | None,
     *,
     engine: str,
     threads: int = 1,
     cached_words: int = internals.CACHED_WORDS,
 ) -> Any:
-    """A tagger with this engine and size of its cache; model None: the embedded one."""
+    """A tagger with this engine and size of its cache."""
     with mock.patch.object(internals, "CACHED_WORDS", cached_words):
         return fastner.load(model, engine=engine, threads=threads)
 
@@ -68,9 +69,9 @@ def reading_alike(tagger: Any, weight: float, least: float) -> Any:
     return mock.patch.object(tagger, "_consistency", other)
 
 
-def vocabulary_of(model: Path | None) -> Vocabulary:
+def vocabulary_of(model: str | Path | None) -> Vocabulary:
     """The indexer of a model."""
-    return read_bundle(internals.EMBEDDED if model is None else model).vocabulary()
+    return read_bundle(directory_of(model)).vocabulary()
 
 
 def check(tagger: Any, sentences: Sentences, sizes: tuple[int, ...]) -> Sentences:

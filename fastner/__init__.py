@@ -1,8 +1,8 @@
 """fastner: named entities at the speed of their LSTM.
 
-`load` opens a model, the embedded English one by default; its `Tagger` gives tags for words and
-`Doc`s with `Entity`s for text. `train` makes one from tagged sentences or texts with spans.
-`distill` has models tag text for another one to learn from.
+`load` opens a model, by default an English one that came with fastner; its `Tagger` gives tags for
+words and `Doc`s with `Entity`s for text. `train` makes one from tagged sentences or texts with
+spans. `distill` has models tag text for another one to learn from.
 """
 
 from typing import TYPE_CHECKING

@@ -10,6 +10,7 @@ from copy import copy
 from typing import Any
 
 from fastner.errors import DependencyError, InputError, install_hint
+from fastner.models.names import DEFAULT
 from fastner.tagger import Tagger, load
 
 try:
@@ -28,7 +29,7 @@ LABELS = {"PER": "PERSON", "LOC": "LOCATION", "ORG": "ORGANIZATION"}
 class FastnerRecognizer(LocalRecognizer):
     """A recognizer for any analyzer, whatever its NlpEngine: it tags each text itself.
 
-    tagger: default: the embedded English model. labels: the model's labels and what Presidio
+    tagger: default: that of `fastner.load()`. labels: the model's labels and what Presidio
     calls them; those of the model that are not among them are dropped. A result's score is the
     entity's probability, its start and end are exact. Raises InputError where no label of the
     model is in `labels`.
@@ -93,9 +94,9 @@ class FastnerNlpEngine(SpacyNlpEngine):
     tokens, and its score is its probability. A lemma is its word in
     lower case.
 
-    models: one for each language, {"lang_code": "de", "model_name": directory}, where "embedded" is
-    the embedded English model; other items are options of the component of spaCy's pipelines, but
-    for scores. Default: the embedded one. ner_model_configuration: default: `LABELS`. Labels of a
+    models: one for each language, {"lang_code": "de", "model_name": "german"}: a name or directory,
+    as `fastner.load` takes it; other items are options of the component of spaCy's pipelines, but
+    for scores. Default: "english". ner_model_configuration: default: `LABELS`. Labels of a
     model that it does not map are dropped.
     """
 
@@ -107,7 +108,7 @@ class FastnerNlpEngine(SpacyNlpEngine):
         ner_model_configuration: NerModelConfiguration | None = None,
     ) -> None:
         super().__init__(
-            models or [{"lang_code": "en", "model_name": "embedded"}],
+            models or [{"lang_code": "en", "model_name": DEFAULT}],
             copy(ner_model_configuration)  # load completes it
             or NerModelConfiguration(
                 model_to_presidio_entity_mapping=dict(LABELS),
@@ -125,8 +126,7 @@ class FastnerNlpEngine(SpacyNlpEngine):
         for model in self.models:
             self._validate_model_params(model)
             options = {key: item for key, item in model.items() if key != "lang_code"}
-            path = options.pop("model_name")
-            config = {**options, "model": None if path == "embedded" else path, "scores": True}
+            config = {**options, "model": options.pop("model_name"), "scores": True}
             nlp = pipelines[model["lang_code"]] = blank(model["lang_code"])
             nlp.add_pipe("fastner", config=config)
             labels = nlp.pipe_labels["fastner"]

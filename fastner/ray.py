@@ -29,9 +29,9 @@ class Tag:
             compute=ray.data.ActorPoolStrategy(size=4),  # concurrency=4 before Ray 2.51
         )
 
-    column: where the texts are. model: a directory, which each actor opens, or None for the
-    embedded model; or a Tagger that `fastner.load` opened, of which an actor opens the same, and
-    refuses another model at that path. keep, scores, offsets, lines, html: as `arrow.append` has
+    column: where the texts are. model: as `fastner.load` takes it, in each actor; or a
+    Tagger that `fastner.load` opened, of which an actor opens the same, and refuses another model
+    there. keep, scores, offsets, lines, html: as `arrow.append` has
     them. threads: how many an actor tags with; Ray counts one processor an actor, so give
     `map_batches` num_cpus=threads where it is more.
     """

@@ -214,13 +214,12 @@ def make(
 ) -> Recognizer:
     """What `nlp.add_pipe("fastner", config=…)` calls, with the config's items.
 
-    model: a model directory, the embedded English model where there is none. sha256, engine,
-    device, threads: as `fastner.load` takes them. scores: give each entity's probability as
-    `span._.score`. use_tokens: tag spaCy's tokens, sentence by sentence where the document has
-    sentences, else all as one; without it the text is split by the model's own rules, and entities
-    are widened to the edges of spaCy's tokens. existing: of entities that overlap, which one
-    counts: the one that was there ("keep") or fastner's ("overwrite"). lines, html, document: as
-    in `Tagger.__call__`.
+    model, sha256, engine, device, threads: as `fastner.load` takes them. scores: give each entity's
+    probability as `span._.score`. use_tokens: tag spaCy's tokens, sentence by sentence where the
+    document has sentences, else all as one; without it the text is split by the model's own rules,
+    and entities are widened to the edges of spaCy's tokens. existing: of entities that overlap,
+    which one counts: the one that was there ("keep") or fastner's ("overwrite"). lines, html,
+    document: as in `Tagger.__call__`.
     """
     tagger = load(model, engine=engine, device=device, threads=threads, sha256=sha256)
     return Recognizer(

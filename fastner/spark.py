@@ -34,9 +34,9 @@ def tagger(
 
         df.mapInArrow(fastner.spark.tagger("text"), fastner.spark.schema(df.schema))
 
-    column: where the texts are, strings. model: a directory, None for the embedded model, or a
+    column: where the texts are, strings. model: as `fastner.load` takes it, or a
     Tagger that `fastner.load` opened. It is opened here, and in each Python worker from the same
-    path, which refuses another model there with a BundleError. keep, scores, offsets, lines, html:
+    place, which refuses another model there with a BundleError. keep, scores, offsets, lines, html:
     as `arrow.append` has them; give `schema` the same keep and scores. Labels are strings.
     """
     options: dict[str, Any] = {"scores": scores, "offsets": offsets, "lines": lines, "html": html}

@@ -24,12 +24,12 @@ from fastner.errors import FastnerError, InputError
 from fastner.lists.edges import lists_of
 from fastner.lists.gazetteers import Matcher
 from fastner.lists.phrases import Mode, Phrase, fill, weight_of
+from fastner.models.names import directory_of, lasting
 from fastner.posterior import ClosedMarginals, Posterior
 from fastner.tags import TagScheme
 from fastner.text import Lines, Token, rules, tokenize
 from fastner.vocab import WordCache
 
-EMBEDDED = os.path.join(os.path.dirname(__file__), "models", "conll2003")
 CACHED_WORDS = 32_768  # most rows kept, and ...
 CACHED_FLOATS = 12_500_000  # ... most numbers in them: 50 MB, or 32,552 rows where H = 96
 CONSISTENCY = (0.5, 0.03)  # weight of other occurrences, least of their votes; docs/accuracy.md
@@ -42,7 +42,7 @@ Rows = Callable[[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32] | Non
 
 
 def load(
-    path: str | os.PathLike[str] | None = None,
+    model: str | os.PathLike[str] | None = None,
     *,
     engine: EngineName = "auto",
     device: str = "cpu",
@@ -50,7 +50,14 @@ def load(
     sha256: str | None = None,
     tokenizer: Tokenizer = tokenize,
 ) -> Tagger:
-    """Opens a model directory, or the embedded English model where no path is given.
+    """Opens a model that came with fastner, by its name, or a model directory.
+
+    model: default: "english", persons, places, organisations and others in any English text.
+    `fastner models` lists the names, and `fastner info NAME` says of each what it learnt from, what
+    it scores, and its licence, which not all uses are covered by: CoNLL-2003's text, of which
+    "conll2003" learnt, is for research, and WikiNEuRal's, of which all others did, for use that is
+    not commercial. A str without a separator that is such a name is that model, whatever the
+    working directory holds; "./german" and Path("german") are a directory there.
 
     engine: what runs the networks. "onnxruntime" runs any model. "native" is fastner's own,
     several times as fast on the CPU, for a model of one bidirectional GRU over characters, one
@@ -70,13 +77,13 @@ def load(
     with more than one thread does not go on in a child, whose threads are gone. As the interpreter
     ends, daemon threads stop at their next call of onnxruntime.
 
-    Raises BundleError for a model that is damaged or unsafe, DeviceError where the device is not
-    available, InputError for other arguments, also for "native" where the model does not allow it.
+    Raises BundleError for a model that is unknown, damaged or unsafe, DeviceError where the device
+    is not available, InputError for other arguments, also for "native" where the model does not
+    allow it.
     """
-    bundle = read_bundle(EMBEDDED if path is None else path, sha256=sha256)
-    where = None if path is None else os.path.abspath(os.fspath(path))
+    bundle = read_bundle(directory_of(model), sha256=sha256)
     tagger = Tagger(bundle, engine=engine, device=device, threads=threads, tokenizer=tokenizer)
-    tagger._origin = _Origin(where, bundle.sha256, engine, device, threads, tokenizer)
+    tagger._origin = _Origin(lasting(model), bundle.sha256, engine, device, threads, tokenizer)
     return tagger
 
 
@@ -93,7 +100,7 @@ class _Listing(NamedTuple):
 class _Origin(NamedTuple):
     """What another process needs to open the same tagger: all that it was opened with."""
 
-    path: str | None  # None: the embedded model
+    model: str  # a name, or an absolute path
     sha256: str
     engine: EngineName
     device: str
@@ -168,9 +175,9 @@ class TokenColumns(NamedTuple):
 class Tagger:
     """A loaded model. Immutable in use but for its word cache, and shared between threads.
 
-    Pickling one that `load` opened sends its path, the SHA-256 of its manifest and its options,
-    not the model: the other process opens it there, once, however often it is sent, and refuses
-    another model with a BundleError. A copy is the tagger itself.
+    Pickling one that `load` opened sends its name or path, the SHA-256 of its manifest and its
+    options, not the model: the other process opens it there, once, however often it is sent, and
+    refuses another model with a BundleError. A copy is the tagger itself.
     """
 
     def __init__(

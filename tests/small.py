@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from fastner.models.names import DEFAULT, FOLDER
+
+EMBEDDED = os.path.join(FOLDER, DEFAULT)  # the default model
+CONLL2003 = os.path.join(FOLDER, "conll2003")
 
 NAMES = {
     "PER": ["Ada", "Grace Hopper", "Alan Turing", "Noor", "Edsger Dijkstra", "Barbara"],

@@ -1,10 +1,12 @@
 """The benchmark harness: its arithmetic, its JSON lines and its words; no speed is tested."""
 
 import json
-import os
+import re
+import shutil
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +24,8 @@ from small import needs, write_corpus
 
 from bench import (
     ablations,
+    accuracy,
+    cards,
     corpus,
     deployment,
     documents,
@@ -40,8 +44,10 @@ from bench.detokenise import raw_text as put_together
 from bench.harness import Recorder, Timing, alternate, quantile
 from bench.rivals import bert, trainer
 from bench.rivals.client import Missing, Process, rival
-from fastner.corpus import Corpus
+from fastner.bundle import make_bundle, read_bundle, write_bundle
+from fastner.corpus import Corpus, read_conll
 from fastner.errors import InputError
+from fastner.scoring import score
 from fastner.tags import TagScheme
 from fastner.text import tokenize
 
@@ -97,7 +103,7 @@ def test_quantile_is_the_smallest_value_that_this_share_does_not_exceed(share, e
 
 
 def test_a_measurement_is_one_line_of_json_that_says_all(tmp_path):
-    environment = harness.environment(core=None, threads=1, model="embedded")
+    environment = harness.environment(core=None, threads=1, model="english")
     recorder = Recorder(tmp_path / "new" / "run.jsonl", environment)
     recorder.add("throughput", "all", Timing((0.5, 0.25)), tokens=75, engine="onnxruntime")
     recorder.add("memory", "held", rss_bytes=1)
@@ -605,23 +611,109 @@ def test_a_rival_over_raw_text_gives_offsets_and_seconds(tmp_path):
             process.ask("run", way="slow", texts=1)
 
 
-def test_robustness_in_one_table(tmp_path):
+def test_accuracy_by_kind_of_text_and_seed(tmp_path, capsys, monkeypatch):
     needs("keras", extra="train")
-    corpus = write_corpus(tmp_path / "dev.txt", sentences=50, seed=2)
-    model = ROOT / "tests" / "golden" / "bundle-1.0"
-    run = subprocess.run(
-        [sys.executable, ROOT / "bench" / "robustness.py", "--model", model, "--corpus", corpus],
-        capture_output=True, text=True, timeout=120, check=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    head, *rows = (line.split() for line in run.stdout.splitlines())
-    assert head[:3] == ["precision", "recall", "f1"]
-    assert [row[0] for row in rows] == ["clean", "lower", "upper", "typographic"]
-    clean, *others = (float(row[3]) for row in rows)
-    assert clean > 95
-    for row, f1 in zip(rows[1:], others, strict=True):
-        assert f1 < clean
-        assert float(row[4]) == pytest.approx(f1 - clean, abs=0.011)
+    for folder in ("conll2003", "wnut17", "conll-de"):
+        (tmp_path / folder).mkdir()
+    news = write_corpus(tmp_path / "conll2003" / "valid.txt", sentences=50, seed=2)
+    (tmp_path / "wnut17" / "dev.conll").write_text(
+        "Ada\tB-person\nmoved\tO\nfrom\tO\nOslo\tB-product\n\nAcme\tB-group\nspoke\tO\n"
+    )
+    (tmp_path / "conll-de" / "dev.tsv").write_text("Ada\tB-PER\nkam\tO\n")
+    golden = ROOT / "tests" / "golden" / "bundle-1.4"
+    for name in ("m-1", "m-2", "n-3"):
+        shutil.copytree(golden, tmp_path / name)
+    bundle = read_bundle(golden)
+    german = replace(bundle.manifest, language="de")
+    contents = {"words": bundle.words(), "arrays": bundle.arrays}
+    contents |= {"words_onnx": bundle.words_onnx, "sentences_onnx": bundle.sentences_onnx}
+    write_bundle(tmp_path / "german", make_bundle(german, **contents))
+
+    def tagged(sentences):
+        return [["B-PER", *["O"] * (len(words) - 1)] for words in sentences]
+
+    asked = []
+
+    class Spacy:
+        def ask(self, do, **request):
+            asked.append(request)
+            return {} if do == "sentences" else {"tags": tagged(asked[-2]["sentences"])}
+
+    there = [True]
+
+    @contextmanager
+    def rival(name, **options):
+        if not there.pop():
+            raise Missing(f"{name} is not here")
+        yield Spacy(), {"versions": {}, "note": ""}
+
+    monkeypatch.setattr(accuracy, "rival", rival)
+
+    def run(*names):
+        recorder = Recorder(None, {})
+        accuracy.run(
+            SimpleNamespace(
+                models=[str(tmp_path / name) for name in names], corpus=tmp_path / "conll2003",
+                recorder=recorder, rival_options=dict,
+            )
+        )  # fmt: skip
+        return capsys.readouterr().out, recorder.records
+
+    out, records = run("m-1", "m-2", "n-3", "german")
+    assert "left out wikigold, for" in out and "| `m` | `n-3` | `spaCy small` |" in out
+    read = read_conll(news).converted(TagScheme.IOB2)
+    with subject.load(golden, engine="onnxruntime") as tagger:
+        f1 = 100 * score(read.tags, tagger.tag_batch(read.sentences)).f1
+        lower = [[word.lower() for word in words] for words in read.sentences]
+        f1_lower = 100 * score(read.tags, tagger.tag_batch(lower)).f1
+        (found,) = tagger.tag_batch([["Ada", "moved", "from", "Oslo"]])
+    assert 50 < f1_lower < f1 and found == ["B-PER", "O", "O", "B-LOC"]
+    spacy = 100 * score(read.tags, tagged(read.sentences)).f1
+    row = f"| {f1:.2f} ± 0.00 | {f1:.2f} | {spacy:.2f} |"
+    assert re.search(
+        rf"^\| `conll2003`: news of 1996 \| [0-9]+ {re.escape(row)}$", out, re.MULTILINE
+    )
+    (at,) = (r for r in records if r["case"] == "conll2003, lower case" and "n-3" in r["model"])
+    assert 100 * at["f1"] == pytest.approx(f1_lower)
+    forum = [r for r in records if r["case"] == "wnut17"]
+    assert [r["entities"] for r in forum] == [2] * 4  # the product is none, what is found there is
+    assert forum[0]["precision"] in (1 / 2, 2 / 3) and forum[-1]["precision"] == 1 / 2
+    assert re.search(
+        r"^\| `german` \| `conll-de`: .* \| 78\.76 \| .* \| 0\.\d \|$", out, re.MULTILINE
+    )
+    there.append(False)
+    out, _ = run("n-3")
+    assert "left out: spacy_sm is not here" in out and "| `n-3` |\n" in out
+
+    copy = tmp_path / "n-3"
+    sets = {"conll2003": {"precision": 1 / 2, "recall": 1, "f1": 2 / 3, "entities": 1234}}
+    sets["conll2003"]["calibration_error"] = 0.25
+    before = read_bundle(copy)
+    for _ in range(2):
+        write_bundle(copy, cards.with_card(read_bundle(copy), sets))
+        after = read_bundle(copy)
+        assert after.manifest.scores == {**before.manifest.scores, "sets": sets}
+        card = after.extra["README.md"].decode()
+        assert card.startswith(before.extra["README.md"].decode())
+        assert card.count("| conll2003: news of 1996 |") == 1 and "| 1,234 | 50.00 |" in card
+    assert after.words_utf8 == before.words_utf8 and after.arrays.keys() == before.arrays.keys()
+
+
+def test_entities_without_a_known_word():
+    sentences = [["Ada", "Xu", "left", "Qo", "."], ["Qo", "Zy"]]
+    gold = [["B-PER", "I-PER", "O", "B-LOC", "O"], ["B-ORG", "I-ORG"]]
+    found = [["O", "B-PER", "O", "B-LOC", "O"], ["B-ORG", "O"]]
+
+    def known(words):
+        return [word in ("Ada", "left", ".") for word in words]
+
+    new = accuracy.score_new(sentences, gold, found, known)
+    # gold: Qo, Qo Zy, and not Ada Xu; found: Xu, Qo, Qo
+    assert (new.gold, new.predicted, new.correct) == (2, 3, 1)
+    vocabulary = read_bundle(ROOT / "tests" / "golden" / "bundle-1.4").vocabulary()
+    words = vocabulary.words.decode().split("\n")
+    row = words[0]
+    assert list(accuracy.known(vocabulary, [row, row.upper(), "qqqqzz"])) == [True, True, False]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks, and reads /proc")

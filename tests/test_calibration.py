@@ -169,12 +169,12 @@ def test_lengths_that_differ():
         measure_confidence(tagger, [["Ada", "spoke"]], [["O"]])
 
 
-def test_embedded_model_is_calibrated(conll2003):
+def test_conll2003_is_calibrated(conll2003):
     """At its own temperature on its dev corpus, and at that of either half on the other half."""
     dev = read_conll(conll2003 / "valid.txt")
     half = len(dev) // 2
     halves = [slice(0, half), slice(half, None)]
-    with fastner.load() as tagger:
+    with fastner.load("conll2003") as tagger:
         assert measure_confidence(tagger, dev.sentences, dev.tags).calibration_error <= 0.02
         for fitted, held_out in (halves, halves[::-1]):
             temperature = measure_confidence(

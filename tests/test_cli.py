@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from small import EMBEDDED
 
 from fastner.cli import app, completion, main, progress, tag, train
 from fastner.cli.live import live
@@ -40,7 +41,6 @@ from fastner.training.lessons import Lesson
 from fastner.version import __version__
 
 PACKAGE = Path(app.__file__).parents[1]
-EMBEDDED = PACKAGE / "models" / "conll2003"
 
 
 class FakeTagger:
@@ -987,7 +987,7 @@ def test_evaluate_in_json(run, tagger):
 def test_evaluate_writes_a_report(run, tagger, tmp_path):
     page = tmp_path / "page.html"
     _, expected, _ = run("evaluate", "-", stdin=GOLD)
-    code, out, err = run("evaluate", "-", "--report", page, "--model", "m<1>", stdin=GOLD)
+    code, out, err = run("evaluate", "-", "--report", page, "--model", "./m<1>", stdin=GOLD)
     assert (code, err) == (0, "<stdin>: read as conll, 3 sentences\n")
     assert out.splitlines()[:-1] == expected.splitlines()[:-1]  # but for the time it took
     html = page.read_text(encoding="utf-8")
@@ -1091,13 +1091,13 @@ def bundle(monkeypatch):
         libraries={},
         created="2000-01-01T00:00:00Z",
     )
-    bundle = types.SimpleNamespace(path="m", sha256="ab" * 32, manifest=manifest, word_count=2000)
+    bundle = types.SimpleNamespace(path="./m", sha256="ab" * 32, manifest=manifest, word_count=2000)
     monkeypatch.setattr(fastner.bundle, "read_bundle", lambda path: bundle)
     return bundle
 
 
 def test_info(run, bundle):
-    code, out, _ = run("info", "m")
+    code, out, _ = run("info", "./m")
     rows = dict(line.split(None, 1) for line in out.splitlines())
     assert code == 0
     assert rows["path"] == os.path.abspath("m")
@@ -1111,7 +1111,7 @@ def test_info(run, bundle):
 
 
 def test_info_in_json(run, bundle):
-    code, out, _ = run("info", "m", "--json")
+    code, out, _ = run("info", "./m", "--json")
     found = json.loads(out)
     assert code == 0
     assert found["labels"] == ["PER", "creative work"]
@@ -1124,7 +1124,7 @@ def test_models(run):
     code, out, err = run("models", "--json")
     assert (code, err) == (0, "")
     found = json.loads(out)
-    assert [model["path"] for model in found if model["default"]] == [str(EMBEDDED)]
+    assert [model["path"] for model in found if model["default"]] == [EMBEDDED]
     for model in found:
         known = json.loads(run("info", model["path"], "--json")[1])
         for key in ("language", "labels", "scores", "bytes", "license"):
@@ -1494,7 +1494,7 @@ def fastner(*args, stdin=b"", **options):
 @pytest.fixture(scope="module")
 def embedded():
     """The embedded model; skips where the source tree has none yet."""
-    if not (EMBEDDED / "manifest.json").is_file():
+    if not Path(EMBEDDED, "manifest.json").is_file():
         pytest.skip(f"the embedded model is absent: {EMBEDDED}")
     return EMBEDDED
 
@@ -1713,4 +1713,4 @@ def test_embedded_info(embedded):
     found = json.loads(done.stdout)
     assert found["labels"] == ["LOC", "MISC", "ORG", "PER"]
     assert len(found["sha256"]) == 64
-    assert Path(found["path"]) == EMBEDDED
+    assert found["path"] == EMBEDDED

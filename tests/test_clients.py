@@ -19,12 +19,12 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from small import EMBEDDED
 
 import fastner
 from fastner.deploy.tokens import GOLDEN_TOKENS, tokenizer_json
 from fastner.lists.rules import LANGUAGES, words_of
 from fastner.reading import folded, plain, tables
-from fastner.tagger import EMBEDDED
 from fastner.verify import case_id
 from fastner.vocab import Vocabulary
 

@@ -19,10 +19,9 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 from reference import crf_viterbi
-from small import write_corpus
+from small import EMBEDDED, write_corpus
 
 import fastner
-from fastner import tagger as tagger_module
 from fastner import verify as verify_module
 from fastner.bundle import make_bundle, read_bundle, write_bundle
 from fastner.cli import app as cli
@@ -1082,7 +1081,7 @@ def test_the_documentation_names_every_key(export):
 
 @pytest.fixture(scope="module")
 def embedded(tmp_path_factory):
-    if not Path(tagger_module.EMBEDDED).is_dir():
+    if not Path(EMBEDDED).is_dir():
         pytest.skip("the embedded model is not here")
     folder = tmp_path_factory.mktemp("embedded") / "export"
     deploy.export_onnx(None, folder)
@@ -1115,7 +1114,7 @@ def test_embedded_model_on_all_of_dev(embedded, dev, monkeypatch):
 
 def test_decoding_in_the_graph_equals_decode_on_all_of_dev(embedded, dev):
     """On its own emissions, in batches as ragged as the sentences come."""
-    exported, crf = ExportedModel(embedded), read_bundle(tagger_module.EMBEDDED).crf()
+    exported, crf = ExportedModel(embedded), read_bundle(EMBEDDED).crf()
     for at in range(0, len(dev), 50):
         inputs = exported.encode(dev[at : at + 50])
         emissions, tag_ids, scores = exported.session.run(None, inputs)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small import EMBEDDED
 from test_report import Page
 
 from fastner.cli import main
@@ -22,7 +23,6 @@ from fastner.doctor.coverage import measure_coverage, vocabulary_of
 from fastner.doctor.suspects import BATCH_TOKENS, Doubter, differing
 from fastner.doctor.worst import Worst
 from fastner.errors import InputError
-from fastner.tagger import EMBEDDED
 from fastner.tags import Span, TagScheme, convert, spans_of
 from fastner.text import printable
 
@@ -512,7 +512,7 @@ def planted(tmp_path):
 
 
 def test_a_model_points_at_wrong_labels(run, planted):
-    code, out, _ = run(planted, "--model", "embedded", "--json")
+    code, out, _ = run(planted, "--model", "english", "--json")
     value = json.loads(out)
     suspects = value["suspicion"]["suspects"]
     assert code == 0 and value["suspicion"]["unknown"] == {"AGENCY": 1}
@@ -522,7 +522,7 @@ def test_a_model_points_at_wrong_labels(run, planted):
     }
     assert [e["label"] for s in suspects for e in s["gold"]] == ["PER"]
     assert all(s["score"] < 0.05 < 0.5 < s["model_score"] for s in suspects)
-    assert value["coverage"][0]["source"] == "the model embedded"
+    assert value["coverage"][0]["source"] == "the model english"
     _, out, _ = run(planted, "--model", EMBEDDED)
     assert "[Bill Clinton] flew to Berlin" in out and "model  PER Bill Clinton" in out
     assert "lacks these labels: AGENCY (1)" in out
@@ -539,7 +539,7 @@ def test_json_is_stable(planted):
             "data",
             planted,
             "--model",
-            "embedded",
+            "english",
             "--json",
         ]
         env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parents[1])}

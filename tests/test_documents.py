@@ -43,13 +43,15 @@ def labels(tagger):
     return [name[2:] for name in tagger._tag_names]
 
 
-def test_the_readme_of_it(tagger):
+@pytest.mark.parametrize("engine", ["native", "onnxruntime"])
+def test_the_readme_of_it(engine):
     """One town in three sentences, of which the last alone says nothing about it."""
-    apart = [(e.text, e.label) for e in tagger(KIRUNA).entities]
-    assert apart == [("Kiruna Mining Ltd.", "ORG"), ("Kiruna", "LOC"), ("Kiruna", "PER")]
-    doc = tagger(KIRUNA, document=True)
-    assert [(e.text, e.label) for e in doc.entities] == [*apart[:2], ("Kiruna", "LOC")]
-    assert list(doc.tags) == list(map(tuple, tagger.tag_batch(WORDS, documents=[0])))
+    with fastner.load("conll2003", engine=engine, threads=1) as tagger:
+        apart = [(e.text, e.label) for e in tagger(KIRUNA).entities]
+        assert apart == [("Kiruna Mining Ltd.", "ORG"), ("Kiruna", "LOC"), ("Kiruna", "PER")]
+        doc = tagger(KIRUNA, document=True)
+        assert [(e.text, e.label) for e in doc.entities] == [*apart[:2], ("Kiruna", "LOC")]
+        assert list(doc.tags) == list(map(tuple, tagger.tag_batch(WORDS, documents=[0])))
 
 
 # The same names and others, and letters whose lower case is of another width.
@@ -305,7 +307,7 @@ def test_steps_in_the_wrong_order_are_refused(tagger):
 def test_dev_gains(conll2003):
     """Within the documents of news; F1 without is in test_tagger."""
     dev = read_conll(conll2003 / "valid.txt")
-    with fastner.load() as tagger:
+    with fastner.load("conll2003") as tagger:
         apart, together = (
             score(dev.tags, tagger.tag_batch(dev.sentences, documents=documents)).f1
             for documents in (None, dev.documents)

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small import EMBEDDED
 
 import fastner
 from fastner.bundle import read_bundle
 from fastner.engine import open_engine
-from fastner.tagger import EMBEDDED, Tagger
+from fastner.tagger import Tagger
 from fastner.vocab import WordCache
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -9,11 +9,11 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+from small import EMBEDDED
 
 import fastner
 
 PACKAGE = Path(fastner.__file__).parent
-EMBEDDED = PACKAGE / "models" / "conll2003"
 FRAMEWORKS = {"tensorflow", "keras", "tf_keras", "tensorflow_addons", "gensim", "tf2onnx", "onnx"}
 
 # Module: what it may import when it is imported itself; the standard library is free. The lines
@@ -64,6 +64,8 @@ scoring: errors tags
 vocab: _index arrays errors reading numpy
 crf: _crf arrays errors numpy
 posterior: arrays crf errors tags numpy
+models:
+models.names: errors
 screen.wire: strict
 screen.graph: screen.wire strict numpy
 screen.operators: screen.graph strict
@@ -87,7 +89,7 @@ engine.session: errors screen numpy onnxruntime
 engine.onnx: bundle engine.inputs engine.session errors vocab numpy
 engine: errors; later ~bundle ~numpy ~vocab engine.native engine.onnx
 tagger: _tagging arrays bundle doc engine errors lists.edges lists.gazetteers lists.phrases
-        posterior tags text vocab numpy
+        models.names posterior tags text vocab numpy
 arrow: arrays errors numpy pyarrow; later ~tagger ~text
 serve.settings: engine errors
 serve.batching:
@@ -99,7 +101,7 @@ serve.service: errors serve.batching serve.metrics serve.openapi serve.requests 
 serve.app: serve.service serve.settings
 serve: serve.service serve.settings
 spacy: arrays doc engine errors tagger tags text spacy*
-presidio: errors spacy tagger presidio_analyzer spacy*
+presidio: errors models.names spacy tagger presidio_analyzer spacy*
 ray: arrow errors tagger; later ~text pyarrow
 spark: arrow errors tagger text pyarrow pyspark; later pandas
 teaching.distilling: arrays corpus.silver crf errors tagger tags text numpy
@@ -139,28 +141,27 @@ deploy.tokens: lists.edges lists.rules
 deploy.graph: bundle crf engine.session errors screen.export numpy onnx
 deploy.price: corpus errors scoring tags verify
 deploy.export: bundle bundle.vectors deploy.golden deploy.price deploy.tokens errors files
-               reading screen.export tagger text verify
-               version vocab;
+               models.names reading screen.export text verify version vocab;
                later onnx deploy.graph
 deploy: deploy.export deploy.price
-models:
 cli.output: corpus doc errors text
-cli.options: corpus engine errors lists.rules text; later ~bundle ~tagger bundle tagger
+cli.options: cli.output corpus engine errors lists.rules models.names text;
+             later ~bundle ~tagger bundle tagger
 cli.progress: cli.output; later ~jobs ~training rich
 cli.live: corpus corpus.sources
 cli.tag: cli.live cli.options cli.output cli.progress corpus corpus.sources doc errors
          lists.phrases tags text;
          later ~tagger
-cli.distill: cli.options cli.output cli.tag corpus errors; later files tagger teaching
+cli.distill: cli.options cli.output cli.tag corpus errors models.names; later files teaching
 cli.corpus: cli.options cli.output cli.progress engine errors; later files jobs tagger
-cli.evaluate: cli.options cli.output corpus errors scoring tags version; later files tagger
+cli.evaluate: cli.options cli.output corpus errors models.names scoring tags version; later files
               evaluation evaluation.breakdown evaluation.intervals evaluation.labels
               evaluation.analysis evaluation.calibration evaluation.report
-cli.data: cli.options cli.output corpus version; later ~vocab bundle doctor doctor.coverage
-          files tagger training.vectors
+cli.data: cli.options cli.output corpus models.names version; later ~vocab doctor
+          doctor.coverage files training.vectors
 cli.convert: cli.options cli.output corpus
 cli.info: cli.options cli.output; later ~bundle
-cli.models: cli.options cli.output; later bundle tagger
+cli.models: cli.options cli.output models.names; later bundle
 cli.completion: cli.options cli.output errors; later shtab
 cli.plot: cli.options errors tags; later files ~bundle evaluation.plots
 cli.train: cli.options cli.output cli.progress errors scoring;
@@ -339,7 +340,7 @@ def test_reading_and_scoring_corpora_brings_no_numpy():
 
 
 def test_tagging_brings_no_framework():
-    if not (EMBEDDED / "manifest.json").is_file():
+    if not Path(EMBEDDED, "manifest.json").is_file():
         pytest.skip(f"the embedded model is absent: {EMBEDDED}")
     code = "import fastner; assert fastner.load()('Angela Merkel is in Berlin.').entities"
     assert not modules_after(code) & (FRAMEWORKS | {"onnxruntime"})

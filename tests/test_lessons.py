@@ -20,10 +20,11 @@ from fastner.tags import TagScheme, tag_set
 pytest.importorskip("keras", reason="training needs the train extra")
 import keras
 
+from fastner.evaluation.labels import only
 from fastner.training import Lesson
 from fastner.training.batches import Targets
 from fastner.training.holdout import hold_out
-from fastner.training.lessons import Gathered, lessons_of, only
+from fastner.training.lessons import Gathered, lessons_of
 from fastner.training.recipe import preset
 from fastner.training.run import Run
 from fastner.training.silver import read_silver

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small import EMBEDDED
 
 from fastner.errors import BundleError
 from fastner.screen import ONNX_OPERATORS, screen, sentences_signature, words_signature
-from fastner.tagger import EMBEDDED
 
 onnx = pytest.importorskip("onnx", reason="builds graphs to screen")
 from onnx import TensorProto, helper, numpy_helper

@@ -11,11 +11,11 @@ from runpy import run_path
 from types import ModuleType
 
 import pytest
+from small import EMBEDDED
 
 import fastner
 from fastner._pyinstaller import get_hook_dirs
 from fastner.errors import install_hint
-from fastner.tagger import EMBEDDED
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(fastner.__file__).parent

@@ -11,11 +11,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from small import EMBEDDED
 
 import fastner
 from fastner.bundle import read_bundle
 from fastner.errors import BundleError, FastnerError, InputError
-from fastner.tagger import EMBEDDED, Tagger
+from fastner.tagger import Tagger
 
 GOLDEN = Path(__file__).parent / "golden" / "bundle-1.4"
 TEXT = "Ada Lovelace left Oslo for Mercury Bank."

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from small import EMBEDDED
 
 import fastner
-from fastner.tagger import EMBEDDED
 
 ROOT = Path(fastner.__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"

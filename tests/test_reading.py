@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small import EMBEDDED
 
 import fastner
 from fastner import reading
 from fastner._index import Index
 from fastner.corpus import read_conll
 from fastner.reading import folded, normal, plain, tables
-from fastner.tagger import EMBEDDED
 from fastner.verify import _Reading
 from fastner.vocab import Vocabulary
 

@@ -19,6 +19,8 @@ from small import needs
 
 needs("starlette", extra="serve")
 
+from small import EMBEDDED
+
 import fastner
 from fastner.cli import main
 from fastner.doc import Doc
@@ -27,7 +29,6 @@ from fastner.serve import Settings, create_app
 from fastner.serve.batching import Batcher, ClosedError, FullError
 from fastner.serve.openapi import ERRORS
 from fastner.serve.requests import KEYS
-from fastner.tagger import EMBEDDED
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = "Angela Merkel met Tim Cook in Cupertino."

@@ -13,11 +13,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from small import needs
+from small import EMBEDDED, needs
 
 import fastner
 from fastner.errors import BundleError, FastnerError, InputError
-from fastner.tagger import EMBEDDED
 from tests.test_pickling import GOLDEN
 
 pa = pytest.importorskip("pyarrow", reason="needs pyarrow")

@@ -1,4 +1,4 @@
-"""The tagger on the embedded model: right, whatever the batch, the text or the thread."""
+"""The tagger on the default model: right, whatever the batch, the text or the thread."""
 
 import os
 import random
@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import conlleval_chunks, crf_entities
+from small import CONLL2003, EMBEDDED
 
 import fastner
 from fastner._tagging import Batch
@@ -28,7 +29,7 @@ from fastner.corpus import read_conll
 from fastner.deploy.golden import golden_sentences
 from fastner.lists.edges import Lists, lists_of
 from fastner.scoring import score
-from fastner.tagger import EMBEDDED, Tagger, available_processors
+from fastner.tagger import Tagger, available_processors
 from fastner.tags import spans_of
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -72,20 +73,21 @@ def test_readme_example(tagger):
     assert tagger.tag(["Angela", "Merkel", "spoke", "."]) == ["B-PER", "I-PER", "O", "O"]
 
 
-def test_embedded_model_reaches_its_mark(dev, dev_tags):
+def test_the_default_model_reads_the_news_of_conll(dev, dev_tags):
+    assert score(dev.tags, dev_tags).f1 >= 0.93
+
+
+def test_conll2003_reaches_its_mark(dev):
     """Through the exported graphs and the Cython decoder, and as the card says."""
-    scores = score(dev.tags, dev_tags)
-    assert scores.f1 >= 0.940
-    assert read_bundle(EMBEDDED).manifest.scores["dev_f1"] == pytest.approx(scores.f1, abs=2e-4)
-
-
-def test_embedded_model_fits(tmp_path):
-    assert sum(file.stat().st_size for file in Path(EMBEDDED).iterdir()) <= 12e6
+    with fastner.load("conll2003", threads=1) as tagger:
+        scores = score(dev.tags, tagger.tag_batch(dev.sentences))
+        assert scores.f1 >= 0.940
+        assert tagger.manifest.scores["dev_f1"] == pytest.approx(scores.f1, abs=2e-4)
 
 
 def test_word_list_is_not_the_corpus(conll2003):
     """A word that only the training corpus has is unknown to the model."""
-    words = set(read_bundle(EMBEDDED).words())
+    words = set(read_bundle(CONLL2003).words())
     corpus = {w for s in read_conll(conll2003 / "train.txt").sentences for w in s}
     missing = {w for w in corpus if w not in words and w.lower() not in words}
     assert len(missing) > 1000
@@ -277,7 +279,7 @@ class TestProbabilities:
 
 class TestEngine:
     def test_both_give_the_same(self, dev):
-        bundle = read_bundle(EMBEDDED)
+        bundle = read_bundle(CONLL2003)
         careful = replace(bundle, manifest=replace(bundle.manifest, recurrence_bits=16))
         with (
             Tagger(bundle, engine="native") as fast,
@@ -289,7 +291,7 @@ class TestEngine:
             found = list(chain.from_iterable(fast.tag_batch(dev.sentences)))
             differences = sum(map(ne, found, chain.from_iterable(tags)))
             # as publishing counted, and one more where an instruction set rounds otherwise
-            assert differences <= bundle.manifest.native_tag_differences + 1 <= 2
+            assert differences <= bundle.manifest.native_tag_differences + 1 <= 3
             part = dev.sentences[:300]
             wanted = list(chain.from_iterable(reference.entity_scores(part)[1]))
             for tagger, tolerance in ((native, 1e-2), (fast, 1e-1)):
@@ -550,7 +552,7 @@ class TestLoad:
         with pytest.raises(fastner.InputError, match="'cpu' or 'cuda', got 'tpu'"):
             fastner.load(device="tpu")
         for wrong, message in (
-            ({"path": 5}, "the path of a bundle, got 5"),
+            ({"model": 5}, "the path of a bundle, got 5"),
             ({"sha256": 5}, "64 hexadecimal digits, got 5"),
             ({"threads": "2"}, "threads as a whole number, got '2'"),
             ({"tokenizer": None}, "a tokenizer that can be called, got None"),
@@ -897,7 +899,7 @@ class Everything:
 
 
 def test_vectors_that_are_all_codes_run_in_both_engines():
-    bundle = read_bundle(fastner.tagger.EMBEDDED)
+    bundle = read_bundle(EMBEDDED)
     arrays = dict(bundle.arrays)
     rows, parts = len(arrays["vectors"]), arrays["codes"].shape[1]
     arrays |= {"vectors": arrays["vectors"][:0], "scales": arrays["scales"][:0]}

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small import EMBEDDED
 
 import fastner
 from fastner.cli import main
 from fastner.corpus import read, silver_record, silver_records, write_silver
 from fastner.corpus.silver import CERTAIN, LEAST
 from fastner.errors import InputError
-from fastner.tagger import EMBEDDED
 from fastner.tags import TagScheme, spans_of, tag_set
 from fastner.teaching import distilling
 

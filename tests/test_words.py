@@ -7,6 +7,7 @@ import pytest
 import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small import EMBEDDED
 
 import fastner
 from fastner import _gru
@@ -18,7 +19,6 @@ from fastner.engine.gru import WordEncoder
 from fastner.engine.lstm import BiLSTM
 from fastner.engine.weights import WordWeights
 from fastner.errors import InputError
-from fastner.tagger import EMBEDDED
 from fastner.vocab import Vocabulary
 
 SEEDS = st.integers(0, 2**32 - 1)

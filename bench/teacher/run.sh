@@ -25,7 +25,7 @@ teacher=(--model "$output/mpnet" --checkpoint "${checkpoints[@]}")
 tag=("$python" -m bench.teacher.tag "${teacher[@]}" --output "$output/silver")
 "${tag[@]}" --training "$corpora"
 text=$corpora/unlabelled
-# what the embedded model knows least comes first, and news last, as CoNLL-2003 would annotate it
+# what a model of news knows least comes first, and news last, as CoNLL-2003 would annotate it
 "${tag[@]}" --words "$words" "$text"/{tweets,covid-tweets-2020,gum-2024,politics-us}.jsonl.gz
 "${tag[@]}" --words "$words" --domain conll2003 \
     "$text"/{ag-news-2004,bbc-2005,reuters-21578}.jsonl.gz

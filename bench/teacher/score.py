@@ -12,26 +12,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from bench.sets import SETS
 from bench.teacher import silver
-from bench.teacher.data import DOMAINS, LABELS, Example, Pieces
+from bench.teacher.data import DOMAINS, Example, Pieces
 from bench.teacher.network import encoder, load
 from bench.teacher.tag import EVERYTHING, marginals
-from fastner.corpus import read
+from fastner.evaluation.labels import only
 from fastner.scoring import score
-from fastner.tags import TagScheme, spans_of
 
-THREE = ("LOC", "ORG", "PER")
-WNUT = {"person": "PER", "location": "LOC", "corporation": "ORG", "group": "ORG"}
-# file, labels that it annotates, and its names of them where they are not ours
-SETS: dict[str, tuple[str, tuple[str, ...], dict[str, str]]] = {
-    "conllpp2020": ("conllpp2020/dev.tsv", LABELS, {}),
-    "wikigold": ("wikigold/dev.tsv", LABELS, {}),
-    "uner-ewt": ("uner-ewt/dev.tsv", THREE, {}),
-    "btc": ("btc/dev.tsv", THREE, {}),
-    "wnut17": ("wnut17/dev.conll", THREE, WNUT),
-    "conll2003": ("conll2003/valid.txt", LABELS, {}),
-    "wikineural": ("wikineural/en/dev.tsv", LABELS, {}),
-}
+ENGLISH = [name for name, of in SETS.items() if of.language == "en"]
 
 
 def main() -> None:
@@ -40,10 +29,8 @@ def main() -> None:
     pieces = Pieces(encoder(options.model))
     teachers = [load(options.model, path, options.device) for path in options.checkpoint]
     print("set, domain: F1 (precision, recall), entities")
-    for name in options.sets or SETS:
-        path, labels, names = SETS[name]
-        corpus = read(options.corpora / path)
-        gold = [_only(tags, labels, names) for tags in corpus.tags]
+    for name in options.sets or ENGLISH:
+        corpus = SETS[name].read(options.corpora)
         opening = set(corpus.documents) if len(corpus.documents) > 1 else set()
         for domain in options.domain:
             examples = []
@@ -53,8 +40,8 @@ def main() -> None:
                 permitted = np.full(len(words), EVERYTHING)
                 examples.append(Example(words, permitted, DOMAINS.index(domain), document))
             found = marginals(teachers, examples, pieces, options.room)
-            predicted = [_only(silver.best(rows), labels, {}) for rows in found]
-            s = score(gold, predicted)
+            predicted = only(map(silver.best, found), SETS[name].labels)
+            s = score(corpus.tags, predicted)
             print(
                 f"{name}, {domain}: {100 * s.f1:.2f} ({100 * s.precision:.2f}, "
                 f"{100 * s.recall:.2f}), {s.gold}",
@@ -62,15 +49,9 @@ def main() -> None:
             )
 
 
-def _only(tags: list[str], labels: tuple[str, ...], names: dict[str, str]) -> list[str]:
-    """The entities of these labels alone, in BIOES."""
-    spans = [span._replace(label=names.get(span.label, span.label)) for span in spans_of(tags)]
-    return TagScheme.BIOES.tags([s for s in spans if s.label in labels], len(tags))
-
-
 def _options() -> Any:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sets", nargs="*", metavar="SET", help=f"out of {', '.join(SETS)}")
+    parser.add_argument("sets", nargs="*", metavar="SET", help=f"out of {', '.join(ENGLISH)}")
     parser.add_argument("--model", type=Path, required=True, help="folder of the language model")
     parser.add_argument("--checkpoint", type=Path, nargs="+", required=True)
     parser.add_argument("--corpora", type=Path, default=Path("../shared/data"))

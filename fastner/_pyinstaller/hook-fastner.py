@@ -2,7 +2,7 @@
 
 from PyInstaller.utils.hooks import collect_data_files
 
-# the embedded model: load() without a path opens it
+# the models that load() opens by their names
 datas = collect_data_files("fastner.models", includes=["*/*"])
 # put into every export
 datas += collect_data_files("fastner.deploy", includes=["tokens.jsonl"])

@@ -11,7 +11,15 @@ from types import FrameType
 from typing import get_args
 
 from fastner.cli import output, progress
-from fastner.cli.options import Commands, add_layout, command, load_tagger, positive
+from fastner.cli.options import (
+    MODEL_HELP,
+    Commands,
+    add_layout,
+    command,
+    load_tagger,
+    named_model,
+    positive,
+)
 from fastner.engine import EngineName
 from fastner.errors import FastnerError
 
@@ -76,7 +84,7 @@ def add(commands: Commands) -> None:
         help="bytes of text in a unit, about; a row group of Parquet, a packed file and a file of "
         "conll are never parted (default: 64 MB)",
     )
-    parser.add_argument("--model", metavar="M", help="a model directory (default: the embedded)")
+    parser.add_argument("--model", type=named_model, metavar="M", help=MODEL_HELP)
     parser.add_argument("--engine", choices=get_args(EngineName), default="auto")
     add_layout(parser)
     parser.set_defaults(threads=1, device="cpu")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,12 @@ from fastner.cli.options import (
     command,
     load_tagger,
     positive,
+    read_model,
     reading,
     stdin,
 )
 from fastner.corpus import Source
+from fastner.models.names import directory_of
 from fastner.version import __version__
 
 if TYPE_CHECKING:
@@ -76,14 +79,14 @@ def add(commands: Commands) -> None:
     parser.add_argument("--html", metavar="F.html", help="also write a page; it quotes the corpus")
     add_corpus(parser)
     add_language(parser, default="that of --model, else en")
-    add_running(parser, "also list labels that this model doubts: a directory, or embedded")
+    add_running(parser, "also list labels that this model doubts: a name or a directory")
 
 
 def run(args: argparse.Namespace) -> None:
     from fastner.doctor import diagnosis_page, examine, format_diagnosis
     from fastner.files import atomic_write, check_output
 
-    parts, model = _parts(args), _model(args)
+    parts, model = _parts(args), args.model
     names = [name for names in parts.values() for name in names]
     if not names:
         args.usage_error("expected FILE, --train or --dev")
@@ -94,28 +97,28 @@ def run(args: argparse.Namespace) -> None:
             args.usage_error(f"expected --html F.html, got {args.html!r}")
         inputs = {f"the corpus {name}": name for name in names if name != "-"}
         if model is not None:
-            inputs["the model"] = model
+            inputs["the model"] = os.fspath(directory_of(model))
         if args.vectors is not None:
             inputs["--vectors"] = args.vectors
         check_output(args.html, inputs)
     sources: dict[str, list[Source]] = {
         part: [stdin() if name == "-" else name for name in names] for part, names in parts.items()
     }
-    with nullcontext() if model is None else load_tagger(args, model) as tagger:
+    with nullcontext() if model is None else load_tagger(args) as tagger:
         language = args.language or (ENGLISH if tagger is None else tagger.manifest.language)
         diagnosis = examine(
             sources,
-            vectors=_vectors(args, model),
+            vectors=_vectors(args),
             tagger=tagger,
-            model=args.model or "",
+            model=model or "",
             cases=args.cases,
             suspects=args.suspects,
             **reading(args, language),
         )
     if args.html is not None:
         facts = {"fastner": __version__}
-        if args.model is not None:
-            facts = {"model": args.model, **facts}
+        if model is not None:
+            facts = {"model": model, **facts}
         atomic_write(args.html, diagnosis_page(diagnosis, facts=facts).encode())
     if args.json:
         output.as_json(diagnosis.to_dict())
@@ -136,13 +139,7 @@ def _parts(args: argparse.Namespace) -> dict[str, list[str]]:
     return parts
 
 
-def _model(args: argparse.Namespace) -> str | None:
-    from fastner.tagger import EMBEDDED
-
-    return str(EMBEDDED) if args.model == "embedded" else args.model
-
-
-def _vectors(args: argparse.Namespace, model: str | None) -> dict[str, Vocabulary]:
+def _vectors(args: argparse.Namespace) -> dict[str, Vocabulary]:
     """The words of the vectors that were named, and of the model."""
     found = {}
     if args.vectors is not None:
@@ -151,8 +148,6 @@ def _vectors(args: argparse.Namespace, model: str | None) -> dict[str, Vocabular
 
         words = load_vectors(args.vectors, trust_pickle=args.trust_pickle).words
         found[args.vectors] = vocabulary_of(words)
-    if model is not None:
-        from fastner.bundle import read_bundle
-
-        found[f"the model {args.model}"] = read_bundle(model).vocabulary()
+    if args.model is not None:
+        found[f"the model {args.model}"] = read_model(args).vocabulary()
     return found

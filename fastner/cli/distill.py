@@ -8,10 +8,19 @@ from contextlib import ExitStack
 from typing import Any
 
 from fastner.cli import output
-from fastner.cli.options import Commands, add_engine, add_layout, command, fraction, load_tagger
+from fastner.cli.options import (
+    Commands,
+    add_engine,
+    add_layout,
+    command,
+    fraction,
+    load_tagger,
+    named_model,
+)
 from fastner.cli.tag import BLOCK, FORMATS, format_of, records_of
 from fastner.corpus import iter_text, write_silver
 from fastner.errors import InputError
+from fastner.models.names import DEFAULT, directory_of
 
 
 def add(commands: Commands) -> None:
@@ -28,8 +37,9 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--teacher",
         metavar="M[,M…]",
-        help="model directories; texts are split by the rules of the first one's language "
-        "(default: the embedded English model)",
+        type=lambda text: [named_model(name) for name in text.split(",")],
+        help="names or directories of models; texts are split by the rules of the first one's "
+        f"language (default: {DEFAULT})",
     )
     parser.add_argument(
         "--text",
@@ -68,17 +78,16 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from fastner.files import check_output
-    from fastner.tagger import EMBEDDED
     from fastner.teaching import distill
 
-    paths = [str(EMBEDDED)] if args.teacher is None else args.teacher.split(",")
-    if "" in paths:
-        args.usage_error(f"expected --teacher M[,M…], got {args.teacher!r}")
-    inputs = {f"--teacher {path}": path for path in paths}
+    names = args.teacher or [DEFAULT]
+    if "" in names:
+        args.usage_error(f"expected --teacher M[,M…], got {','.join(names)!r}")
+    inputs = {f"--teacher {name}": directory_of(name) for name in names}
     check_output(args.output, {**inputs, **{f"--text {path}": path for path in args.text}})
     forms = [args.format or format_of(path) for path in args.text]
     with ExitStack() as opened:
-        teachers = [opened.enter_context(load_tagger(args, path)) for path in paths]
+        teachers = [opened.enter_context(load_tagger(args, name)) for name in names]
         records = distill(
             teachers,
             _texts(args.text, forms),

@@ -16,12 +16,14 @@ from fastner.cli.options import (
     add_running,
     command,
     load_tagger,
+    named_model,
     positive,
     reading,
     stdin,
 )
 from fastner.corpus import Corpus, read
 from fastner.errors import InputError
+from fastner.models.names import DEFAULT, directory_of
 from fastner.scoring import LabelScores, format_scores, format_token_report, score, token_report
 from fastner.tags import TagScheme, labels_of
 from fastner.version import __version__
@@ -67,6 +69,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument(
         "--against",
+        type=named_model,
         metavar="M",
         help="also tag with this model, and test whether F1 differs, by approximate randomisation",
     )
@@ -103,12 +106,11 @@ def run(args: argparse.Namespace) -> None:
     from fastner.evaluation import labels
     from fastner.evaluation.calibration import format_confidence, measure_confidence
     from fastner.files import check_output
-    from fastner.tagger import EMBEDDED
 
     if args.report is not None and not args.report.lower().endswith((".html", ".htm")):
         args.usage_error(f"expected --report F.html, got {args.report!r}")
     if args.report is not None:
-        inputs = {"the model": args.model or EMBEDDED}
+        inputs = {"the model": directory_of(args.model)}
         check_output(
             args.report, inputs if args.file == "-" else {"the corpus": args.file, **inputs}
         )
@@ -235,7 +237,7 @@ def _write_report(
 
     facts = {
         "corpus": "standard input" if args.file == "-" else args.file,
-        "model": args.model or "embedded",
+        "model": args.model or DEFAULT,
         "fastner": __version__,
     }
     page = report_page(sentences, analyse(gold, predicted), facts=facts)

@@ -21,7 +21,13 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     rows = _description(read_model(args))
-    output.as_json(rows) if args.json else output.rows(rows)
+    if args.json:
+        output.as_json(rows)
+        return
+    if isinstance(sets := rows["scores"].get("sets"), dict):  # a line each
+        del rows["scores"]["sets"]
+        rows |= {f"on {name}": of for name, of in sets.items()}
+    output.rows(rows)
 
 
 def _description(bundle: Bundle) -> dict[str, Any]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import Any
 
 from fastner.cli import output
 from fastner.cli.options import Commands, command
+from fastner.models.names import DEFAULT, directory_of, names
 
 
 def add(commands: Commands) -> None:
@@ -15,15 +15,15 @@ def add(commands: Commands) -> None:
         commands,
         "models",
         run,
-        "check the embedded models and list them",
-        "Each goes by its path as --model; the one that is default is taken without. fastner info "
-        "says more of one.",
+        "check the models that came with fastner and list them",
+        "Each goes by its name as --model; the one that is default is taken without. fastner info "
+        "NAME says more of one.",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(args: argparse.Namespace) -> None:
-    models = _embedded()
+    models = _models()
     if args.json:
         output.as_json(models)
         return
@@ -33,23 +33,19 @@ def run(args: argparse.Namespace) -> None:
         output.rows({**model, "default": "yes" if model["default"] else "no"})
 
 
-def _embedded() -> list[dict[str, Any]]:
+def _models() -> list[dict[str, Any]]:
     """What each of them is, in order of name, ready for JSON."""
     from fastner.bundle import read_bundle
-    from fastner.tagger import EMBEDDED
 
-    folder = os.path.dirname(EMBEDDED)
     found = []
-    for name in sorted(os.listdir(folder)):
-        path = os.path.join(folder, name)
-        if not os.path.isfile(os.path.join(path, "manifest.json")):
-            continue
+    for name in names():
+        path = directory_of(name)
         manifest = read_bundle(path).manifest
         found.append(
             {
                 "name": name,
-                "default": path == EMBEDDED,
-                "path": os.path.abspath(path),
+                "default": name == DEFAULT,
+                "path": path,
                 "language": manifest.language,
                 "labels": manifest.labels,
                 "scores": dict(manifest.scores),

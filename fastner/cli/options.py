@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeAlias, get_args
 
+from fastner.cli import output
 from fastner.corpus import FORMATS, MISALIGNED, OVERLAPPING
 from fastner.engine import EngineName
 from fastner.errors import InputError
 from fastner.lists.rules import LANGUAGES
+from fastner.models.names import DEFAULT, directory_of, is_name
 from fastner.text import Lines, printable
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ READING = (
     "format", "word_column", "tag_column", "tag_key", "tag_names", "misaligned", "overlapping",
 )  # fmt: skip
 ENGLISH = "en"
+MODEL_HELP = f"a name, see fastner models, or a model directory (default: {DEFAULT})"
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -52,26 +55,30 @@ def command(
     return parser
 
 
+def named_model(text: str) -> str:
+    """The type of an argument that is a model: the name of one that came with fastner, or a path.
+
+    Says so where a name stands in the way of a model directory.
+    """
+    if is_name(text) and os.path.isfile(os.path.join(text, "manifest.json")):
+        output.note(f"{text} is the model that came with fastner; ./{text} is the one here")
+    return text
+
+
 def add_model(parser: argparse.ArgumentParser) -> None:
     """MODEL, which `read_model` reads."""
-    parser.add_argument(
-        "model", nargs="?", metavar="MODEL", help="a model directory (default: the embedded one)"
-    )
+    parser.add_argument("model", nargs="?", type=named_model, metavar="MODEL", help=MODEL_HELP)
 
 
 def read_model(args: argparse.Namespace) -> Bundle:
     from fastner.bundle import read_bundle
-    from fastner.tagger import EMBEDDED
 
-    return read_bundle(EMBEDDED if args.model is None else args.model)
+    return read_bundle(directory_of(args.model))
 
 
-def add_running(
-    parser: argparse.ArgumentParser,
-    model: str = "a model directory (default: the embedded English one)",
-) -> None:
-    """Which model to run, and how: for `load_tagger`. model: the help of --model."""
-    parser.add_argument("--model", metavar="M", help=model)
+def add_running(parser: argparse.ArgumentParser, help: str = MODEL_HELP) -> None:
+    """Which model to run, and how: for `load_tagger`. help: of --model."""
+    parser.add_argument("--model", type=named_model, metavar="M", help=help)
     add_engine(parser)
 
 

@@ -14,6 +14,7 @@ from fastner.cli.options import (
     add_language,
     command,
     named_file,
+    named_model,
     positive,
     reading,
     utf8,
@@ -98,6 +99,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument(
         "--init-from",
+        type=named_model,
         metavar="MODEL",
         help="a model to go on from, with its recipe, words and weights; what a corpus does not "
         "annotate of its labels is learnt from the model itself (--set rehearse=false: is not)",

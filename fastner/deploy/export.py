@@ -20,9 +20,9 @@ from fastner.deploy.price import Price, check_loss, compare
 from fastner.deploy.tokens import GOLDEN_TOKENS, tokenizer_json
 from fastner.errors import FastnerError, InputError
 from fastner.files import check_output, install, normalised, partial_directory, write_files
+from fastner.models.names import directory_of
 from fastner.reading import tables
 from fastner.screen.export import OPSET
-from fastner.tagger import EMBEDDED
 from fastner.text import printable
 from fastner.verify import (
     CONFIG,
@@ -59,7 +59,7 @@ def export_onnx(
 ) -> dict[str, Any]:
     """Writes `output`: the files of `fastner.verify.LIMITS` and README.md.
 
-    model: a bundle, None for the embedded one. vectors: how model.onnx holds word vectors,
+    model: as `fastner.load` takes it. vectors: how model.onnx holds word vectors,
     "float32", "float16" or "int8"; None: as the bundle does, which may be "product".
     recurrences: "float32", or "int8", which runs in onnxruntime alone and makes the tags of a
     sentence depend on its batch. dev: a tagged corpus, in any format.
@@ -85,7 +85,7 @@ def export_onnx(
         )
     target = Path(normalised(output))
     _check_target(target)
-    source = EMBEDDED if model is None else model
+    source = directory_of(model)
     bundle = read_bundle(source)
     check_output(output, {"the model": source} | ({} if dev is None else {"dev": dev}))
     dtype = vectors or bundle.manifest.dtype

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fastner.corpus import Corpus
 from fastner.errors import InputError
-from fastner.tags import TagScheme, spans_of
+from fastner.tags import TagScheme, spans_of, split_tag
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,13 @@ def map_labels(corpus: Corpus, mapping: Mapping[str, str]) -> Mapped:
     kept = {label: counts[label] for label in sorted(counts) if label not in mapping}
     absent = sorted(label for label in mapping if label not in counts)
     return Mapped(replace(corpus, tags=tags, scheme=TagScheme.IOB2), kept, absent)
+
+
+def only(rows: Iterable[Sequence[str]], labels: Collection[str] | None) -> list[list[str]]:
+    """Tags of sentences, O in place of those whose label is not among these; None: all are."""
+    if labels is None:
+        return [list(row) for row in rows]
+    return [["O" if t != "O" and split_tag(t)[1] not in labels else t for t in r] for r in rows]
 
 
 def parse_mapping(text: str) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""The embedded models, one directory each."""
+"""The models that come with fastner, one directory each."""

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Trains the model `conll2003`: labels of CoNLL-2003 English alone, and news that teachers trained on
+# Trains `conll2003` and writes its card: labels of CoNLL-2003 English alone, and news that teachers trained on
 # it have read (SILVER: their files). Run from the project's root, with the extras train, glove and
 # clusters installed. The corpus is licensed: bring your own copy.
 #
@@ -28,3 +28,4 @@ fastner train \
     --set dropout=0.4 --set silver_count=20 --output "$output" \
     --description "English named entities (PER, LOC, ORG, MISC) as CoNLL-2003 annotates them (Tjong Kim Sang & De Meulder 2003): its training split, and news text as MPNet teachers read it that were trained on that split alone. GloVe 6B 50d vectors, Brown clusters." \
     --license "Weights: MIT. Vectors: GloVe 6B 50d, PDDL 1.0. Clusters: spacy-lookups-data, MIT. Trained on Reuters news text that is licensed for research: check whether your use is covered."
+python -m bench.cards "$output" --corpora "$(dirname "$corpus")"

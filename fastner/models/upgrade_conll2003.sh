@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Gives the embedded model, trained before words were read, the present format with the reading on;
+# Gives the model conll2003, trained before words were read, the present format with the reading on;
 # run from the project's root. Weights, words and all files but manifest.json stay as they are.
 set -euo pipefail
 exec python - "${1:-fastner/models/conll2003}" <<'PYTHON'

@@ -16,7 +16,7 @@ PREFIX = "FASTNER_"  # of the variables: FASTNER_MODEL, FASTNER_MAX_BODY, …
 class Settings:
     """The model and limits of a service; raises InputError for values that make no sense.
 
-    model: a model directory, None for the embedded one. engine, device, threads: as for `load`.
+    model, engine, device, threads: as for `load`.
     max_body: bytes of a request. max_texts: texts of a request. timeout: seconds from a request's
     head to its answer. batch_tokens: about how many tokens are tagged together at most, and
     queue_tokens: about how many may wait, a token taken as four characters; a single text or

@@ -1,7 +1,7 @@
 """The same sentences as others would type them: in one case, or with a typesetter's characters.
 
 Each function gives new sentences with as many words, so that their tags stay as they are. The same
-changes measure robustness (bench/robustness.py) and, in training, teach it.
+changes measure robustness (bench/accuracy.py) and, in training, teach it.
 """
 
 from __future__ import annotations

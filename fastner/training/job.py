@@ -24,6 +24,7 @@ from fastner.errors import DependencyError, InputError, TrainingError
 from fastner.evaluation import plots
 from fastner.files import check_output, normalised
 from fastner.lists.rules import LANGUAGES
+from fastner.models.names import directory_of
 from fastner.strict import MAX_STRING
 from fastner.tagger import Tagger
 from fastner.tags import labels_of
@@ -47,7 +48,7 @@ def train(
     dev: Readable | Corpus | Lesson | None = None,
     *,
     silver: Lesson | str | os.PathLike[str] | Sequence[Any] = (),
-    init_from: str | Path | None = None,
+    init_from: str | os.PathLike[str] | None = None,
     lexicon: Mapping[str, Listed] | None = None,
     vectors: str | Path | None = None,
     text: Paths = (),
@@ -84,9 +85,9 @@ def train(
     nothing of labels that others have and it lacks, unless its lesson names them. silver: files
     that a teacher has tagged (`silver.read_silver`), or lessons of such; train may be [] then.
 
-    init_from: a model to go on from (`Start`): its recipe, vectors and weights, with its labels and
-    those of train. Where a corpus says nothing of a label of the model, the model's own marginals
-    are learnt, unless the recipe's `rehearse` is False.
+    init_from: a model to go on from (`Start`), as `fastner.load` takes it: its recipe, vectors and
+    weights, with its labels and those of train. Where a corpus says nothing of a label of the
+    model, the model's own marginals are learnt, unless the recipe's `rehearse` is False.
 
     lexicon: lists of phrases by name, {"ORG": "companies.txt", "FIRST": ["Ada", "Noor"]}, as a
     further feature of each word: whether it is a phrase of the list, begins, is inside or ends one
@@ -140,6 +141,7 @@ def train(
                 "expected no lexicon beside the model to go on from, which keeps the lists that it "
                 "has; train a new model with it"
             )
+        init_from = directory_of(init_from)
         start = Start.of(read_bundle(init_from))
     recipe = (start.recipe if start else preset_recipe(preset)).updated(**choices)
     if start is not None:

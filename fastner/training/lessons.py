@@ -7,7 +7,7 @@ import math
 import os
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -354,13 +354,6 @@ def _renamed(tags: list[str], lesson: Lesson, scheme: TagScheme) -> list[str]:
         if label == OPEN:
             found[start:end] = [OPEN] * (end - start)
     return found
-
-
-def only(rows: Iterable[Sequence[str]], labels: Collection[str] | None) -> list[list[str]]:
-    """Tags of sentences, O in place of those whose label is not among these; None: all are."""
-    if labels is None:
-        return [list(row) for row in rows]
-    return [["O" if t != "O" and split_tag(t)[1] not in labels else t for t in r] for r in rows]
 
 
 def _is_file(given: object) -> bool:

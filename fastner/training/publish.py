@@ -22,6 +22,7 @@ from fastner.bundle.vectors import pack_coded
 from fastner.corpus import Corpus
 from fastner.errors import InputError
 from fastner.evaluation import Confidence, measure_confidence
+from fastner.evaluation.labels import only
 from fastner.reading import RULE
 from fastner.scoring import Scores, score
 from fastner.tagger import Tagger
@@ -29,7 +30,6 @@ from fastner.tags import TagScheme
 from fastner.training.batches import UNKNOWN_OFFSET
 from fastner.training.card import model_card
 from fastner.training.graphs import sentences_graph, words_graph
-from fastner.training.lessons import only
 from fastner.training.parity import ParityBatch, Reference, check_parity
 from fastner.training.run import Run
 

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from fastner.crf import CRF
 from fastner.errors import InputError, TrainingError
+from fastner.evaluation.labels import only
 from fastner.scoring import Scores, score
 from fastner.tags import allowed
 from fastner.training.batches import UNKNOWN_OFFSET, Batch
 from fastner.training.checkpoint import State
-from fastner.training.lessons import only
 from fastner.training.network import Network
 from fastner.training.recipe import Recipe
 from fastner.training.start import Start

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Trains the models of other languages than English, or those that are named, each from the
+# Wikipedia of its language (WikiNEuRal) and, where there are, its CoNLL news; then measures them
+# and writes their cards. One that is there stays, one that was interrupted goes on. Run from the
+# project's root, with the extra train installed:
+#
+#     fastner/models/train_languages.sh [CORPORA [OUTPUT [SEED [LANGUAGE …]]]]
+#
+# The corpora are licensed: bring your own copies, in folders as bench/sets.py names them.
+set -euo pipefail
+corpora=${1:-../shared/data}
+output=${2:-fastner/models}
+seed=${3:-1}
+shift $(($# < 3 ? $# : 3))
+
+# name, code, numbers of a word's vector (so that the model is at most 3 MB), and its news
+languages="
+german     de 20 CoNLL-2003 German (Tjong Kim Sang & De Meulder 2003)
+spanish    es 36 CoNLL-2002 Spanish (Tjong Kim Sang 2002)
+french     fr 48
+portuguese pt 48
+italian    it 40
+dutch      nl 28 CoNLL-2002 Dutch (Tjong Kim Sang 2002)
+polish     pl 32
+russian    ru 20
+"
+license="Weights: CC BY-NC-SA 4.0, as is WikiNEuRal (Tedeschi et al. 2021), from which they learnt: no commercial use."
+
+train() { # NAME CODE WIDTH [NEWS]
+    local name=$1 code=$2 width=$3 news=${4:-} also="" text=""
+    local learnt=(--train "$corpora/wikineural/$code/train.tsv")
+    if [ -n "$news" ]; then
+        learnt+=(--train "$corpora/conll-$code/train.tsv")
+        also=" and news, $news"
+        text=" Trained on news text that is licensed for research as well."
+    fi
+    [ ! -e "$output/$name.training" ] || learnt+=(--resume)
+    [ -e "$output/$name" ] || fastner train "${learnt[@]}" --dev "$corpora/wikineural/$code/dev.tsv" --language "$code" \
+        --set vector_width="$width" --vector-dtype int8 --seed "$seed" --output "$output/$name" \
+        --description "${name^} named entities (PER, LOC, ORG, MISC), learnt from Wikipedia, WikiNEuRal (Tedeschi et al. 2021), which machines annotated$also. All vectors are its own: words that these corpora lack are known by their characters and context alone. Of other kinds of text expect lower scores." \
+        --license "$license$text Check whether your use is covered." </dev/null
+    python -m bench.cards "$output/$name" --corpora "$corpora"
+}
+
+while read -r name code width news; do
+    [ -z "$name" ] || [[ $# -gt 0 && " $* " != *" $name "* ]] || train "$name" "$code" "$width" "$news"
+done <<<"$languages"
