@@ -13,6 +13,13 @@ settings.register_profile("fastner", deadline=None)
 settings.load_profile("fastner")
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+LONGEST = "test_training.py"  # nearly half of the whole
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In several processes (pytest-xdist) the longest file comes first, lest it run on alone."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.path.name != LONGEST)
 
 
 @pytest.fixture(scope="session")

@@ -557,7 +557,7 @@ def test_a_rival_answers_in_json_whatever_it_prints(tmp_path):
     run = subprocess.run(
         [sys.executable, str(script)],
         input="".join(json.dumps(request) + "\n" for request in requests),
-        capture_output=True, text=True, timeout=20, check=True,
+        capture_output=True, text=True, timeout=120, check=True,
         env={"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     said, _, tagged, timed, single, refused = map(json.loads, run.stdout.splitlines())

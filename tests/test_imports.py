@@ -14,7 +14,7 @@ from small import EMBEDDED
 import fastner
 
 PACKAGE = Path(fastner.__file__).parent
-FRAMEWORKS = {"tensorflow", "keras", "tf_keras", "tensorflow_addons", "gensim", "tf2onnx", "onnx"}
+FRAMEWORKS = set("tensorflow keras jax tf_keras tensorflow_addons gensim tf2onnx onnx".split())
 
 # Module: what it may import when it is imported itself; the standard library is free. The lines
 # stand from the ground up: a module may name none below it, so there is no circle and no way back

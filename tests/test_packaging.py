@@ -11,6 +11,7 @@ from runpy import run_path
 from types import ModuleType
 
 import pytest
+from packaging.requirements import Requirement
 from small import EMBEDDED
 
 import fastner
@@ -37,6 +38,32 @@ def test_lower_bounds_are_those_that_the_security_page_gives():
         assert lowest(name) == tuple(map(int, version.split("."))), name
     assert lowest("onnx") >= (1, 17) and lowest("keras") >= (3, 9)
     assert lowest("pyarrow") >= (14, 0, 1)
+
+
+def extra(name: str) -> list[Requirement]:
+    """The requirements of an extra in pyproject.toml."""
+    found = re.search(rf"^{name} = (\[.*?\])$", PROJECT, re.MULTILINE | re.DOTALL)
+    assert found, name
+    return [Requirement(line) for line in literal_eval(found[1])]
+
+
+@pytest.mark.parametrize("system", ["Linux", "Darwin", "Windows"])
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_training_stands_on_one_tensorflow(system, machine):
+    """Its builds have the same files: an environment with two of them has parts of each."""
+    place = {"platform_system": system, "platform_machine": machine}
+    cpu, gpu = (
+        [r for r in extra(name) if r.marker is None or r.marker.evaluate(place)]
+        for name in ("train", "train-gpu")
+    )
+    (shared,) = {str(r) for r in cpu} & {str(r) for r in gpu}
+    assert shared == "fastner-crf[train-base]"
+    assert not [r for r in extra("train-base") if "tensorflow" in r.name]
+    (one,) = [r for r in cpu if str(r) != shared]
+    (other,) = [r for r in gpu if str(r) != shared]
+    assert one.name in ("tensorflow", "tensorflow-cpu") and not one.extras
+    assert (other.name, other.extras) == ("tensorflow", {"and-cuda"})
+    assert one.specifier == other.specifier
 
 
 def test_no_message_names_a_distribution_that_is_not_ours():

@@ -18,14 +18,27 @@ TRAIN = """
 import sys
 from pathlib import Path
 folder = Path(sys.argv[1])
+during = lambda _: None
 exec(sys.argv[2])
 import fastner
 fastner.train(folder / "train", folder / "dev", vectors=folder / "vectors", output=folder / "model",
-              epochs=1, epoch_updates=1, clusters=False, hidden=(8,), character_hidden=(4,))
+              epochs=1, epoch_updates=1, clusters=False, hidden=(8,), character_hidden=(4,),
+              progress=during)
 exec(sys.argv[3])
 """
-MIXED = "import keras; keras.config.set_dtype_policy('mixed_float16')"
-STILL_MIXED = "assert keras.config.dtype_policy().name == 'mixed_float16'"
+MIXED = """
+import keras, tensorflow as tf
+keras.config.set_dtype_policy("mixed_float16")
+tf32 = tf.config.experimental.tensor_float_32_execution_enabled
+assert tf32()
+seen = []
+during = lambda _: seen.append(tf32())
+"""
+STILL_MIXED = """
+assert keras.config.dtype_policy().name == "mixed_float16"
+*steps, end = seen  # the last word comes when all is done
+assert steps and not any(steps) and end and tf32()
+"""
 RANDOM = """
 import random, keras, numpy as np
 keras.config.set_floatx("float64")
@@ -58,7 +71,7 @@ def trained(tmp_path_factory):
             [sys.executable, "-W", "ignore", "-c", TRAIN, str(folder), before, after],
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=600,
             env=kept | {"HOME": str(folder), "PYTHONPATH": str(ROOT)} | environment,
             check=False,
         )

@@ -46,9 +46,8 @@ class Directory:
             previous = previous_of(os.path.realpath(path))
             hint = kind.missing
             if os.path.isdir(previous):
-                hint = (
-                    f"an interrupted save left the {kind.noun} at {show(previous)}: rename it back"
-                )
+                # whole, however long: this path is to be typed
+                hint = f"an interrupted save left the {kind.noun} at {previous!a}: rename it back"
             raise BundleError(f"{show(path)}: no such {kind.noun}; {hint}") from error
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error

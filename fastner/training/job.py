@@ -29,6 +29,7 @@ from fastner.strict import MAX_STRING
 from fastner.tagger import Tagger
 from fastner.tags import labels_of
 from fastner.training.checkpoint import Checkpoint, check_writable, refuse_unfinished
+from fastner.training.conversion import tf
 from fastner.training.gazetteers import Listed, list_files, read_gazetteers
 from fastner.training.holdout import hold_out
 from fastner.training.lessons import Gathered, Lesson, lessons_of
@@ -116,7 +117,7 @@ def train(
     is replaced. State is kept beside it (`OUTPUT.training`) after every epoch; `resume=True` goes
     on from there to the same model that an undisturbed run gives, and without it such a state is
     overwritten with force only. A KeyboardInterrupt ends training, exports the best weights so far
-    and keeps the state. The same seed on the same machine gives the same model, whatever Keras is
+    and keeps the state. The same seed on the same CPU gives the same model, whatever Keras is
     set to in this process or in its keras.json (floats, precision): training has its own settings,
     and gives back what it found, with the generators of `random` and `numpy.random`. Only the seed
     of Keras' backend stays `seed`. As these settings are the process's, train in no two threads at
@@ -350,7 +351,7 @@ def _own_settings(seed: int) -> Iterator[None]:
     """Keras in float32 and all generators at `seed`, until the end of the block.
 
     The network's layers could say float32 themselves; the variables of Keras' optimizers, the
-    learning rate among them, take the process's.
+    learning rate among them, take the process's. So do matrix products, see `_whole_products`.
     """
     policy, floats = keras.config.dtype_policy(), keras.config.floatx()
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - what Keras seeds
@@ -358,9 +359,32 @@ def _own_settings(seed: int) -> Iterator[None]:
         keras.config.set_floatx("float32")
         keras.config.set_dtype_policy("float32")
         keras.utils.set_random_seed(seed)
-        yield
+        with _whole_products():
+            yield
     finally:
         keras.config.set_floatx(floats)
         keras.config.set_dtype_policy(policy)
         random.setstate(python)
         np.random.set_state(numpy)  # noqa: NPY002 - what Keras seeds
+
+
+@contextmanager
+def _whole_products() -> Iterator[None]:
+    """Matrix products of float32 as such, not in TF32, until the end of the block.
+
+    Backends multiply in TF32 on GPUs that have it, unless told otherwise: factors of 10 bits, which
+    is coarser than the parity that the graphs of a network are held to.
+    """
+    if keras.backend.backend() == "jax":
+        import jax
+
+        with jax.default_matmul_precision("float32"):
+            yield
+        return
+    setting = tf.config.experimental
+    before = setting.tensor_float_32_execution_enabled()
+    setting.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        setting.enable_tensor_float_32_execution(before)
