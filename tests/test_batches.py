@@ -89,6 +89,25 @@ def test_rare_words_become_unknown():
         assert (known[~hidden]).all()
 
 
+def test_words_without_a_given_vector_become_unknown():
+    """However often they occur: new text lacks other words, and characters must do."""
+    made = examples()
+    made.word_counts = np.full_like(made.word_counts, 100)
+    rows = np.arange(len(WORDS), dtype=np.int32)
+
+    def hidden(own):
+        made.tune(rows, own=own)
+        return {
+            WORDS[row]
+            for batch in epoch(made, unknown_rate=0.99)
+            for row in made.words.vector_rows[batch.words[batch.inputs["tuned"] == UNKNOWN_OFFSET]]
+            if row >= 0
+        }
+
+    assert hidden(rows < 0) == set()
+    assert hidden(rows == 1) == {WORDS[1]}
+
+
 @pytest.mark.parametrize("offset_rate", [0.0, 0.5, 0.99])
 def test_tuned_words_come_without_their_offset_at_times(offset_rate):
     """At the given rate, one word like the next; the vector itself and unknown words stay."""

@@ -40,7 +40,7 @@ RECIPE = {
     "dense": "units of each tanh layer behind them",
     "dropout": "of what the LSTMs and the first dense layer read",
     "tune_vectors": "whether vectors that are given are trained on",
-    "unknown_rate": "share of the rare words, and of those without a given vector, shown as unknown",
+    "unknown_rate": "share of words that are rare, or have no given vector, shown as unknown",
     "offset_rate": "share of the words that a batch shows with their vector as it was given",
     "variant_rate": "share of the sentences in one case, or with typographic noise",
     "batch_sentences": "sentences of a batch",

@@ -25,17 +25,18 @@ class Recipe:
     `dropout` is of what the LSTMs and the first dense layer read, token by token. `unknown_rate` is
     the share of the words seen at most twice in training, and of all words whose vector was not
     given, that a batch shows with the unknown word's vector: it is learnt so (Lample et al. 2016),
-    and the network does not lean on words that new text lacks. `offset_rate` is the share of the other words
-    whose tuned offset a batch leaves out, so that the network reads vectors as they come too, which
-    is how it meets the words of new text. `variant_rate` is the share of the sentences that an
-    epoch shows in lower case, in upper case or with typographic noise (`augment`). `schedule` is
-    "constant", or "cosine" for a learning rate that falls to 0 over `epochs` (Loshchilov & Hutter
-    2017). `average` is the decay per step of the moving average of the weights that is evaluated
-    and exported (Polyak & Juditsky 1992), 0 for none. An epoch goes over a small corpus as often as
-    it takes to make `epoch_updates` updates. `patience` counts epochs without a better dev F1, once
-    one was above 0. `silver_count` is how often a word of silver text that no other corpus has must
-    occur there for a row, or a tuned offset, of its own. `rehearse` is of training that goes on
-    from a model: where a corpus says nothing of labels of the model, its marginals are learnt.
+    and the network does not lean on words that new text lacks. `offset_rate` is the share of the
+    other words whose tuned offset a batch leaves out, so that the network reads vectors as they
+    come too, which is how it meets the words of new text. `variant_rate` is the share of the
+    sentences that an epoch shows in lower case, in upper case or with typographic noise
+    (`augment`). `schedule` is "constant", or "cosine" for a learning rate that falls to 0 over
+    `epochs` (Loshchilov & Hutter 2017). `average` is the decay per step of the moving average of
+    the weights that is evaluated and exported (Polyak & Juditsky 1992), 0 for none. An epoch goes
+    over a small corpus as often as it takes to make `epoch_updates` updates. `patience` counts
+    epochs without a better dev F1, once one was above 0. `silver_count` is how often a word of
+    silver text that no other corpus has must occur there for a row, or a tuned offset, of its own.
+    `rehearse` is of training that goes on from a model: where a corpus says nothing of labels of
+    the model, its marginals are learnt.
     """
 
     scheme: TagScheme = TagScheme.BIOES
