@@ -164,6 +164,11 @@ class TestOwnRows:
         np.testing.assert_array_equal(found.vectors, again.vectors)
         assert (found.vectors != other.vectors).all()
 
+    def test_words_that_occur_too_rarely_have_none(self):
+        found = task(self.TRAIN, word_count=2)
+        assert sorted(found.words) == ["met", "zoë"]
+        assert self.rows(found, "Ada", "in", "1996") == [-1] * 3
+
     @pytest.mark.parametrize("tune", [True, False])
     def test_own_rows_are_always_trained_and_never_shown_bare(self, tune):
         found = task(self.TRAIN, self.VECTORS, tune_vectors=tune)

@@ -52,7 +52,8 @@ RECIPE = {
     "epochs": "the most; an epoch ends with a score on dev",
     "epoch_updates": "the least updates of an epoch, for which a small corpus is repeated",
     "patience": "epochs without a better dev F1 before training ends, once one was above 0",
-    "silver_count": "occurrences of a word of silver alone that give it a row of its own",
+    "word_count": "occurrences of a word of labelled text that give it a row of its own",
+    "silver_count": "occurrences of a word of silver that give it a row of its own",
     "rehearse": "whether --init-from learns from its model what a corpus does not annotate",
 }
 

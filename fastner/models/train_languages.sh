@@ -15,28 +15,30 @@ shift $(($# < 3 ? $# : 3))
 
 # name, code, numbers of a word's vector (so that the model is at most 3 MB), and its news
 languages="
-german     de 20 CoNLL-2003 German (Tjong Kim Sang & De Meulder 2003)
-spanish    es 36 CoNLL-2002 Spanish (Tjong Kim Sang 2002)
-french     fr 48
-portuguese pt 48
-italian    it 40
-dutch      nl 28 CoNLL-2002 Dutch (Tjong Kim Sang 2002)
-polish     pl 32
-russian    ru 20
+german     de 50 CoNLL-2003 German (Tjong Kim Sang & De Meulder 2003)
+spanish    es 50 CoNLL-2002 Spanish (Tjong Kim Sang 2002)
+french     fr 60
+portuguese pt 60
+italian    it 60
+dutch      nl 50 CoNLL-2002 Dutch (Tjong Kim Sang 2002)
+polish     pl 50
+russian    ru 50
 "
 license="Weights: CC BY-NC-SA 4.0, as is WikiNEuRal (Tedeschi et al. 2021), from which they learnt: no commercial use."
 
 train() { # NAME CODE WIDTH [NEWS]
-    local name=$1 code=$2 width=$3 news=${4:-} also="" text=""
+    local name=$1 code=$2 width=$3 news=${4:-} also="" text="" epochs=9
     local learnt=(--train "$corpora/wikineural/$code/train.tsv")
     if [ -n "$news" ]; then
         learnt+=(--train "$corpora/conll-$code/train.tsv")
         also=" and news, $news"
+        epochs=10
         text=" Trained on news text that is licensed for research as well."
     fi
     [ ! -e "$output/$name.training" ] || learnt+=(--resume)
     [ -e "$output/$name" ] || fastner train "${learnt[@]}" --dev "$corpora/wikineural/$code/dev.tsv" --language "$code" \
-        --set vector_width="$width" --vector-dtype int8 --seed "$seed" --output "$output/$name" \
+        --set vector_width="$width" --set unknown_rate=0.25 --set word_count=2 --set 'character_hidden=[50]' \
+        --vector-dtype int8 --epochs "$epochs" --seed "$seed" --output "$output/$name" \
         --description "${name^} named entities (PER, LOC, ORG, MISC), learnt from Wikipedia, WikiNEuRal (Tedeschi et al. 2021), which machines annotated$also. All vectors are its own: words that these corpora lack are known by their characters and context alone. Of other kinds of text expect lower scores." \
         --license "$license$text Check whether your use is covered." </dev/null
     python -m bench.cards "$output/$name" --corpora "$corpora"

@@ -33,10 +33,10 @@ class Recipe:
     `epochs` (Loshchilov & Hutter 2017). `average` is the decay per step of the moving average of
     the weights that is evaluated and exported (Polyak & Juditsky 1992), 0 for none. An epoch goes
     over a small corpus as often as it takes to make `epoch_updates` updates. `patience` counts
-    epochs without a better dev F1, once one was above 0. `silver_count` is how often a word of
-    silver text that no other corpus has must occur there for a row, or a tuned offset, of its own.
-    `rehearse` is of training that goes on from a model: where a corpus says nothing of labels of
-    the model, its marginals are learnt.
+    epochs without a better dev F1, once one was above 0. `word_count` is how often a word of
+    labelled text must occur for a row, or a tuned offset, of its own; `silver_count` is that of
+    silver text. `rehearse` is of training that goes on from a model: where a corpus says nothing of
+    labels of the model, its marginals are learnt.
     """
 
     scheme: TagScheme = TagScheme.BIOES
@@ -63,6 +63,7 @@ class Recipe:
     epochs: int = 30
     epoch_updates: int = 50
     patience: int = 10
+    word_count: int = 1
     silver_count: int = 10
     rehearse: bool = True
 
@@ -91,6 +92,7 @@ class Recipe:
             ("epochs", 1),
             ("epoch_updates", 1),
             ("patience", 1),
+            ("word_count", 1),
             ("silver_count", 1),
         ):
             if not _whole(getattr(self, name), least):

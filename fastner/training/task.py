@@ -93,7 +93,7 @@ class Task:
         words, matrix = _given(vectors, recipe.vector_width)
         given = len(words)
         words, categories = _joined(words, tables)
-        seen = _learnt_words(train, recipe.silver_count)
+        seen = _learnt_words(train, recipe.word_count, recipe.silver_count)
 
         def index(characters: list[int]) -> Vocabulary:
             return Vocabulary.from_words(
@@ -173,14 +173,14 @@ class Task:
         )
 
 
-def _learnt_words(train: Gathered, silver_count: int) -> Counter[str]:
+def _learnt_words(train: Gathered, word_count: int, silver_count: int) -> Counter[str]:
     """The words that are learnt one by one, and how often they occur.
 
-    All of the labelled corpora are, and those of silver that occur often enough there.
+    They occur so often in the labelled corpora, or in silver.
     """
     labelled, silver = train.counts(silver=False), train.counts(silver=True)
     counts = labelled + silver
-    chosen = (labelled > 0) | (silver >= silver_count)
+    chosen = (labelled >= word_count) | (silver >= silver_count)
     words = train.words
     return Counter({words[i]: int(counts[i]) for i in np.flatnonzero(chosen)})
 
