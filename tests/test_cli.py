@@ -1283,6 +1283,7 @@ def test_train(run, training):
             {
                 "silver": [],
                 "init_from": None,
+                "lexicon": None,
                 "vectors": "v",
                 "text": [],
                 "output": "o",
