@@ -93,8 +93,8 @@ def train(
     lexicon: lists of phrases by name, {"ORG": "companies.txt", "FIRST": ["Ada", "Noor"]}, as a
     further feature of each word: whether it is a phrase of the list, begins, is inside or ends one
     (`lists.gazetteers`). A name need not be a label. A list is a path, with a phrase a line, or
-    phrases, each as text or as a list of words, and `Path`s. They become part of the model. One
-    to go on from brings its own.
+    phrases, each as text, as a list of words or as a `Path` of more. They become part of the model.
+    One to go on from brings its own.
 
     vectors: see `load_vectors`; all their words stay known, or the first `max_words`; what gensim
     saves is a pickle, which may run code, and loads with `trust_pickle=True` only. text: files of
