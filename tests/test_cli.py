@@ -1133,6 +1133,8 @@ def test_models(run):
     assert code == 0
     for model in found:
         assert re.search(rf"^name +{model['name']}$", out, re.MULTILINE)
+    f1 = next(model for model in found if model["default"])["scores"]["sets"]["conll2003"]["f1"]
+    assert re.search(rf"^scores +conll2003 {100 * f1:.1f}; ", out, re.MULTILINE)
 
 
 # --- completion ------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ def add(commands: Commands) -> None:
         "models",
         run,
         "check the models that came with fastner and list them",
-        "Each goes by its name as --model; the one that is default is taken without. fastner info "
-        "NAME says more of one.",
+        "Each goes by its name as --model; the one that is default is taken without. Scores are "
+        "entity F1 on development sets. fastner info NAME says more of one.",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -30,7 +30,11 @@ def run(args: argparse.Namespace) -> None:
     for number, model in enumerate(models):
         if number:
             output.text("")
-        output.rows({**model, "default": "yes" if model["default"] else "no"})
+        scores = model["scores"].get("sets", {})
+        shown = [f"{name} {100 * of['f1']:.1f}" for name, of in scores.items()]
+        output.rows(
+            {**model, "default": "yes" if model["default"] else "no", "scores": "; ".join(shown)}
+        )
 
 
 def _models() -> list[dict[str, Any]]:
