@@ -126,7 +126,7 @@ class FastnerNlpEngine(SpacyNlpEngine):
         for model in self.models:
             self._validate_model_params(model)
             options = {key: item for key, item in model.items() if key != "lang_code"}
-            config = {**options, "model": options.pop("model_name"), "scores": True}
+            config = {"model": options.pop("model_name"), **options, "scores": True}
             nlp = pipelines[model["lang_code"]] = blank(model["lang_code"])
             nlp.add_pipe("fastner", config=config)
             labels = nlp.pipe_labels["fastner"]

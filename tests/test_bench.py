@@ -773,10 +773,10 @@ def test_the_numbers_of_documents_are_the_taggers_own(monkeypatch):
         "Kiruna Mining Ltd. hired 40 people .", "Workers in Kiruna agreed .", "Kiruna said so .",
     )]  # fmt: skip
     gold = [["B-ORG", "I-ORG", "I-ORG", "O", "O", "O", "O"], ["O", "O", "B-LOC", "O", "O"],
-            ["B-LOC", "O", "O", "O"]]  # fmt: skip
+            ["B-ORG", "O", "O", "O"]]  # fmt: skip
     corpus = Corpus(words * 2, gold * 2, TagScheme.IOB2, [0, 3], "made-up")
     monkeypatch.setattr(documents, "WEIGHTS", (1e-9, 0.5))
-    with subject.load(None, engine="native") as tagger:
+    with subject.load("conll2003", engine="native") as tagger:
         own = tagger._consistency
         found = documents.gains(tagger, {"dev": corpus})
         assert tagger._consistency is own

@@ -153,7 +153,7 @@ def test_a_model_says_what_it_is(name, capsys):
     for key, of in sets.items():
         assert re.search(rf"^on {key} +precision .* f1 {of['f1']:.6g}, ", out, re.MULTILINE)
     page = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert f"| `{name}`" in page.partition("\n## Models\n")[2].partition("\n## ")[0]
+    assert f"`{name}`" in page.partition("\n## Models\n")[2].partition("\n## ")[0]
 
 
 def test_a_wheel_of_them_stays_small():

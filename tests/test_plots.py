@@ -200,6 +200,6 @@ def test_the_command_says_what_is_missing(tmp_path, monkeypatch, capsys):
 
     bare = SimpleNamespace(path="m", extra={})
     monkeypatch.setattr(fastner.bundle, "read_bundle", lambda path: bare)
-    assert cli.main(["plot", "history", "m", "-o", "a.png"]) == 1
+    assert cli.main(["plot", "history", "./m", "-o", "a.png"]) == 1
     message = "m/history.json: expected the history that fastner train writes"
     assert message in capsys.readouterr().err

@@ -116,8 +116,9 @@ def test_hostile_text_takes_linear_time(text):
     began = time.process_time()
     sentences = tokenize(text)
     seconds = time.process_time() - began
-    # Quadratic time would take minutes; the worst one here takes some 2 µs a character.
-    assert seconds < 1e-5 * len(text) + 1
+    # Quadratic time would take minutes; the worst one here takes some 2 µs a character, and on a
+    # busy machine several times that.
+    assert seconds < 5e-5 * len(text) + 1
     found = "".join("".join(token.text.split()) for tokens in sentences for token in tokens)
     assert found == "".join(text.split())
 
