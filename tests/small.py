@@ -41,6 +41,11 @@ TRAINING = {  # choices of a recipe that trains in seconds
 }
 
 
+def entity_lines(name: str, label: str) -> list[str]:
+    """CoNLL columns of an entity, word and IOB2 tag."""
+    return [f"{word} {'I' if i else 'B'}-{label}" for i, word in enumerate(name.split())]
+
+
 def write_corpus(path: Path, *, sentences: int, seed: int) -> Path:
     """CoNLL columns, word and IOB2 tag; the same for the same seed."""
     rng = random.Random(seed)
@@ -49,8 +54,7 @@ def write_corpus(path: Path, *, sentences: int, seed: int) -> Path:
         for piece in rng.choice(PATTERNS).split():
             label = piece.strip("{}")
             if label in NAMES:
-                for i, word in enumerate(rng.choice(NAMES[label]).split()):
-                    lines.append(f"{word} {'I' if i else 'B'}-{label}")
+                lines += entity_lines(rng.choice(NAMES[label]), label)
             else:
                 lines.append(f"{piece} O")
         lines.append("")

@@ -16,7 +16,7 @@ import pytest
 import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import TRAINING
+from small import TRAINING, entity_lines
 
 import fastner
 from fastner._tagging import Batch, Gazetteers
@@ -102,8 +102,7 @@ def corpus(path, part, *, sentences, seed):
         for piece in rng.choice(["N spoke to N .", "then N left N", "N , N and N met"]).split():
             if piece == "N":
                 label, found = rng.choice([("PER", PEOPLE), ("ORG", FIRMS)])
-                for i, word in enumerate(rng.choice(found[part::2]).split()):
-                    lines.append(f"{word} {'I' if i else 'B'}-{label}")
+                lines += entity_lines(rng.choice(found[part::2]), label)
             else:
                 lines.append(f"{piece} O")
         lines.append("")

@@ -113,12 +113,12 @@ def test_compiled_code_knows_every_code_point():
     ids=lambda text: f"{text[:4]!a}x{len(text)}",
 )  # fmt: skip
 def test_hostile_text_takes_linear_time(text):
-    began = time.process_time()
+    began = time.thread_time()
     sentences = tokenize(text)
-    seconds = time.process_time() - began
-    # Quadratic time would take minutes; the worst one here takes some 2 µs a character, and on a
-    # busy machine several times that.
-    assert seconds < 5e-5 * len(text) + 1
+    seconds = time.thread_time() - began
+    # Quadratic time would take minutes; the worst one here takes some 2 µs a character. Other
+    # threads of the process, which other tests left, do not count.
+    assert seconds < 1e-5 * len(text) + 1
     found = "".join("".join(token.text.split()) for tokens in sentences for token in tokens)
     assert found == "".join(text.split())
 
