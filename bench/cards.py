@@ -35,6 +35,7 @@ def with_card(bundle: Bundle, sets: Mapping[str, Mapping[str, float]]) -> Bundle
         arrays=bundle.arrays,
         words_onnx=bundle.words_onnx,
         sentences_onnx=bundle.sentences_onnx,
+        gazetteers=bundle.gazetteers(),
         extra={**bundle.extra, "README.md": f"{card}{HEADING}\n{table(sets)}\n".encode()},
         where=bundle.path,
     )

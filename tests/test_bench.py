@@ -32,6 +32,8 @@ from bench import (
     goals,
     harness,
     micro,
+    name_lists,
+    new_label,
     raw_text,
     stages,
     subject,
@@ -697,6 +699,28 @@ def test_accuracy_by_kind_of_text_and_seed(tmp_path, capsys, monkeypatch):
         assert card.startswith(before.extra["README.md"].decode())
         assert card.count("| conll2003: news of 1996 |") == 1 and "| 1,234 | 50.00 |" in card
     assert after.words_utf8 == before.words_utf8 and after.arrays.keys() == before.arrays.keys()
+
+
+def test_a_card_leaves_the_lists_of_a_model(tmp_path):
+    shutil.copytree(ROOT / "tests" / "golden" / "bundle-1.5", tmp_path / "model")
+    before = read_bundle(tmp_path / "model")
+    after = cards.with_card(before, {})
+    assert after.gazetteers() == before.gazetteers() != []
+
+
+def test_names_in_one_script():
+    names = ["Oslo", "Осло", "USA", "li", "von Ahn", "Wien 3", "Ada-Noor", "Łódź", "Ao"]
+    assert name_lists.written_in("LATIN", names) == ["Ada-Noor", "Oslo", "Wien 3", "Łódź"]
+    assert name_lists.written_in("CYRILLIC", names) == ["Осло"]
+
+
+def test_dates_as_a_new_label():
+    said = ["On", "Monday", "1", "May", "1996", "Sept.", "and", "2011", "March", "won"]
+    tags = ["O"] * 8 + ["B-ORG", "O"]
+    news = Corpus([said], [tags], TagScheme.IOB2, [0], "news")
+    dates = ["O", "B-DATE", "O", "O", "B-DATE", "I-DATE", "O", "O", "O", "O"]
+    assert new_label.dated(news, old=False).tags == [dates]
+    assert new_label.dated(news, old=True).tags == [[*dates[:8], "B-ORG", "O"]]
 
 
 def test_entities_without_a_known_word():

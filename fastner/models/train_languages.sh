@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Trains the models of other languages than English, or those that are named, each from the
-# Wikipedia of its language (WikiNEuRal) and, where there are, its CoNLL news; then measures them
-# and writes their cards. One that is there stays, one that was interrupted goes on. Run from the
-# project's root, with the extra train installed:
+# Wikipedia of its language (WikiNEuRal), where there are, its CoNLL news, and lists of names; then
+# measures them and writes their cards. One that is there stays, one that was interrupted goes on.
+# Run from the project's root, with the extras train and lists installed:
 #
 #     fastner/models/train_languages.sh [CORPORA [OUTPUT [SEED [LANGUAGE …]]]]
 #
@@ -24,22 +24,26 @@ dutch      nl 50 CoNLL-2002 Dutch (Tjong Kim Sang 2002)
 polish     pl 50
 russian    ru 50
 "
-license="Weights: CC BY-NC-SA 4.0, as is WikiNEuRal (Tedeschi et al. 2021), from which they learnt: no commercial use."
+license="Weights: CC BY-NC-SA 4.0, as is WikiNEuRal (Tedeschi et al. 2021), from which they learnt: no commercial use. Lists: GeoNames, CC BY 4.0; Faker, MIT."
+
+lists=$(mktemp -d)
+trap 'rm -rf "$lists"' EXIT
 
 train() { # NAME CODE WIDTH [NEWS]
-    local name=$1 code=$2 width=$3 news=${4:-} also="" text="" epochs=9
+    local name=$1 code=$2 width=$3 news=${4:-} also="" text="" epochs=12 list
     local learnt=(--train "$corpora/wikineural/$code/train.tsv")
     if [ -n "$news" ]; then
         learnt+=(--train "$corpora/conll-$code/train.tsv")
         also=" and news, $news"
-        epochs=10
         text=" Trained on news text that is licensed for research as well."
     fi
+    python -m bench.name_lists "$code" "$lists/$code" </dev/null
+    for list in PLACE GIVEN FAMILY; do learnt+=(--lexicon "$list=$lists/$code/$list.txt"); done
     [ ! -e "$output/$name.training" ] || learnt+=(--resume)
     [ -e "$output/$name" ] || fastner train "${learnt[@]}" --dev "$corpora/wikineural/$code/dev.tsv" --language "$code" \
         --set vector_width="$width" --set unknown_rate=0.25 --set word_count=2 --set 'character_hidden=[50]' \
         --vector-dtype int8 --epochs "$epochs" --seed "$seed" --output "$output/$name" \
-        --description "${name^} named entities (PER, LOC, ORG, MISC), learnt from Wikipedia, WikiNEuRal (Tedeschi et al. 2021), which machines annotated$also. All vectors are its own: words that these corpora lack are known by their characters and context alone. Of other kinds of text expect lower scores." \
+        --description "${name^} named entities (PER, LOC, ORG, MISC), learnt from Wikipedia, WikiNEuRal (Tedeschi et al. 2021), which machines annotated$also. All vectors are its own: words that these corpora lack are known by their characters, their context, and lists of places (GeoNames) and of people's names (Faker). Of other kinds of text expect lower scores." \
         --license "$license$text Check whether your use is covered." </dev/null
     python -m bench.cards "$output/$name" --corpora "$corpora"
 }
