@@ -15,7 +15,7 @@ shift $(($# < 3 ? $# : 3))
 
 # name, code, numbers of a word's vector (so that the model is at most 3 MB), and its news
 languages="
-german     de 50 CoNLL-2003 German (Tjong Kim Sang & De Meulder 2003)
+german     de 44 CoNLL-2003 German (Tjong Kim Sang & De Meulder 2003)
 spanish    es 50 CoNLL-2002 Spanish (Tjong Kim Sang 2002)
 french     fr 60
 portuguese pt 60
