@@ -111,7 +111,7 @@ jobs.plan: errors jobs.places tags text version pyarrow
 jobs.sources: corpus corpus.jsonl corpus.sources errors jobs.places jobs.plan pyarrow
 jobs.folder: errors jobs.places jobs.plan strict pyarrow
 jobs.writing: arrow doc errors jobs.folder jobs.places jobs.plan jobs.sources tagger tags pyarrow
-jobs.run: errors jobs.folder jobs.plan jobs.writing tagger pyarrow
+jobs.run: errors jobs.folder jobs.places jobs.plan jobs.writing tagger pyarrow
 jobs: jobs.plan jobs.run
 verify: engine.session errors files strict numpy
 evaluation.analysis: scoring tags
