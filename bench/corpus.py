@@ -1,7 +1,8 @@
 """What do columns and jobs over Parquet cost beside `pipe`: rows and tokens a second, memory?
 
-`fastner.arrow.tag` and `pipe` tag the same column, of news items and of sentences: `pipe` reads it
-as Python's strings, and its entities are read, or put into a column of the same kind.
+`fastner.arrow.tag` and `pipe` tag the same column, of news items, of sentences and of the first
+words of these: `pipe` reads it as Python's strings, and its entities are read, or put into a column
+of the same kind.
 
 A job reads a column as it lies and writes Parquet, with digests of its inputs, fsync and rename,
 where `pipe` only reads its entities. Two workers are started for each run, which is in their time;
@@ -77,9 +78,13 @@ def _columns(session: Session, engine: str, texts: list[str]) -> None:
 
     tagger = session.tagger(engine)
     kind = arrow.with_strings(arrow.tag(tagger, pa.array([""]))).type
-    sentences = [raw_text([words], "flowing").text for words in session.words.sentences]
+    cuts = {
+        "news items": texts,
+        "sentences": [raw_text([words], "flowing").text for words in session.words.sentences],
+        "eight words": [raw_text([words[:8]], "flowing").text for words in session.words.sentences],
+    }
     rows = []
-    for name, some in (("news items", texts), ("sentences", sentences)):
+    for name, some in cuts.items():
         column = pa.array(some * -(-COLUMN_TOKENS // session.words.tokens))
 
         def piped(column: Any = column) -> None:
@@ -108,8 +113,7 @@ def _columns(session: Session, engine: str, texts: list[str]) -> None:
             )  # fmt: skip
             rows.append([f"{name}: {case}", rate(len(column) / timing.median), f"{ratio:.2f}"])
     print_table(
-        f"Columns: {session.words.source}, {session.words.tokens / len(texts):.0f} and "
-        f"{session.words.tokens / len(sentences):.0f} tokens a row [{engine}], one thread",
+        f"Columns: {session.words.source} [{engine}], one thread",
         ["case", "rows/s", "× pipe"],
         rows,
     )
