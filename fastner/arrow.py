@@ -258,7 +258,7 @@ def _tagged(values: pa.Array, form: _Form, threads: int) -> pa.ListArray:
     list_ends = np.concatenate([[0], *(e + n for (e, _), n in zip(parts, before, strict=False))])
     if list_ends[-1] > np.iinfo(np.int32).max:
         raise InputError(f"expected fewer than 2^31 items in a chunk, got {list_ends[-1]}")
-    # arrays of Arrow are made once a chunk: a part's own would cost as much as 200 tokens of it
+    # arrays of Arrow are made once a chunk: a part's own would cost as much as 250 tokens
     items = form.items(map(np.concatenate, zip(*(columns for _, columns in parts), strict=True)))
     return pa.ListArray.from_arrays(pa.array(list_ends, pa.int32()), items, mask=nulls)
 

@@ -570,12 +570,14 @@ def test_the_next_run_waits_for_forked_workers_to_end(here, monkeypatch):
 
 
 def test_units_shrink_towards_the_end(tagger, here, monkeypatch):
-    monkeypatch.setattr(import_module("fastner.jobs.plan"), "LEAST_BYTES", 300)
+    plan = import_module("fastner.jobs.plan")
+    monkeypatch.setattr(plan, "UNIT_BYTES", 2000)
+    monkeypatch.setattr(plan, "LEAST_BYTES", 300)
     texts = [f"{n:05} Ada left Oslo." for n in range(4000)]
     Path("a.txt").write_text("\n".join(texts[:2000]), encoding="utf-8")
     Path("b.txt.gz").write_bytes(gzip.compress(b"Ada left Oslo.", mtime=0))
     write_table("c.parquet", texts, group=10)
-    job = make(tagger, ["a.txt", "b.txt.gz", "c.parquet"], unit_bytes=2000)
+    job = make(tagger, ["a.txt", "b.txt.gz", "c.parquet"])
     sizes = [[u.weight for u in job.units if u.input == n] for n in range(3)]
     line = len(texts[0]) + 1
     left = Path("a.txt").stat().st_size + Path("c.parquet").stat().st_size
@@ -589,7 +591,8 @@ def test_units_shrink_towards_the_end(tagger, here, monkeypatch):
         assert abs(min(2000, max(300, left // 32)) - size) < 400
         left -= size
     assert sizes[2][0] == max(sizes[2]) > 2 * sizes[2][-1]
-    assert make(tagger, ["a.txt"], unit_bytes=100).units[0].weight < 100 + line
+    alike = [u.weight for u in make(tagger, "a.txt", unit_bytes=1000).units]
+    assert all(1000 <= size < 1000 + line for size in alike[:-1])
 
 
 # --- the command ---------------------------------------------------------------------------

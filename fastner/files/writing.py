@@ -273,9 +273,8 @@ def _create_partial(target: str) -> tuple[str, int | None]:
 def locked(directory: str) -> Iterator[bool]:
     """Whether this process has the directory to itself until the end: other callers get False.
 
-    True also where the system or file system has no locks. A process that is forked meanwhile has
-    a share in it, so that what is killed has the directory until the last of its children has
-    ended: for that, others wait a little. Nothing is left then.
+    True also where the system or file system has no locks. Nothing is left of one that is killed;
+    but those forked from it share its lock until they end, for which others wait a little.
     """
     if fcntl is None:
         yield True

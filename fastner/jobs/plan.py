@@ -34,25 +34,29 @@ OF_ENDINGS = {
 }  # any other is text
 PACKINGS = {".gz": "gzip", ".zst": "zstd"}
 RESERVED = ("entities", "error")  # columns that outputs have anyway
-UNIT_BYTES = 64_000_000
-# A unit has at most a 32nd of what is left, so that workers end at about the same time
-# (Polychronopoulos & Kuck 1987, "Guided self-scheduling"), and ...
+UNIT_BYTES = 64_000_000  # at most, and ...
+# ... no more than a 32nd of what is left, so that workers end at about the same time
+# (Polychronopoulos & Kuck 1987, "Guided self-scheduling"), but ...
 SHARES = 32
-LEAST_BYTES = 2_000_000  # ... not fewer than this, half a second's work: each has a file to sync
+LEAST_BYTES = 2_000_000  # ... this, half a second's work: each unit has a file to sync
 BLOCK = 1 << 20
 JOB_FORMAT = 1  # of the job file and of the footers
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """All options that outputs depend on. keep: columns of the input that outputs have, too."""
+    """All options that outputs depend on.
+
+    keep: columns of the input that outputs have, too. unit_bytes: of text in a unit, about; None:
+    64 MB, and ever fewer towards the end.
+    """
 
     column: str = "text"
     keep: tuple[str, ...] = ()
     scores: bool = False
     lines: Lines = "auto"
     html: bool = False
-    unit_bytes: int = UNIT_BYTES  # of text in a unit, about, at most
+    unit_bytes: int | None = None
 
 
 class Input(NamedTuple):
@@ -232,7 +236,7 @@ def _planned(
 
 def _most(options: Options, left: int) -> int:
     """How many bytes the next unit may have where so many are left."""
-    return min(options.unit_bytes, max(LEAST_BYTES, left // SHARES))
+    return options.unit_bytes or min(UNIT_BYTES, max(LEAST_BYTES, left // SHARES))
 
 
 def _scanned(
