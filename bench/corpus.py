@@ -1,9 +1,13 @@
-"""What does a job over Parquet cost beside `pipe` and other ways: tokens a second, workers, memory?
+"""What do columns and jobs over Parquet cost beside `pipe`: rows and tokens a second, memory?
 
-`pipe` reads the same column as Python's strings and gives its entities as objects; a job reads it
-as it lies and writes Parquet, with digests of its inputs, fsync and rename. Two workers are started
-for each run: what that takes is timed by a job of two rows, and their rate is given without it, as
-jobs run for hours. What a billion tokens cost is told by processor time, of workers too.
+`fastner.arrow.tag` and `pipe` tag the same column, of news items, of sentences and of the first
+words of these: `pipe` reads it as Python's strings, and its entities are read, or put into a column
+of the same kind.
+
+A job reads a column as it lies and writes Parquet, with digests of its inputs, fsync and rename,
+where `pipe` only reads its entities. Two workers are started for each run, which is in their time;
+a job of two rows tells how much. What a billion tokens cost is told by processor time, of workers
+too.
 
 The loop is what one would write by hand: each row group through `pipe` into a file, in a pool of
 forked processes. `datasets.map` with spaCy's small model, in one process, has a shorter file of the
@@ -34,14 +38,16 @@ from statistics import median
 from typing import Any
 
 from bench import subject
-from bench.harness import ROOT, Timing, alternate, print_table, rate, timed
+from bench.detokenise import raw_text
+from bench.harness import ROOT, alternate, print_table, rate, timed
 from bench.rivals.client import Missing, rival
 from bench.session import Session
 from bench.words import read_words
 
-TOKENS = 3_000_000  # of the timed file, at least
+TOKENS = 10_000_000  # of the timed file, at least: one worker takes some ten seconds
+COLUMN_TOKENS = 1_000_000  # of the timed columns, at least
 FEW = 30_000  # tokens of the file for what is many times slower, about
-UNITS = 8
+UNITS = 16
 MEMORY_BYTES = 200_000_000  # of text in the files that memory is measured on
 BILLION = 10**9
 MIB = 2**20
@@ -55,6 +61,7 @@ def run(session: Session) -> None:
     texts = session.words.texts()
     with tempfile.TemporaryDirectory() as place, session.all_cores():
         folder = Path(place)
+        _columns(session, engine, texts)
         _speed(session, engine, texts, folder)
         _beside_spacy(session, engine, texts, folder)
         rows = []
@@ -64,11 +71,59 @@ def run(session: Session) -> None:
         print_table(*MEMORY, rows)
 
 
+def _columns(session: Session, engine: str, texts: list[str]) -> None:
+    import pyarrow as pa
+
+    from fastner import arrow
+
+    tagger = session.tagger(engine)
+    kind = arrow.with_strings(arrow.tag(tagger, pa.array([""]))).type
+    cuts = {
+        "news items": texts,
+        "sentences": [raw_text([words], "flowing").text for words in session.words.sentences],
+        "eight words": [raw_text([words[:8]], "flowing").text for words in session.words.sentences],
+    }
+    rows = []
+    for name, some in cuts.items():
+        column = pa.array(some * -(-COLUMN_TOKENS // session.words.tokens))
+
+        def piped(column: Any = column) -> None:
+            for doc in tagger.pipe(column.to_pylist()):
+                _ = doc.entities
+
+        def into_column(column: Any = column) -> Any:
+            found = [
+                [(e.start, e.end, e.label) for e in doc.entities]
+                for doc in tagger.pipe(column.to_pylist())
+            ]
+            return pa.array(found, kind)
+
+        def tagged(column: Any = column) -> Any:
+            return arrow.tag(tagger, column)
+
+        if not arrow.with_strings(tagged()).equals(into_column()):
+            raise SystemExit("bench: expected the entities of pipe from arrow.tag, got others")
+        cases = {"pipe": piped, "pipe, into a column": into_column, "arrow.tag": tagged}
+        timings = alternate({case: timed(run) for case, run in cases.items()}, session.repeats)
+        for case, timing in timings.items():
+            ratio = timings["pipe"].over(timing)
+            session.recorder.add(
+                "corpus", f"{name}: {case}", timing, engine=engine, rows=len(column),
+                over_pipe=ratio,
+            )  # fmt: skip
+            rows.append([f"{name}: {case}", rate(len(column) / timing.median), f"{ratio:.2f}"])
+    print_table(
+        f"Columns: {session.words.source} [{engine}], one thread",
+        ["case", "rows/s", "× pipe"],
+        rows,
+    )
+
+
 def _speed(session: Session, engine: str, texts: list[str], folder: Path) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    from fastner import jobs
+    from fastner import arrow, jobs
 
     tagger = session.tagger(engine)
     many, two = str(folder / "many.parquet"), str(folder / "two.parquet")
@@ -82,20 +137,21 @@ def _speed(session: Session, engine: str, texts: list[str], folder: Path) -> Non
         plan = jobs.plan([path], options, model=tagger.sha256, engine=tagger.engine)
         return jobs.run(plan, str(folder / f"out{next(counter)}"), tagger, workers=workers)
 
-    def piped() -> list[Any]:
-        rows = parquet.read_table(many)["text"].to_pylist()
-        return [doc.entities for doc in tagger.pipe(rows)]
+    def piped() -> None:
+        for doc in tagger.pipe(parquet.read_table(many)["text"].to_pylist()):
+            _ = doc.entities
 
     tokens = job(many, 1).read.tokens
-    written = parquet.read_table(folder / "out0")["entities"].to_pylist()
-    for found, wanted in zip(written, piped(), strict=True):
-        if [(e["start"], e["end"]) for e in found] != [(e.start, e.end) for e in wanted]:
-            raise SystemExit("bench: expected the entities of pipe from a job, got others")
+    written = arrow.with_strings(parquet.read_table(folder / "out0")["entities"])
+    known = [[(e.start, e.end, e.label) for e in doc.entities] for doc in tagger.pipe(texts)]
+    once = pa.array(known, written.type)
+    if not written.equals(pa.chunked_array([once] * (len(column) // len(texts)))):
+        raise SystemExit("bench: expected the entities of pipe from a job, got others")
     by_hand = folder / "by-hand"
     by_hand.mkdir()
     _Loop.tagger = tagger
     looped(many, by_hand, 2)
-    if parquet.read_table(by_hand)["entities"].to_pylist() != written:
+    if not parquet.read_table(by_hand)["entities"].cast(written.type).equals(written):
         raise SystemExit("bench: expected the entities of a job from the loop, got others")
     subject.forget(tagger)
     cases = {
@@ -114,12 +170,8 @@ def _speed(session: Session, engine: str, texts: list[str], folder: Path) -> Non
         spent[name].append(_processor_seconds() - began)
 
     timings = alternate({name: timed(partial(costed, name)) for name in cases}, session.repeats)
-    start, idle = timings.pop("start of two workers"), spent.pop("start of two workers")
-    more = "two workers, started"
-    timings[more] = Timing(
-        tuple(a - b for a, b in zip(timings["two workers"].samples, start.samples, strict=True))
-    )
-    spent[more] = [a - b for a, b in zip(spent["two workers"], idle, strict=True)]
+    start = timings.pop("start of two workers")
+    session.recorder.add("corpus", "start of two workers", start, engine=engine)
     rows = []
     for name, timing in timings.items():
         ratio = timings["pipe"].over(timing)
@@ -135,6 +187,7 @@ def _speed(session: Session, engine: str, texts: list[str], folder: Path) -> Non
         ["case", "tokens/s", "× pipe", "core-hours for a billion"],
         rows,
     )
+    print(f"  two workers begin and end in {start.median:.2f} s, which is in their time")
 
 
 def _processor_seconds() -> float:

@@ -26,7 +26,7 @@ from fastner.lists.gazetteers import Matcher
 from fastner.lists.phrases import Mode, Phrase, fill, weight_of
 from fastner.models.names import directory_of, lasting
 from fastner.posterior import ClosedMarginals, Posterior
-from fastner.tags import TagScheme
+from fastner.tags import TagScheme, spans_of
 from fastner.text import Lines, Token, rules, tokenize
 from fastner.vocab import WordCache
 
@@ -710,6 +710,28 @@ class Tagger:
             self._consistency.apply(batch)
             batch.again()
             _side_by_side(partial(pipeline.run, batch, use, emit=False), threads)
+
+
+def docs_of(
+    tagger: Tagger,
+    sentences: Sequence[Sequence[str]],
+    *,
+    scores: bool = False,
+    documents: Sequence[int] | None = None,
+) -> list[Doc]:
+    """The document of each sentence of words, as `Doc.from_tokens` makes it.
+
+    scores, documents: see `Tagger.entity_scores`.
+    """
+    chances: Sequence[list[float] | None] = [None] * len(sentences)
+    if scores:
+        tags, chances = tagger.entity_scores(sentences, documents=documents)
+    else:
+        tags = tagger.tag_batch(sentences, documents=documents)
+    return [
+        Doc.from_tokens(words, row, spans_of(row), scores=some)
+        for words, row, some in zip(sentences, tags, chances, strict=True)
+    ]
 
 
 def _batches(texts: Iterable[str], batch_tokens: int) -> Iterator[list[str]]:

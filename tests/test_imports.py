@@ -110,8 +110,8 @@ jobs.places: errors files; later fsspec
 jobs.plan: errors jobs.places tags text version pyarrow
 jobs.sources: corpus corpus.jsonl corpus.sources errors jobs.places jobs.plan pyarrow
 jobs.folder: errors jobs.places jobs.plan strict pyarrow
-jobs.writing: arrow doc errors jobs.folder jobs.places jobs.plan jobs.sources tagger tags pyarrow
-jobs.run: errors jobs.folder jobs.plan jobs.writing tagger pyarrow
+jobs.writing: arrow errors jobs.folder jobs.places jobs.plan jobs.sources tagger pyarrow
+jobs.run: errors jobs.folder jobs.places jobs.plan jobs.writing tagger pyarrow
 jobs: jobs.plan jobs.run
 verify: engine.session errors files strict numpy
 evaluation.analysis: scoring tags
@@ -151,7 +151,7 @@ cli.progress: cli.output; later ~jobs ~training rich
 cli.live: corpus corpus.sources
 cli.tag: cli.live cli.options cli.output cli.progress corpus corpus.sources doc errors
          lists.phrases tags text;
-         later ~tagger
+         later tagger
 cli.distill: cli.options cli.output cli.tag corpus errors models.names; later files teaching
 cli.corpus: cli.options cli.output cli.progress engine errors; later files jobs tagger
 cli.evaluate: cli.options cli.output corpus errors models.names scoring tags version; later files

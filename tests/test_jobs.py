@@ -9,7 +9,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ pa = pytest.importorskip("pyarrow", reason="needs pyarrow")
 from pyarrow import parquet
 
 from fastner import arrow, jobs
+from fastner.files import locked
 from fastner.files import writing as files_writing
 from fastner.jobs import folder as jobs_folder
 from fastner.jobs import sources, writing
@@ -342,10 +345,17 @@ def undisturbed(tagger, here):
     return job, content("whole")
 
 
-def test_batches_and_workers_do_not_change_a_byte(tagger, undisturbed):
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside a thread"])
+def test_batches_and_workers_do_not_change_a_byte(tagger, undisturbed, beside):
     job, known = undisturbed
     reports = []
-    summary = jobs.run(job, "out", tagger, workers=2, report=lambda s: reports.append(s.read))
+    end = threading.Event()
+    if beside:  # then workers are begun anew
+        threading.Thread(target=end.wait).start()
+    try:
+        summary = jobs.run(job, "out", tagger, workers=2, report=lambda s: reports.append(s.read))
+    finally:
+        end.set()
     assert content("out") == known
     assert summary.read == reports[-1]
     assert summary.read.rows == 202 and summary.read.bad == 1
@@ -537,6 +547,52 @@ def test_a_worker_that_dies_is_one_error_after_the_others(tagger, undisturbed):
     assert all(known[name] == data for name, data in whole.items())
     jobs.run(job, "out", tagger, resume=True)
     assert content("out") == known
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux alone")
+def test_the_next_run_waits_for_forked_workers_to_end(here, monkeypatch):
+    with locked("."):
+        ours, theirs = os.pipe()
+        child = os.fork()
+        if not child:
+            os.close(theirs)
+            os.read(ours, 1)  # until the parent closes its end
+            os._exit(0)
+    monkeypatch.setattr(files_writing, "PATIENCE", 0)
+    with locked(".") as alone:
+        assert not alone
+    monkeypatch.setattr(files_writing, "PATIENCE", 60)
+    threading.Timer(0.1, os.close, [theirs]).start()
+    with locked(".") as alone:
+        assert alone
+    os.close(ours)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_units_shrink_towards_the_end(tagger, here, monkeypatch):
+    plan = import_module("fastner.jobs.plan")
+    monkeypatch.setattr(plan, "UNIT_BYTES", 2000)
+    monkeypatch.setattr(plan, "LEAST_BYTES", 300)
+    texts = [f"{n:05} Ada left Oslo." for n in range(4000)]
+    Path("a.txt").write_text("\n".join(texts[:2000]), encoding="utf-8")
+    Path("b.txt.gz").write_bytes(gzip.compress(b"Ada left Oslo.", mtime=0))
+    write_table("c.parquet", texts, group=10)
+    job = make(tagger, ["a.txt", "b.txt.gz", "c.parquet"])
+    sizes = [[u.weight for u in job.units if u.input == n] for n in range(3)]
+    line = len(texts[0]) + 1
+    left = Path("a.txt").stat().st_size + Path("c.parquet").stat().st_size
+    left += Path("b.txt.gz").stat().st_size
+    for size in sizes[0][:-1]:
+        assert 0 <= size - min(2000, max(300, left // 32)) < line
+        left -= size
+    assert len(sizes[1]) == 1
+    left = sum(sizes[2])
+    for size in sizes[2][:-1]:  # row groups are of 339 bytes
+        assert abs(min(2000, max(300, left // 32)) - size) < 400
+        left -= size
+    assert sizes[2][0] == max(sizes[2]) > 2 * sizes[2][-1]
+    alike = [u.weight for u in make(tagger, "a.txt", unit_bytes=1000).units]
+    assert all(1000 <= size < 1000 + line for size in alike[:-1])
 
 
 # --- the command ---------------------------------------------------------------------------

@@ -82,7 +82,7 @@ def add(commands: Commands) -> None:
         type=positive,
         metavar="N",
         help="bytes of text in a unit, about; a row group of Parquet, a packed file and a file of "
-        "conll are never parted (default: 64 MB)",
+        "conll are never parted (default: 64 MB, and less towards the end)",
     )
     parser.add_argument("--model", type=named_model, metavar="M", help=MODEL_HELP)
     parser.add_argument("--engine", choices=get_args(EngineName), default="auto")
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> None:
         scores=args.scores,
         lines=args.lines,
         html=args.html,
-        unit_bytes=args.unit_bytes or jobs.UNIT_BYTES,
+        unit_bytes=args.unit_bytes,
     )
     with load_tagger(args) as tagger:
         job = jobs.plan(

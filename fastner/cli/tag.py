@@ -31,7 +31,7 @@ from fastner.corpus.sources import GZIP, opened
 from fastner.doc import Doc
 from fastner.errors import InputError
 from fastner.lists.phrases import Mode, PhraseError
-from fastner.tags import shown, spans_of
+from fastner.tags import shown
 from fastner.text import Lines, joined
 
 if TYPE_CHECKING:
@@ -412,13 +412,10 @@ def _tag_words(
     tagger: Tagger, documents: list[list[Record]], scores: bool, together: bool
 ) -> Iterator[tuple[Record, Doc]]:
     """Records that are one sentence of words each, with their documents."""
+    from fastner.tagger import docs_of
+
     records = list(chain.from_iterable(documents))
     sentences = [record["tokens"] for record in records]
     firsts = list(accumulate(map(len, documents), initial=0))[:-1] if together else None
-    probabilities: list[list[float]] | list[None] = [None] * len(records)
-    if scores:
-        tags, probabilities = tagger.entity_scores(sentences, documents=firsts)
-    else:
-        tags = tagger.tag_batch(sentences, documents=firsts)
-    for record, row, chances in zip(records, tags, probabilities, strict=True):
-        yield record, Doc.from_tokens(record["tokens"], row, spans_of(row), scores=chances)
+    docs = docs_of(tagger, sentences, scores=scores, documents=firsts)
+    return zip(records, docs, strict=True)

@@ -8,6 +8,7 @@ import errno
 import os
 import stat
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
@@ -21,6 +22,7 @@ try:
 except ImportError:  # Windows: saves are still atomic; what a killed save left is not swept
     fcntl = None  # type: ignore[assignment]
 
+PATIENCE = 2.0  # seconds in which the children of a killed process end
 
 # --- one file ------------------------------------------------------------------------------
 
@@ -271,20 +273,27 @@ def _create_partial(target: str) -> tuple[str, int | None]:
 def locked(directory: str) -> Iterator[bool]:
     """Whether this process has the directory to itself until the end: other callers get False.
 
-    True also where the system or file system has no locks. Nothing is left of one that is killed.
+    True also where the system or file system has no locks. Nothing is left of one that is killed;
+    but those forked from it share its lock until they end, for which others wait a little.
     """
     if fcntl is None:
         yield True
         return
     lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            alone = True
-        except BlockingIOError:
-            alone = False
-        except OSError:  # a file system without locks
-            alone = True
+        deadline = time.monotonic() + PATIENCE
+        alone = None
+        while alone is None:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                alone = True
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    alone = False
+                else:
+                    time.sleep(0.02)
+            except OSError:  # a file system without locks
+                alone = True
         yield alone
     finally:
         os.close(lock)

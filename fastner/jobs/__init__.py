@@ -3,11 +3,10 @@
 Needs the extra arrow.
 """
 
-from fastner.jobs.plan import UNIT_BYTES, Input, Job, Options, Unit, plan
+from fastner.jobs.plan import Input, Job, Options, Unit, plan
 from fastner.jobs.run import Failure, Report, Summary, run
 
 __all__ = [
-    "UNIT_BYTES",
     "Failure",
     "Input",
     "Job",

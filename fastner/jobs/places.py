@@ -273,4 +273,8 @@ _DISK, _STORE = Disk(), Store()
 
 def place_of(path: str) -> Place:
     """Where a path leads: to a store if it has a protocol (s3://…), else to this machine."""
-    return _STORE if "://" in path else _DISK
+    return _STORE if is_store(path) else _DISK
+
+
+def is_store(path: str) -> bool:
+    return "://" in path

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -33,21 +34,29 @@ OF_ENDINGS = {
 }  # any other is text
 PACKINGS = {".gz": "gzip", ".zst": "zstd"}
 RESERVED = ("entities", "error")  # columns that outputs have anyway
-UNIT_BYTES = 64_000_000
+UNIT_BYTES = 64_000_000  # at most, and ...
+# ... no more than a 32nd of what is left, so that workers end at about the same time
+# (Polychronopoulos & Kuck 1987, "Guided self-scheduling"), but ...
+SHARES = 32
+LEAST_BYTES = 2_000_000  # ... this, half a second's work: each unit has a file to sync
 BLOCK = 1 << 20
 JOB_FORMAT = 1  # of the job file and of the footers
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """All options that outputs depend on. keep: columns of the input that outputs have, too."""
+    """All options that outputs depend on.
+
+    keep: columns of the input that outputs have, too. unit_bytes: of text in a unit, about; None:
+    64 MB, and ever fewer towards the end.
+    """
 
     column: str = "text"
     keep: tuple[str, ...] = ()
     scores: bool = False
     lines: Lines = "auto"
     html: bool = False
-    unit_bytes: int = UNIT_BYTES  # of text in a unit, about
+    unit_bytes: int | None = None
 
 
 class Input(NamedTuple):
@@ -155,13 +164,17 @@ def plan(
     for name in options.keep:
         if name in RESERVED or options.keep.count(name) > 1:
             raise InputError(f"expected columns to keep, each once and not {name!r}")
+    found: list[tuple[str, Stamp]] = []
+    for path in _paths(patterns):
+        with _told(path):
+            found.append((path, place_of(path).stamp(path)))
+    behind = sum(stamp[0] for _, stamp in found)
     inputs: list[Input] = []
     units: list[Unit] = []
-    for path in _paths(patterns):
-        try:
-            source, cuts = _planned(path, format, options)
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(f"{path}: cannot be read: {_reason(error)}") from None
+    for path, stamp in found:
+        behind -= stamp[0]
+        with _told(path):
+            source, cuts = _planned(path, stamp, format, options, behind)
         units += [Unit(len(units) + n, len(inputs), *cut) for n, cut in enumerate(cuts)]
         inputs.append(source)
     return Job(model, engine, options, tuple(inputs), tuple(units))
@@ -178,10 +191,8 @@ _Cut = tuple[int, int, int, int | None, int]  # first, stop, row, rows, weight
 def _paths(patterns: Iterable[str]) -> Iterator[str]:
     seen: dict[str, str] = {}
     for pattern in patterns:
-        try:
+        with _told(pattern):
             found = place_of(pattern).find(pattern)
-        except OSError as error:
-            raise InputError(f"{pattern}: cannot be read: {_reason(error)}") from None
         if not found:
             raise InputError(f"{pattern}: expected files, found none of this name")
         for path, same in found:
@@ -191,7 +202,10 @@ def _paths(patterns: Iterable[str]) -> Iterator[str]:
             yield path
 
 
-def _planned(path: str, form: str | None, options: Options) -> tuple[Input, list[_Cut]]:
+def _planned(
+    path: str, stamp: Stamp, form: str | None, options: Options, behind: int
+) -> tuple[Input, list[_Cut]]:
+    """behind: bytes of the inputs behind this one."""
     place = place_of(path)
     stem, ending = os.path.splitext(place.name(path))
     packing = PACKINGS.get(ending.lower())
@@ -201,13 +215,16 @@ def _planned(path: str, form: str | None, options: Options) -> tuple[Input, list
     if form == "parquet" and packing:
         raise InputError(f"{path}: expected Parquet as it is, got it packed once more; unpack it")
     cut = form in ("jsonl", "text") and not packing
-    stamp = place.stamp(path)
-    size, sha256, places = _scanned(path, options.unit_bytes if cut else None)
+
+    def most(at: int) -> int:
+        return _most(options, behind + stamp[0] - at)
+
+    size, sha256, places = _scanned(path, most if cut else None)
     if place.stamp(path) != stamp or stamp[0] != size:
         raise InputError(f"{path}: expected a file that stays, it changed while it was read")
     source = Input(path, form, packing, size, sha256, stamp)
     if form == "parquet":
-        return source, _row_groups(path, options)
+        return source, _row_groups(path, options, behind)
     if form != "jsonl" and (other := {*options.keep} - {"text"}):
         raise InputError(f"{path}: expected no columns to keep but text, got {shown(min(other))}")
     stops = [place for place, _ in places[1:]] + [size]
@@ -217,16 +234,26 @@ def _planned(path: str, form: str | None, options: Options) -> tuple[Input, list
     ]
 
 
-def _scanned(path: str, every: int | None) -> tuple[int, str, list[tuple[int, int]]]:
-    """Size, SHA-256, and cuts at line ends about so far apart, with the number of the next line."""
+def _most(options: Options, left: int) -> int:
+    """How many bytes the next unit may have where so many are left."""
+    return options.unit_bytes or min(UNIT_BYTES, max(LEAST_BYTES, left // SHARES))
+
+
+def _scanned(
+    path: str, most: Callable[[int], int] | None
+) -> tuple[int, str, list[tuple[int, int]]]:
+    """Size, SHA-256, and cuts at line ends, with the number of the next line.
+
+    most: how many bytes, about, lie between a cut at a byte and the next; None: there are none.
+    """
     digest = hashlib.sha256()
     at, line, cuts = 0, 1, [(0, 1)]
     with place_of(path).open(path) as file:
         while block := file.read(BLOCK):
             digest.update(block)
             begin = 0
-            while every is not None:
-                earliest = max(begin, cuts[-1][0] + every - at - 1)
+            while most is not None:
+                earliest = max(begin, cuts[-1][0] + most(cuts[-1][0]) - at - 1)
                 found = block.find(b"\n", earliest)
                 if found < 0:
                     break
@@ -240,8 +267,8 @@ def _scanned(path: str, every: int | None) -> tuple[int, str, list[tuple[int, in
     return at, digest.hexdigest(), cuts
 
 
-def _row_groups(path: str, options: Options) -> list[_Cut]:
-    """Cuts between row groups, with about `unit_bytes` of the text's column in each unit."""
+def _row_groups(path: str, options: Options, behind: int) -> list[_Cut]:
+    """Cuts between row groups; what counts is the size of the text's column."""
     with place_of(path).open(path) as raw, parquet.ParquetFile(raw) as file:
         schema, metadata = file.schema_arrow, file.metadata
     for name in (options.column, *options.keep):
@@ -255,13 +282,15 @@ def _row_groups(path: str, options: Options) -> list[_Cut]:
         raise InputError(f"{path}: expected strings in column {options.column!r}, got {kind}")
     leaves = [metadata.schema.column(i).path for i in range(metadata.num_columns)]
     leaf = leaves.index(options.column)
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    sizes = [group.column(leaf).total_uncompressed_size for group in groups]
+    left = behind + sum(sizes)  # from the first row group of the unit on
     cuts: list[_Cut] = []
     first = row = rows = weight = 0
-    for number in range(metadata.num_row_groups):
-        group = metadata.row_group(number)
-        size = group.column(leaf).total_uncompressed_size
-        if number > first and weight + size > options.unit_bytes:
+    for number, (group, size) in enumerate(zip(groups, sizes, strict=True)):
+        if number > first and weight + size > _most(options, left):
             cuts.append((first, number, row, rows, weight))
+            left -= weight
             first, row, rows, weight = number, row + rows, 0, 0
         rows += group.num_rows
         weight += size
@@ -288,5 +317,10 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True).encode()  # in ASCII, odd paths too
 
 
-def _reason(error: Exception) -> str:
-    return (isinstance(error, OSError) and error.strerror) or str(error)
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or str(error)
+        raise InputError(f"{path}: cannot be read: {reason}") from None

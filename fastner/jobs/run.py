@@ -6,8 +6,10 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -19,6 +21,7 @@ import pyarrow as pa
 
 from fastner.errors import FastnerError, InputError
 from fastner.jobs.folder import opened, path_of
+from fastner.jobs.places import is_store
 from fastner.jobs.plan import Job, Unit
 from fastner.jobs.writing import BadRowError, Read, write_unit
 from fastner.tagger import Tagger
@@ -79,10 +82,10 @@ def run(
 ) -> Summary:
     """Does the units of a job that are not done yet, and says how that ended.
 
-    workers: processes, each with the tagger opened anew; one runs here. A unit that cannot be read
-    is a failure, and the others go on. After a bad row (`strict`), an output that cannot be written
-    or a worker that died no other unit is begun, nor once `stopping` says True. report: called as
-    it goes on.
+    workers: processes, forked, or where that is not safe begun anew; one runs here. A unit that
+    cannot be read is a failure, and the others go on. After a bad row (`strict`), an output that
+    cannot be written or a worker that died no other unit is begun, nor once `stopping` says True.
+    report: called as it goes on.
 
     Raises InputError for a folder that cannot be this job's, OSError where it cannot be made.
     """
@@ -90,12 +93,11 @@ def run(
         state = Summary(len(job.units), len(job.units) - len(units), sum(u.weight for u in units))
         report(state)
         task = _Task(folder, job, strict)
-        waiting = deque(units)
         workers = min(workers, len(units))
         if workers > 1:
-            _in_workers(task, tagger, waiting, workers, state, stopping, report)
+            _in_workers(task, tagger, units, workers, state, stopping, report)
         else:
-            _here(task, tagger, waiting, state, stopping, report)
+            _here(task, tagger, units, state, stopping, report)
     return state
 
 
@@ -136,7 +138,7 @@ def _end(state: Summary, failure: Failure | None) -> None:
 def _here(
     task: _Task,
     tagger: Tagger,
-    waiting: Iterable[Unit],
+    units: Iterable[Unit],
     state: Summary,
     stopping: Callable[[], bool],
     report: Report,
@@ -145,7 +147,7 @@ def _here(
         _take(state, read)
         report(state)
 
-    for unit in waiting:
+    for unit in units:
         if stopping() or any(failure.last for failure in state.failures):
             return
         _end(state, task.do(unit, tagger, told))
@@ -165,20 +167,24 @@ class _Worker:
 def _in_workers(
     task: _Task,
     tagger: Tagger,
-    waiting: deque[Unit],
+    units: Iterable[Unit],
     count: int,
     state: Summary,
     stopping: Callable[[], bool],
     report: Report,
 ) -> None:
-    context = multiprocessing.get_context("spawn")  # forked ones would share locks and GPUs
+    context: Any = multiprocessing.get_context("fork" if _may_fork(task, tagger) else "spawn")
     packed = pickle.dumps(tagger)
     workers: list[_Worker] = []
+    waiting = deque(sorted(units, key=lambda unit: -unit.weight))  # the last ones are short
     try:
         for _ in range(count):
             ours, theirs = context.Pipe()
             process = context.Process(target=_work, args=(packed, task, theirs), daemon=True)
-            process.start()
+            with warnings.catch_warnings():
+                # the threads are those of NumPy and Arrow, which see to forks
+                warnings.filterwarnings("ignore", ".* multi-threaded, ", DeprecationWarning)
+                process.start()
             theirs.close()  # so that its end is seen here
             workers.append(_Worker(process, ours))
         while True:
@@ -203,6 +209,21 @@ def _in_workers(
             worker.process.kill()
             worker.process.join()
             worker.pipe.close()
+
+
+def _may_fork(task: _Task, tagger: Tagger) -> bool:
+    """Whether workers may be forked: they begin at once then, and share the model's memory.
+
+    Not where another thread of Python might hold a lock, nor with what has threads of its own that
+    a fork leaves behind: onnxruntime, and the clients of stores.
+    """
+    paths = [task.folder, *(source.path for source in task.job.inputs)]
+    return (
+        sys.platform == "linux"
+        and threading.active_count() == 1
+        and tagger.engine == "native"
+        and not any(map(is_store, paths))
+    )
 
 
 def _send(worker: _Worker, unit: Unit | None) -> None:

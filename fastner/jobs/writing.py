@@ -9,14 +9,12 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from fastner import arrow
-from fastner.doc import Doc
 from fastner.errors import InputError
 from fastner.jobs.folder import KEY, path_of
 from fastner.jobs.places import place_of
 from fastner.jobs.plan import Input, Job, Options, Unit
 from fastner.jobs.sources import Rows, kept_fields, rows_of
-from fastner.tagger import Tagger
-from fastner.tags import spans_of
+from fastner.tagger import Tagger, docs_of
 
 GROUP_BYTES = 16 << 20  # of a row group in memory, about, and ...
 GROUP_ROWS = 65_536  # ... at most
@@ -131,14 +129,7 @@ def _entities(tagger: Tagger, rows: Rows, options: Options) -> tuple[pa.Array, i
             counted=counts.append,
         )
         return entities, sum(counts)
-    chances: list[list[float]] | list[None] = [None] * len(rows.sentences)
-    if options.scores:
-        tags, chances = tagger.entity_scores(rows.sentences)
-    else:
-        tags = tagger.tag_batch(rows.sentences)
-    lists = []
-    for words, row, scores in zip(rows.sentences, tags, chances, strict=True):
-        doc = Doc.from_tokens(words, row, spans_of(row), scores=scores)
-        lists.append([entity.to_dict() for entity in doc.entities])
+    docs = docs_of(tagger, rows.sentences, scores=options.scores)
+    lists = [[entity.to_dict() for entity in doc.entities] for doc in docs]
     kind = arrow.entity_type(scores=options.scores)
     return pa.array(lists, kind), sum(map(len, rows.sentences))
