@@ -17,9 +17,10 @@ export const RUNTIMES = ["engine", "onnxruntime"];
 const here = dirname(fileURLToPath(import.meta.url));
 
 // runtime: one of RUNTIMES; by default the engine, where it is built and can run this model. Returns
-// which it was.
+// why it is not then, or undefined.
 export async function assemble(exported, site, runtime) {
-  runtime ??= (await whyNoEngine(exported)) ? "onnxruntime" : "engine";
+  const why = runtime ? undefined : await whyNoEngine(exported);
+  runtime ??= why ? "onnxruntime" : "engine";
   const config = JSON.parse(await readFile(join(exported, "config.json"), "utf-8"));
   const model = config.gazetteers ? [...MODEL, "gazetteers.txt"] : MODEL;
   const copies = [
@@ -35,11 +36,11 @@ export async function assemble(exported, site, runtime) {
     await mkdir(join(site, to), { recursive: true });
     await copyFile(join(from, name), join(site, to, called));
   }
-  return runtime;
+  return why;
 }
 
 // What keeps the engine from running this model, undefined if nothing does.
-export async function whyNoEngine(exported) {
+async function whyNoEngine(exported) {
   if (!existsSync(join(here, "engine.wasm"))) return "web/engine.wasm is not built: npm run engine";
   try {
     weights(await readFile(join(exported, "model.onnx")));
@@ -58,8 +59,7 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
     console.error(`usage: node assemble.mjs EXPORTED_DIRECTORY SITE [${RUNTIMES.join("|")}]`);
     process.exit(2);
   }
-  const why = asked ? undefined : await whyNoEngine(exported);
-  if (why) console.log(`onnxruntime-web, as ${why}`);
-  await assemble(exported, site, asked);
+  const why = await assemble(exported, site, asked);
+  if (why) console.log(`It runs on onnxruntime-web: ${why}`);
   console.log(`python3 -m http.server --bind 127.0.0.1 --directory ${site}`);
 }

@@ -1,4 +1,4 @@
-// Runs what `fastner export` writes on fastner's own kernels, in WebAssembly (engine.cpp).
+// Runs what `fastner export` writes on fastner's own kernels, in WebAssembly (engine.cc).
 //
 // `openEngine` gives what stands in for onnxruntime in `load` and `loadUrl`. It runs this one graph
 // only, whose weights it takes out of model.onnx, and no export with 8-bit recurrences or lists of
@@ -7,7 +7,7 @@
 // By how much a number of emissions may be apart from the graph's: recurrences are in 16 bits.
 const TOLERANCE = 4e-3;
 const CASES = 8;
-// What its makers give the parts of a row, as `Column` in engine.cpp.
+// What its makers give the parts of a row, as `Column` in engine.cc.
 const [VECTORS, FORWARD, BACKWARD, CASE_TABLE, CATEGORY_TABLE] = [0, 1, 2, 3, 4];
 const TYPES = {
   1: Float32Array,
@@ -38,7 +38,7 @@ async function start(module) {
     env: { emscripten_notify_memory_growth() {} },
     wasi_snapshot_preview1: {
       proc_exit() {
-        throw new Error("the engine ended: it is out of memory");
+        throw new Error("the engine ended, as it does where memory is short");
       },
     },
   });
@@ -59,7 +59,7 @@ class Session {
     const put = (data) => this.#put(data);
     // Row 0 belongs to no word: the rows behind it.
     const rows = (one) => (one ? put(one.data.subarray(one.dims[1] ?? 1)) : 0);
-    // `Weights` of engine.cpp, line by line.
+    // `Weights` of engine.cc, line by line.
     const numbers = [
       [Math.floor(Math.random() * 2 ** 32)],
       [...w.embedding.dims, gru.hidden],
@@ -138,7 +138,8 @@ export function weights(model) {
   };
   const constant = (name, ...dims) => {
     const found = constants.get(name);
-    const fits = found?.data && found.dims.length === dims.length;
+    const whole = (of) => of.data?.length === of.dims.reduce((count, size) => count * size, 1);
+    const fits = found && whole(found) && found.dims.length === dims.length;
     const wanted = dims.map((size) => size ?? "any").join(", ");
     require(
       fits && dims.every((size, i) => size === undefined || size === found.dims[i]),

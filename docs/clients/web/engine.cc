@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <vector>
 
 #include "crf.hpp"
@@ -173,6 +172,7 @@ class Engine {
         const auto width = static_cast<std::size_t>(call.width);
         const std::size_t cells = static_cast<std::size_t>(call.sentences) * longest;
         keys_.resize(cells * (kHead + width));
+        tokens.reserve(cells);
         distinct_ = Distinct();
         distinct_.reserve(cells);
         const auto within = [](const std::int32_t* ids, std::size_t count, std::int32_t most) {
