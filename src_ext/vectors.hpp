@@ -194,10 +194,19 @@ FASTNER_OP Vector sub(Vector a, Vector b) { return _mm_sub_ps(a, b); }
 FASTNER_OP Vector mul(Vector a, Vector b) { return _mm_mul_ps(a, b); }
 FASTNER_OP Vector div(Vector a, Vector b) { return _mm_div_ps(a, b); }
 FASTNER_OP Vector fma(Vector a, Vector b, Vector c) { return _mm_add_ps(c, _mm_mul_ps(a, b)); }
+#if defined(__wasm_simd128__)  // emscripten makes a comparison or four conversions of the others
+FASTNER_OP Vector max_of(Vector a, Vector b) { return wasm_f32x4_pmax(b, a); }
+FASTNER_OP Vector clamp(Vector a, float low, float high) {
+    return wasm_f32x4_pmin(splat(high), wasm_f32x4_pmax(splat(low), a));
+}
+FASTNER_OP Integers rounded(Vector a) { return wasm_i32x4_trunc_sat_f32x4(wasm_f32x4_nearest(a)); }
+#else
 FASTNER_OP Vector max_of(Vector a, Vector b) { return _mm_max_ps(a, b); }
 FASTNER_OP Vector clamp(Vector a, float low, float high) {
     return _mm_min_ps(_mm_max_ps(a, splat(low)), splat(high));
 }
+FASTNER_OP Integers rounded(Vector a) { return _mm_cvtps_epi32(a); }
+#endif
 FASTNER_OP unsigned equal_lanes(Vector a, Vector b) {
     return static_cast<unsigned>(_mm_movemask_ps(_mm_cmpeq_ps(a, b)));
 }
@@ -221,7 +230,6 @@ FASTNER_OP Integers dot(Bytes a, Bytes b, Integers c) {
     return add(c, add(even, odd));
 }
 FASTNER_OP Vector to_float(Integers a) { return _mm_cvtepi32_ps(a); }
-FASTNER_OP Integers rounded(Vector a) { return _mm_cvtps_epi32(a); }
 FASTNER_OP void store_rounded(std::int16_t* p, Vector a) {
     const Integers whole = rounded(a);
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi32(whole, whole));

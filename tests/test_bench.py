@@ -533,6 +533,9 @@ def test_deployment_ends_where_tags_change_that_must_not():
         assert fine.values["changed"] == (fine is not first)
     with pytest.raises(SystemExit, match="to tag as Node, float32, got other tags for 1"):
         deployment._check(case("float32", "B-X"), first)
+    rounding = case("float32", "B-X")._replace(runtime=deployment.OWN)
+    deployment._check(rounding, first)
+    assert rounding.values["changed"] == 1
     with pytest.raises(SystemExit, match="Node, int8 to tag sentences alike .* for 2: nothing"):
         deployment._check(case("int8", "O", by_batch=2), first)
 

@@ -1,7 +1,7 @@
 """The clients under docs/clients: golden cases in Node and in Chromium, and Unicode's every letter.
 
-Skipped where Node, its packages (`npm install --ignore-scripts` in docs/clients) or the browser
-are absent. Nothing leaves 127.0.0.1.
+Skipped where Node, its packages (`npm install --ignore-scripts` in docs/clients), the browser or
+engine.wasm (`npm run engine`, with emscripten) are absent. Nothing leaves 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ GOLDEN = Path(__file__).parent / "golden"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 HOMES = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
 NODE = shutil.which("node")
+ENGINE = CLIENTS / "web" / "engine.wasm"
 # Classified otherwise by later versions of Unicode, see docs/onnx.md.
 CHANGED_FORMS = {0x295, 0x1171E}
 CHANGED_CASES = {0x295, 0x10FC, 0xA7F2, 0xA7F3, 0xA7F4, 0xAB69}
@@ -62,6 +63,17 @@ def node(
 def need(package: str) -> None:
     if not (CLIENTS / "node_modules" / package).is_dir():
         pytest.skip(f"{package} is not installed: npm install --ignore-scripts in docs/clients")
+
+
+def need_engine() -> None:
+    if not ENGINE.is_file():
+        pytest.skip("engine.wasm is not built: npm run engine in docs/clients, with emscripten")
+
+
+def need_engine_for(export: Path) -> None:
+    need_engine()
+    if json.loads((export / "config.json").read_bytes())["recurrences"] != "float32":
+        pytest.skip("the engine runs no recurrences of onnxruntime's own")
 
 
 @pytest.fixture(scope="module", params=["float32", "int8"])
@@ -124,13 +136,20 @@ def test_node_finds_the_entities_that_python_finds(export, tmp_path):
     assert sum(len(case["entities"]) for case in cases) > 100
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/clients/node/README.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/clients/node/README.md", "docs/clients/web/README.md"]
+)
 def test_node_runs_the_client_of_the_documentation(export, page):
-    need("onnxruntime-node")
+    engine = page == "docs/clients/web/README.md"
+    if engine:
+        need_engine_for(export)
+    else:
+        need("onnxruntime-node")
     code = re.search(r"```js\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)[1]
     code, paths = re.subn(r'"[./]*exported"', json.dumps(str(export)), code)
     assert paths == 1
-    said = node("--input-type=module", "-e", code, folder=CLIENTS / "node").splitlines()
+    folder = CLIENTS / ("web" if engine else "node")
+    said = node("--input-type=module", "-e", code, folder=folder).splitlines()
     if os.path.isdir(EMBEDDED):
         assert said == ["Ada Lovelace PER", "New Zealand LOC"]
 
@@ -225,13 +244,119 @@ def test_the_page_has_a_content_security_policy():
     assert not re.search(r"<[^>]+ (on\w+|style)=", page)
 
 
-def test_chromium_gives_the_golden_tags(export):
-    need("onnxruntime-web")
+@pytest.mark.parametrize("runtime", ["engine", "onnxruntime"])
+def test_chromium_gives_the_golden_tags(export, runtime):
+    if runtime == "onnxruntime":
+        need("onnxruntime-web")
+    else:
+        need_engine_for(export)
     need("playwright-core")
     if not Path(CHROMIUM).exists():
         pytest.skip(f"{CHROMIUM} is not installed; CHROMIUM names another")
-    line = node(CLIENTS / "web" / "test.mjs", export)
+    line = node(CLIENTS / "web" / "test.mjs", export, runtime)
     assert golden_counts(export) in line
+    assert ("own kernels" in line) == (runtime == "engine")
+
+
+@pytest.mark.parametrize(
+    ("bundle", "options"),
+    [("bundle-1.0", {"vectors": "float16"}), ("bundle-1.0-iob2", {"vectors": "int8"})],
+)
+def test_the_engine_gives_the_golden_tags(tmp_path, bundle, options):
+    """With vectors of each type; the models that come with fastner have product codes."""
+    need_engine()
+    pytest.importorskip("onnx", reason="exporting needs the train extra")
+    from fastner.deploy import export_onnx
+
+    export_onnx(GOLDEN / bundle, tmp_path / "export", **options)
+    cases = run_engine(
+        tmp_path / "export",
+        """
+        const { parseLines, replay } = await import("../node/golden.mjs");
+        const golden = parseLines(readFileSync(`${folder}/golden.jsonl`, "utf-8"));
+        const { cases, problems } = await replay(await load(runtime, folder), golden);
+        for (const problem of problems) console.log(problem);
+        console.log(cases);""",
+    )
+    assert int(cases) >= 300
+
+
+def test_the_engine_keeps_to_the_contract_of_the_graph(export):
+    """What lies in the padding never matters, and ids out of range are refused."""
+    need_engine_for(export)
+    said = run_engine(
+        export,
+        """
+        const tagger = await load(runtime, folder);
+        const session = await runtime.InferenceSession.create(readFileSync(`${folder}/model.onnx`));
+        const sentences = [["Ada", "Lovelace", "moved", "to", "Oslo", "."], ["Oslo"], ["x"]];
+        const names = ["tag_ids", "scores", "emissions"];
+        const run = async (change) => {
+          const inputs = tagger.encode(sentences);
+          inputs.lengths.data[2] = 0;
+          change(inputs);
+          const outputs = await session.run(inputs, names);
+          return names.map((name) => Array.from(outputs[name].data));
+        };
+        const plain = await run(() => {});
+        const noisy = await run(({ word_ids, characters }) => {
+          word_ids.data.fill(-7, 7 * 3); // from the second sentence's padding on
+          characters.data.fill(9999, 7 * characters.dims[2]);
+        });
+        const tags = plain[0].slice(0, 7), emissions = plain[2];
+        console.log(JSON.stringify(plain) === JSON.stringify(noisy));
+        console.log(plain[0].slice(7).every((id) => id === 0), plain[1][2] === 0);
+        console.log(emissions.slice(7 * tagger.config.tags.length).every((score) => score === 0));
+        const alone = await tagger.run([sentences[0]]);
+        console.log(JSON.stringify(alone.tagIds[0]) === JSON.stringify(tags.slice(0, 6)));
+        for (const [name, id] of [["word_ids", -1], ["word_ids", 2 ** 30], ["case_ids", 8],
+            ["characters", 1e6], ["characters", -1]]) {
+          try { await run((inputs) => (inputs[name].data[0] = id)); console.log("taken"); }
+          catch (error) { console.log(error.name); }
+        }""",
+    ).splitlines()
+    assert said == ["true", "true true", "true", "true", *["RangeError"] * 5]
+
+
+def test_the_engine_refuses_another_graph(tmp_path):
+    need_engine()
+    pytest.importorskip("onnx", reason="exporting needs the train extra")
+    from fastner.deploy import export_onnx
+
+    export_onnx(GOLDEN / "bundle-1.0", tmp_path / "int8", recurrences="int8")
+    export_onnx(GOLDEN / "bundle-1.5", tmp_path / "lists", vectors="float32")
+    graphs = [(tmp_path / name / "model.onnx").read_bytes() for name in ("int8", "lists")]
+    graphs += [b"", b"\x3a", graphs[1][:-1], b"\xff" * 9]
+    for number, graph in enumerate(graphs):
+        (tmp_path / f"{number}.onnx").write_bytes(graph)
+    said = run_engine(
+        tmp_path,
+        f"""
+        for (let i = 0; i < {len(graphs)}; i++) {{
+          const model = readFileSync(`${{folder}}/${{i}}.onnx`);
+          try {{ await runtime.InferenceSession.create(model); }}
+          catch (error) {{ console.log(error.message); }}
+        }}""",
+    ).splitlines()
+    other = "model.onnx: expected {}, got another graph; run it by onnxruntime"
+    whole = other.format("a whole file")
+    assert said == [
+        other.format("one LSTM"),
+        other.format("an LSTM that reads features alone"),
+        other.format("a graph"),
+        *[whole] * 3,
+    ]
+
+
+def run_engine(folder: Path, script: str) -> str:
+    """What a script says that is given the engine as `runtime`, beside `folder` and `load`."""
+    opening = f"""
+        import {{ readFileSync }} from "node:fs";
+        import {{ load }} from "../node/fastner.mjs";
+        import {{ openEngine }} from "./engine.mjs";
+        const folder = {json.dumps(str(folder))};
+        const runtime = await openEngine(readFileSync("engine.wasm"));"""
+    return node("--input-type=module", "-e", opening + script, folder=CLIENTS / "web")
 
 
 @pytest.mark.parametrize("form", [{"name": "fastner-onnx", "version": 4}, {"name": "x"}, None])

@@ -1,7 +1,7 @@
 // Tags text with a model that `fastner export` wrote: cut, encode, run, decode; Node and browsers.
 //
 // It imports nothing but what lies beside it: the caller hands over its onnxruntime
-// (onnxruntime-node, onnxruntime-web).
+// (onnxruntime-node, onnxruntime-web), or what stands in for it (../web/engine.mjs).
 // The rules are those of docs/onnx.md. A sentence is an array of non-empty strings.
 
 import { textEntities } from "./edges.mjs";
@@ -56,6 +56,11 @@ export class Tagger {
         (point) => this.#characterIds.has(point),
       );
     }
+  }
+
+  // By how much emissions may be apart from those of golden.jsonl: what runs them may round coarser.
+  get tolerance() {
+    return Math.max(this.config.tolerance, this.#session.tolerance ?? 0);
   }
 
   // The entities of a text: {text, label, start, end}, offsets in code points. Options are those of

@@ -7,7 +7,8 @@ const BATCH = 32;
 
 // cases: the objects of golden.jsonl. Returns how many there were and all differences.
 export async function replay(tagger, cases) {
-  const { batch_invariant, tolerance } = tagger.config;
+  const { tolerance } = tagger;
+  const { batch_invariant } = tagger.config;
   const problems = [];
   let largest = 0;
   const check = (number, what, expected, got) => {

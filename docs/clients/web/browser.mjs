@@ -12,9 +12,9 @@ const TYPES = { ".html": "text/html", ".mjs": "text/javascript", ".wasm": "appli
 const FLAGS = `--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
   --disable-background-networking --disable-component-update --disable-sync`;
 
-// The page with the model of an exported directory: its Playwright page, what went wrong in it so
+// The page with the model of an exported directory, on one of assemble's runtimes: its Playwright page, what went wrong in it so
 // far, `started`, which waits until it has loaded its model or failed to, and `close`.
-export async function openPage(exported) {
+export async function openPage(exported, runtime) {
   const scratch = await mkdtemp(join(tmpdir(), "fastner-web-"));
   const site = join(scratch, "site");
   const server = createServer(async (request, response) => {
@@ -34,7 +34,7 @@ export async function openPage(exported) {
     await rm(scratch, { recursive: true, force: true });
   };
   try {
-    await assemble(exported, site);
+    await assemble(exported, site, runtime);
     await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
     context = await chromium.launchPersistentContext(join(scratch, "profile"), {
       executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",

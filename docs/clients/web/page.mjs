@@ -1,15 +1,12 @@
 // The page: tags what is typed and marks its entities.
 
-import * as ort from "./ort/ort.wasm.min.mjs";
 import { loadUrl } from "./fastner.mjs";
+import { options, start } from "./runtime.mjs"; // one of the two that assemble.mjs chooses from
 import { unitOffsets } from "./text.mjs";
 
 const [text, result, labels, status] = ["text", "result", "labels", "status"].map((id) =>
   document.getElementById(id),
 );
-
-ort.env.wasm.wasmPaths = new URL("./ort/", import.meta.url).href;
-ort.env.wasm.numThreads = 1; // more need headers that a plain static server does not send
 
 // An element with a label's colour; the hues of all labels are as far apart as can be.
 function coloured(name, tagger, label) {
@@ -61,9 +58,9 @@ function fail(problem, error) {
   throw error;
 }
 
-const tagger = await loadUrl(ort, new URL("./model/", import.meta.url), {
-  executionProviders: ["wasm"],
-}).catch((error) => fail("The model could not be loaded", error));
+const tagger = await start()
+  .then((runtime) => loadUrl(runtime, new URL("./model/", import.meta.url), options))
+  .catch((error) => fail("The model could not be loaded", error));
 performance.mark("loaded"); // for worker.mjs
 
 // One run at a time; after it, the latest text if that has changed.

@@ -1,15 +1,18 @@
 // Replays the golden cases in headless Chromium, and types into the page:
-// node test.mjs EXPORTED_DIRECTORY [SCREENSHOT.png]
+// node test.mjs EXPORTED_DIRECTORY [engine|onnxruntime] [SCREENSHOT.png]
 
 import assert from "node:assert/strict";
+import { RUNTIMES } from "./assemble.mjs";
 import { openPage } from "./browser.mjs";
 
-const [exported, screenshot] = process.argv.slice(2);
+const [exported, ...rest] = process.argv.slice(2);
+const runtime = RUNTIMES.includes(rest[0]) ? rest.shift() : undefined; // else as assemble chooses
+const [screenshot] = rest;
 if (!exported) {
-  console.error("usage: node test.mjs EXPORTED_DIRECTORY [SCREENSHOT.png]");
+  console.error("usage: node test.mjs EXPORTED_DIRECTORY [engine|onnxruntime] [SCREENSHOT.png]");
   process.exit(2);
 }
-const { page, complaints, started, close } = await openPage(exported);
+const { page, complaints, started, close } = await openPage(exported, runtime);
 const state = () => page.evaluate(() => document.body.dataset.state);
 try {
   await started();
@@ -71,9 +74,13 @@ try {
   assert.deepEqual(complaints, []);
 
   // What is missing is said.
+  const name = await page.evaluate(async () => (await import("./runtime.mjs")).name);
   for (const [missing, said] of [
     ["model/config.json", /model could not be loaded: .*config\.json: 404/],
-    ["ort/ort.wasm.min.mjs", /page could not be started: serve the whole folder by HTTP/],
+    ["runtime.mjs", /page could not be started: serve the whole folder by HTTP/],
+    ...(name === "own kernels"
+      ? [["engine.wasm", /model could not be loaded: .*engine\.wasm: 404/]]
+      : [["ort/ort.wasm.min.mjs", /page could not be started: serve the whole folder by HTTP/]]),
   ]) {
     await page.route(`**/${missing}`, (route) => route.fulfill({ status: 404 }));
     await page.reload();
@@ -85,7 +92,7 @@ try {
 
   const browser = await page.evaluate(() => navigator.userAgent.match(/Chrome\/[\d.]+/)[0]);
   console.log(
-    `${browser}: ${texts} texts, ${cases} cases, ${problems.length} differences, ` +
+    `${browser}, ${name}: ${texts} texts, ${cases} cases, ${problems.length} differences, ` +
       `emissions within ${largest.toExponential(1)}, ${marks.length} entities marked`,
   );
   process.exitCode = problems.length || !cases || !texts ? 1 : 0;

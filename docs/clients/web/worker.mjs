@@ -1,20 +1,22 @@
-// Times an exported model in headless Chromium, for the same requests as ../node/worker.mjs. Its
-// load runs from opening the page to the model's session, WebAssembly's own start included.
+// Times an exported model in headless Chromium, for the same requests as ../node/worker.mjs:
+// node worker.mjs [engine|onnxruntime]. Its load runs from opening the page to the model's session,
+// WebAssembly's own start included.
 
 import { serve } from "../node/worker.mjs";
 
+const [runtime] = process.argv.slice(2);
 await serve(async ({ directory }) => {
   const { openPage } = await import("./browser.mjs");
-  const { page, complaints, started, close } = await openPage(directory);
+  const { page, complaints, started, close } = await openPage(directory, runtime);
   await started();
   if (complaints.length) throw new Error(complaints.join("; "));
   const { loaded, versions } = await page.evaluate(async () => {
-    const { env } = await import("./ort/ort.wasm.min.mjs");
+    const { name } = await import("./runtime.mjs");
     return {
       loaded: performance.getEntriesByName("loaded")[0].startTime,
       versions: {
         chromium: navigator.userAgent.match(/Chrome\/([\d.]+)/)[1],
-        "onnxruntime-web": env.versions.web,
+        with: name,
       },
     };
   });
