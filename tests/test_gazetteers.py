@@ -340,6 +340,16 @@ def export(bundle, tmp_path_factory):
     return folder
 
 
+def test_lists_and_product_coded_vectors_are_exported_together(tmp_path):
+    pytest.importorskip("onnx", reason="exporting needs the train extra")
+    from fastner.deploy import export_onnx
+
+    coded = read_bundle(GOLDEN / "bundle-1.5")
+    assert coded.manifest.dtype == "product" and coded.gazetteers()
+    found = export_onnx(coded.path, tmp_path / "export")
+    assert found["vectors"] == "product" and found["golden_cases"] > 900
+
+
 def test_an_export_gives_the_tags_of_its_model(bundle, export):
     from fastner.verify import ExportedModel, verify
 
