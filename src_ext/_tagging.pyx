@@ -186,7 +186,9 @@ cdef extern from "phrases.hpp" namespace "fastner::tagging" nogil:
         CPhrases(float weight, uint32_t (*fold)(uint32_t) noexcept nogil)
         void add_list(const Effect& effect) except +raise_input_error
         uint32_t add(const View* words, size_t count, uint32_t list) except +raise_input_error
+        void close() except +raise_input_error
         void spell(vector[View]& words, vector[uint32_t]& spelled) except +raise_input_error
+        void gather(const CBatch& batch, size_t g, Group& group) except +raise_input_error
         void find(const vector[Word]& distinct, const vector[int32_t]& tokens,
                   const vector[int32_t]& lengths, Matches& matches) except +raise_input_error
         void apply(const Matches& matches, const vector[int32_t]& lengths, char* emissions,
@@ -208,6 +210,8 @@ cdef extern from "gazetteers.hpp" namespace "fastner::tagging" nogil:
         CGazetteers(size_t lists)
         size_t lists()
         void add(const View* words, size_t count, size_t list) except +raise_input_error
+        void close() except +raise_input_error
+        void gather(const CBatch& batch, size_t g, Group& group) except +raise_input_error
         void find(const vector[Word]& distinct, const vector[int32_t]& tokens,
                   const vector[int32_t]& lengths, Places& places) except +raise_input_error
 
@@ -692,6 +696,11 @@ cdef class Phrases:
                 return d, max(size, other_size), list_
         return None
 
+    def close(self):
+        """To be called once all phrases are there, before any is looked for."""
+        with nogil:
+            self.it.get().close()
+
     def spelled(self):
         """The phrases of each list as tuples of words, in no order; in lower case, where it is ignored.
 
@@ -762,6 +771,11 @@ cdef class Gazetteers:
                 )
             self.it.get().add(phrases.it.words.data() + begin, size, number)
 
+    def close(self):
+        """To be called once all phrases are there, before any is looked for."""
+        with nogil:
+            self.it.get().close()
+
     def places(self, Batch batch not None):
         """The place of each word of a batch in each list, uint8 [N, L]."""
         cdef Group group
@@ -775,7 +789,7 @@ cdef class Gazetteers:
                 g = batch.it.take()
                 if g == NONE:
                     break
-                group.gather(batch.it, g)
+                self.it.get().gather(batch.it, g, group)
                 self.it.get().find(group.distinct.words, group.tokens, group.lengths, found)
                 row = 0
                 for b in range(group.lengths.size()):
@@ -861,7 +875,7 @@ cdef class Pipeline:
                     with gil:
                         PyErr_CheckSignals()
                 if phrases != NULL:
-                    group.gather(batch.it, g)
+                    phrases.gather(batch.it, g, group)
                     phrases.find(group.distinct.words, group.tokens, group.lengths, matches)
                 if not emit:
                     if phrases == NULL:
@@ -872,7 +886,10 @@ cdef class Pipeline:
                             held = self._copied(emissions)
                 else:
                     if phrases == NULL:
-                        group.gather(batch.it, g)
+                        if self.gazetteers is not None:
+                            self.gazetteers.it.get().gather(batch.it, g, group)
+                        else:
+                            group.gather(batch.it, g)
                     if self.gazetteers is not None:
                         self.gazetteers.it.get().find(group.distinct.words, group.tokens,
                                                       group.lengths, places)

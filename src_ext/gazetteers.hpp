@@ -36,6 +36,14 @@ class Gazetteers {
         trie_.add(words, count, std::uint32_t{1} << list);
     }
 
+    // To be called once all is there, before any is found.
+    void close() { trie_.close(); }
+
+    // The words of group g, as Group::gather gives them.
+    void gather(const Batch& batch, std::size_t g, Group& group) const {
+        trie_.gather(batch, g, group);
+    }
+
     // The places of a group's words. In each list, whatever the others have: from left to right the
     // longest phrase that begins at a word, then on behind it. `distinct`, `tokens` and `lengths`
     // are the group's, before it looked up any rows.

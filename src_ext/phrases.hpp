@@ -53,6 +53,14 @@ class Phrases {
         return list;
     }
 
+    // To be called once all is there, before any is found.
+    void close() { trie_.close(); }
+
+    // The words of group g, as Group::gather gives them.
+    void gather(const Batch& batch, std::size_t g, Group& group) const {
+        trie_.gather(batch, g, group);
+    }
+
     // The matches of a group: from left to right the longest that begins at a word, then on behind
     // it. `distinct`, `tokens` and `lengths` are the group's, before it looked up any rows.
     void find(const std::vector<Word>& distinct, const std::vector<std::int32_t>& tokens,

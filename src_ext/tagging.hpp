@@ -341,6 +341,11 @@ class Group {
 
     // The words of group g; rows are still to be found.
     void gather(const Batch& batch, std::size_t g) {
+        gather(batch, g, [](const Word&, bool) {});
+    }
+    // Calls use(word, whether it is the first time in the group) with each.
+    template <class Use>
+    void gather(const Batch& batch, std::size_t g, const Use& use) {
         open(batch, g);
         distinct = Distinct();
         tokens.clear();
@@ -350,8 +355,10 @@ class Group {
             const std::size_t length = batch.length_of(sentence(b));
             for (std::size_t i = first; i < first + length; ++i) {
                 const View& view = batch.words[i];
-                tokens.push_back(
-                    distinct.add(make_word(view.text, view.length, static_cast<int>(view.kind))));
+                const Word word = make_word(view.text, view.length, static_cast<int>(view.kind));
+                const std::size_t known = distinct.words.size();
+                tokens.push_back(distinct.add(word));
+                use(word, distinct.words.size() > known);
             }
         }
     }

@@ -51,6 +51,7 @@ def test_places_equal_a_naive_matcher(lists, sentences):
     found = Gazetteers(len(lists))
     for number, phrases in enumerate(lists):
         found.add(number, Batch.of_words([*map(list, phrases)]))
+    found.close()
     places = found.places(Batch.of_words(sentences))
     assert places.shape == (sum(map(len, sentences)), len(lists))
     at = 0
@@ -79,6 +80,13 @@ def test_the_matcher_refuses_what_it_cannot_hold():
             Gazetteers(1).add(0, Batch.of_words([sentence]))
     with pytest.raises(InputError, match="a list below 2, got 2"):
         Gazetteers(2).add(2, Batch.of_words([["w"]]))
+    found = Gazetteers(1)
+    assert found.places(Batch.of_words([["w"]])).tolist() == [[0]]
+    found.add(0, Batch.of_words([["w"]]))
+    with pytest.raises(InputError, match="phrases that are closed"):
+        found.places(Batch.of_words([["w"]]))
+    found.close()
+    assert found.places(Batch.of_words([["w"]])).tolist() == [[1]]
 
 
 # ---- a model that needs its lists ----------------------------------------------------------------

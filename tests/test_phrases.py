@@ -108,6 +108,22 @@ def test_many_phrases():
         assert [tuple(span) for span in spans_of(row) if span.label in "XY"] == wanted
 
 
+def test_no_match_goes_beyond_a_sentence():
+    """Sentences of a batch lie one behind the other; what two of them spell is no phrase."""
+    tagger = load().with_phrases({"X": [["a", "b"], ["b", "c", "d"], ["d", "e", "f", "g"]]})
+    for sentences in (
+        [["z", "a"], ["b", "z"]],
+        [["z", "b"], ["c", "d"]],
+        [["b", "c"], ["d", "z"]],
+        [["d", "e", "f"], ["g", "z", "z"]],
+        [["z", "d", "e"], ["f", "g", "z"]],
+    ):
+        for order in (sentences, sentences[::-1]):
+            assert not any(tag[2:] == "X" for row in tagger.tag_batch(order) for tag in row)
+        joined = sentences[0] + sentences[1]
+        assert "B-X" in tagger.tag(joined)
+
+
 def test_a_phrase_is_split_as_text_is():
     tagger = load().with_phrases(
         {"X": ["AT&T Inc.", "Robert F.", "rock 'n' roll", "don't panic", "  New\t York  "]}

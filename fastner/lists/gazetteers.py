@@ -42,6 +42,7 @@ class Matcher:
             for some in _chunks(gazetteer.phrases):
                 rows = [phrase.split("\t") for phrase in some]
                 self.compiled.add(number, Batch.of_words(rows))
+        self.compiled.close()
 
     @property
     def lists(self) -> int:

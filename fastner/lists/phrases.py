@@ -36,6 +36,9 @@ class Compiled(Protocol):
     ) -> tuple[int, int, int | None] | None:
         """Adds phrases to a list."""
 
+    def close(self) -> None:
+        """All are there."""
+
 
 class PhraseError(InputError):
     """A phrase that cannot be taken: the one of this index in the list of this label."""
@@ -101,6 +104,7 @@ def fill(
             ):
                 if trouble is not None:
                     raise _error(lists, labels, number, rows, *trouble)
+    lists.close()
     return names
 
 
