@@ -259,7 +259,8 @@ def test_the_notebook(monkeypatch):
             shown.append(type(value).__name__)
             assert value is None or value._repr_html_().startswith("<")
     assert [name for name in shown if name != "NoneType"] == [
-        *("Tagger", "Doc", "Doc", "Scores", "TokenReport")
+        *("Tagger", "Doc", "Doc", "Scores", "TokenReport"),
+        *("Analysis", "Intervals", "Difference", "Confidence"),
     ]
     assert "Angela Merkel" in printed and "gold Span(" in printed
     names["tagger"].close()
