@@ -221,11 +221,15 @@ def html_table(note: str, head: Iterable[str], rows: Iterable[Iterable[str]]) ->
 
     def cells(tag: str, row: Iterable[str]) -> str:
         name, *rest = map(html.escape, row)
-        return "".join([f"<th>{name}</th>", *(f"<{tag}>{c}</{tag}>" for c in rest)])
+        return "".join(
+            [f'<th style="text-align:left">{name}</th>', *(f"<{tag}>{c}</{tag}>" for c in rest)]
+        )
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
+    # the spacing is for pages that have no style for tables: Jupyter has, and draws no borders apart
+    style = "text-align:right;white-space:nowrap;border-spacing:12px 2px"
     page = (
-        f'<div style="overflow-x:auto">{html.escape(note)}<table style="text-align:right">'
+        f'<div style="overflow-x:auto">{html.escape(note)}<table style="{style}">'
         f"<thead><tr>{cells('th', head)}</tr></thead><tbody>{body}</tbody></table></div>"
     )
     return page.encode("utf-8", "xmlcharrefreplace").decode("utf-8")

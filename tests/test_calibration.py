@@ -164,7 +164,7 @@ def test_confidence_of_a_small_model():
 
     page = html.unescape(found._repr_html_())
     assert all(line in page for line in table.splitlines()[-2:])
-    rows = [re.findall(r"<t[hd]>([^<]*)", row) for row in page.split("<tr>")]
+    rows = [re.findall(r"<t[hd]\b[^>]*>([^<]*)", row) for row in page.split("<tr>")]
     cells = [" ".join(row).replace(",", "") for row in rows if row and row[0][:1].isdigit()]
     lines = [" ".join(line.split()) for line in table.splitlines()]
     assert cells == [line for line in lines if line[:1].isdigit()]

@@ -186,7 +186,8 @@ def test_the_shell_of_readme_and_start(code, folder):
 
 
 @pytest.mark.parametrize(
-    ("page", "values"), [("docs/start.md", 1), ("docs/tag.md", 9), ("docs/how-it-works.md", 3)]
+    ("page", "values"),
+    [("docs/index.md", 1), ("docs/start.md", 1), ("docs/tag.md", 9), ("docs/how-it-works.md", 3)],
 )
 def test_the_python_of_the_first_pages(page, values, folder):
     names = {}
