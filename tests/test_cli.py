@@ -786,7 +786,7 @@ def test_options_reach_the_model(run, tagger):
     ],
 )
 def test_wrong_usage(run, tagger, args, message):
-    """The last line says what is wrong; before it no screenful of options, but where they are told."""
+    """The last line says what is wrong, the one before it where the options are told."""
     code, out, err = run(*args, terminal=True)
     assert (code, out) == (2, "")
     assert message in err

@@ -43,6 +43,7 @@ def node(
     *arguments: str | Path,
     folder: Path | None = None,
     environment: dict[str, str] | None = None,
+    timeout: int = 240,
 ) -> str:
     if NODE is None:
         pytest.skip("node is not installed")
@@ -50,7 +51,7 @@ def node(
         [NODE, *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=timeout,
         cwd=folder,
         env=environment,
         check=False,
@@ -230,7 +231,7 @@ def test_chromium_gives_the_golden_tags(export):
     need("playwright-core")
     if not Path(CHROMIUM).exists():
         pytest.skip(f"{CHROMIUM} is not installed; CHROMIUM names another")
-    line = node(CLIENTS / "web" / "test.mjs", export)
+    line = node(CLIENTS / "web" / "test.mjs", export, timeout=900)  # what waits in it has limits
     assert golden_counts(export) in line
 
 

@@ -77,7 +77,12 @@ class Confidence:
             for row in self.thresholds
         )
         bins = (
-            (f"{b.low:.1f} to {b.high:.1f}", f"{b.entities:,}", f"{b.score:.3f}", f"{b.correct:.3f}")
+            (
+                f"{b.low:.1f} to {b.high:.1f}",
+                f"{b.entities:,}",
+                f"{b.score:.3f}",
+                f"{b.correct:.3f}",
+            )
             for b in self.bins
         )
         kept = ("threshold", "precision", "recall", "F1", "predicted", "correct")
