@@ -227,7 +227,7 @@ def html_table(note: str, head: Iterable[str], rows: Iterable[Iterable[str]]) ->
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     # the spacing is for pages without a style for tables: Jupyter has one, in which it is nothing
-    style = "text-align:right;white-space:nowrap;border-spacing:12px 2px"
+    style = "text-align:right;white-space:nowrap;border-spacing:8px 2px"
     page = (
         f'<div style="overflow-x:auto">{html.escape(note)}<table style="{style}">'
         f"<thead><tr>{cells('th', head)}</tr></thead><tbody>{body}</tbody></table></div>"

@@ -30,7 +30,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's, but that an error is no screenful of options, and quotes what was typed safely."""
+    """argparse's, but that an error is no screenful of options and quotes what was typed safely."""
 
     def error(self, message: str) -> NoReturn:
         text = f"{self.prog} --help lists what it takes\n{self.prog}: error: {message}\n"
