@@ -84,7 +84,7 @@ def bash(code: str) -> str:
         env={**os.environ, **paths, "PYTHONUTF8": "1"},
         capture_output=True,
         encoding="utf-8",
-        timeout=300,
+        timeout=1800,  # what hangs, also on a machine with other work
         check=False,
     )
     assert done.returncode == 0, f"{code}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"

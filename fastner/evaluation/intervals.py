@@ -85,10 +85,14 @@ class Difference:
         """What `format_difference` says, as a table for Jupyter."""
         apart = self.difference
         head = ("", "first", "second", "difference", "from", "to", "p")
-        row = ("F1", f"{100 * self.f1:.2f}", f"{100 * self.other_f1:.2f}")
-        row += tuple(f"{100 * share:+.2f}" for share in (apart.value, apart.low, apart.high))
+        shares = (apart.value, apart.low, apart.high)
+        row = (
+            *("F1", f"{100 * self.f1:.2f}", f"{100 * self.other_f1:.2f}"),
+            *(f"{100 * share:+.2f}" for share in shares),
+            f"{self.p:.4f}",
+        )
         note = f"{LEVEL:.0%} interval of the difference; {_shuffled(self)}"
-        return html_table(note, head, [(*row, f"{self.p:.4f}")])
+        return html_table(note, head, [row])
 
 
 def counts_of(
