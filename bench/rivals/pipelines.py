@@ -81,8 +81,8 @@ def _size_of_fastner() -> int:
     """With its models; installed or in a clone, where no distribution lists its files."""
     import fastner
 
-    folder = Path(fastner.__file__).parent
-    return sum(path.stat().st_size for path in folder.rglob("*") if "__pycache__" not in path.parts)
+    files = (path for path in Path(fastner.__file__).parent.rglob("*") if path.is_file())
+    return sum(path.stat().st_size for path in files if "__pycache__" not in path.parts)
 
 
 if __name__ == "__main__":
