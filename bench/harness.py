@@ -168,6 +168,23 @@ def version_of(*distributions: str) -> dict[str, str]:
     return found
 
 
+def installed_size(*distributions: str) -> int:
+    """The bytes of those distributions and of all that they need, each counted once."""
+    from packaging.requirements import Requirement
+
+    sizes: dict[str, int] = {}
+    left = list(distributions)
+    while left:
+        name = left.pop().lower().replace("_", "-")
+        if name not in sizes:
+            found = importlib.metadata.distribution(name)
+            files = (Path(str(file.locate())) for file in found.files or ())
+            sizes[name] = sum(path.stat().st_size for path in files if path.is_file())
+            needs = map(Requirement, found.requires or ())
+            left += [r.name for r in needs if not r.marker or r.marker.evaluate({"extra": ""})]
+    return sum(sizes.values())
+
+
 def environment(*, core: int | None, threads: int, model: str) -> dict[str, Any]:
     """What a number depends on besides the code that is timed."""
     from fastner import __version__

@@ -328,9 +328,10 @@ class Doc:
         line = json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"))
         return json_safe(line)
 
-    def to_conll(self) -> str:
+    def to_conll(self, *, scores: bool = False) -> str:
         """Return a line of word, tab and tag per word and a blank line after each sentence.
 
+        scores: between them a column of each entity's score, at all its words, and - elsewhere.
         Words are what the model reads: markup is left out, and one that is hyphenated at a line end
         stands on one line. `corpus.read_conll` gives words and tags back. Raises InputError for a
         word given to `from_tokens` that is empty or holds a tab or a newline.
@@ -345,7 +346,19 @@ class Doc:
                 tags.append([tag for _, tag in read])
         file = io.StringIO()
         write_conll(file, sentences, tags)
-        return file.getvalue()
+        if not scores:
+            return file.getvalue()
+        column = ["-"] * len(self.tokens)
+        for entity in self.entities:
+            if entity.score is not None:
+                count = entity.end_token - entity.start_token
+                column[entity.start_token : entity.end_token] = [f"{entity.score:.3f}"] * count
+        places = (n for n, token in enumerate(self.tokens) if not token.markup)
+        lines = []
+        for line in file.getvalue().split("\n"):
+            word, tab, tag = line.rpartition("\t")
+            lines.append(f"{word}\t{column[next(places)]}\t{tag}" if tab else line)
+        return "\n".join(lines)
 
     def to_table(self) -> str:
         """Return the entities as aligned plain text for a terminal, without the last line end.

@@ -52,7 +52,7 @@ class Scores(LabelScores):
             for name, row in (*self.per_label.items(), ("all", self))
         ]
         head = ("", "precision", "recall", "F1", "gold", "predicted", "correct")
-        return _html_table(f"token accuracy {100 * self.accuracy:.2f} %", head, rows)
+        return html_table(f"token accuracy {100 * self.accuracy:.2f} %", head, rows)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class TokenReport:
             for name, row in (*self.per_tag.items(), *averages)
         ]
         head = ("", "precision", "recall", "F1", "support")
-        return _html_table(f"accuracy {self.accuracy:.4f}", head, rows)
+        return html_table(f"accuracy {self.accuracy:.4f}", head, rows)
 
 
 def score(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> Scores:
@@ -212,18 +212,25 @@ def format_token_report(report: TokenReport) -> str:
     )
 
 
-def _html_table(note: str, head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table, its first column the rows' names; colours are the notebook's, text is escaped."""
+def html_table(note: str, head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table of text, the first column of it the rows' names, and a note above it.
+
+    Colours are the notebook's, all text is escaped, and a table that is too wide scrolls.
+    """
     import html  # who scores elsewhere goes without
 
     def cells(tag: str, row: Iterable[str]) -> str:
         name, *rest = map(html.escape, row)
-        return "".join([f"<th>{name}</th>", *(f"<{tag}>{c}</{tag}>" for c in rest)])
+        return "".join(
+            [f'<th style="text-align:left">{name}</th>', *(f"<{tag}>{c}</{tag}>" for c in rest)]
+        )
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
+    # the spacing is for pages without a style for tables: Jupyter has one, in which it is nothing
+    style = "text-align:right;white-space:nowrap;border-spacing:8px 2px"
     page = (
-        f'<table style="text-align:right"><caption>{html.escape(note)}</caption>'
-        f"<thead><tr>{cells('th', head)}</tr></thead><tbody>{body}</tbody></table>"
+        f'<div style="overflow-x:auto">{html.escape(note)}<table style="{style}">'
+        f"<thead><tr>{cells('th', head)}</tr></thead><tbody>{body}</tbody></table></div>"
     )
     return page.encode("utf-8", "xmlcharrefreplace").decode("utf-8")
 

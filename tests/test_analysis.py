@@ -1,5 +1,6 @@
 """Kinds of errors: pairs equal a brute-force search, and their counts add up to both sides."""
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -109,6 +110,17 @@ def test_confusion_and_places_by_hand():
     assert [(pair.start, pair.end) for pair in analysis.pairs] == [(0, 2), (3, 4), (0, 1), (4, 5)]
     assert analysis.counts["spurious", "Y"] == 1
     assert [i for i, _ in analysis.worst()] == [0, 2]
+
+
+def test_a_notebook_shows_kinds_and_labels_escaped():
+    found = analyse([["B-<b>", "O", "B-x"]], [["B-<b>", "O", "O"]])
+    page = found._repr_html_()
+    assert "<b>" not in page and "F1 66.67" in page
+    rows = [re.findall(r"<t[hd]\b[^>]*>([^<]*)", row) for row in page.split("<tr>")[1:]]
+    assert rows[0] == ["", "&lt;b&gt;", "x", "all", "F1 without them"]
+    assert [row[0] for row in rows[1:]] == list(KINDS)
+    assert rows[1][1:] == ["1", "0", "1", ""] and rows[5] == ["missed", "0", "1", "1", "100.00"]
+    assert all(row[-1] == f"{100 * found.f1_without(row[0]):.2f}" for row in rows[2:])
 
 
 def test_nothing_and_bad_input():

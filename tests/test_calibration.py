@@ -1,6 +1,8 @@
 """Calibration error and thresholds by hand, and temperatures that are known beforehand."""
 
+import html
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -159,6 +161,13 @@ def test_confidence_of_a_small_model():
     table = format_confidence(found)
     assert f"error {found.calibration_error:.4f} at the model's temperature 1;" in table
     assert len(table.splitlines()) == 1 + len(THRESHOLDS) + 2 + len(found.bins) + 3
+
+    page = html.unescape(found._repr_html_())
+    assert all(line in page for line in table.splitlines()[-2:])
+    rows = [re.findall(r"<t[hd]\b[^>]*>([^<]*)", row) for row in page.split("<tr>")]
+    cells = [" ".join(row).replace(",", "") for row in rows if row and row[0][:1].isdigit()]
+    lines = [" ".join(line.split()) for line in table.splitlines()]
+    assert cells == [line for line in lines if line[:1].isdigit()]
 
 
 def test_lengths_that_differ():

@@ -27,7 +27,7 @@ from small import EMBEDDED
 
 from fastner.cli import app, completion, main, progress, tag, train
 from fastner.cli.live import live
-from fastner.corpus import sources
+from fastner.corpus import read_conll, sources
 from fastner.doc import build_doc
 from fastner.errors import BundleError, InputError
 from fastner.evaluation.intervals import unit_of
@@ -409,6 +409,11 @@ def test_text_to_conll_parts_texts(run, tagger):
     assert parts[0] == "Ada\tB-PER\nleft\tO\n.\tO\n\nHe\tB-PER\nran\tO\n.\tO\n\n"
     assert parts[1:] == ["", "Bob\tB-PER\n\n"]
 
+    _, scored, _ = run("tag", "--output", "conll", "--scores", stdin="Ada left. He ran.\n\nBob\n")
+    assert scored == out.replace("\tO", "\t-\tO").replace("\tB", "\t0.500\tB")
+    one, two = (read_conll(io.StringIO(columns)) for columns in (out, scored))
+    assert (one.sentences, one.tags, one.documents) == (two.sentences, two.tags, two.documents)
+
 
 def test_jsonl_carries_keys_and_mixes_texts_with_tokens(run, tagger):
     records = [
@@ -766,7 +771,6 @@ def test_options_reach_the_model(run, tagger):
         (["tag", "a", "--file", "b"], "expected TEXT or --file, got both"),
         (["tag", "a", "--input", "conll"], "TEXT goes with --input text"),
         (["tag", "a", "--word-column", "1"], "--word-column goes with --input conll"),
-        (["tag", "a", "--output", "conll", "--scores"], "--scores goes with"),
         (["tag", "--file", "a.conll", "--html"], "--lines and --html go with texts, not conll"),
         (["tag", "a", "--lines", "some"], "invalid choice: 'some'"),
         (["tag", "a", "--threads", "0"], "at least 1, got '0'"),
@@ -778,13 +782,19 @@ def test_options_reach_the_model(run, tagger):
         (["train", "--train", "a"], "required"),
         (["evaluate"], "required"),
         (["nonsense"], "nonsense"),
-        ([], "required"),
+        ([], "usage: fastner [-h]"),
     ],
 )
 def test_wrong_usage(run, tagger, args, message):
+    """The last line says what is wrong, the one before it where the options are told."""
     code, out, err = run(*args, terminal=True)
     assert (code, out) == (2, "")
     assert message in err
+    *before, last = err.splitlines()
+    name = f"fastner {args[0]}" if args and args[0] != "nonsense" else "fastner"
+    if args:
+        assert before[-1] == f"{name} --help lists what it takes" and len(before) == 1
+        assert last.startswith(f"{name}: error: ")
 
 
 def test_errors_are_one_line(run, tagger, tmp_path, monkeypatch):

@@ -44,6 +44,7 @@ def node(
     *arguments: str | Path,
     folder: Path | None = None,
     environment: dict[str, str] | None = None,
+    timeout: int = 240,
 ) -> str:
     if NODE is None:
         pytest.skip("node is not installed")
@@ -51,7 +52,7 @@ def node(
         [NODE, *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=timeout,
         cwd=folder,
         env=environment,
         check=False,
@@ -253,7 +254,8 @@ def test_chromium_gives_the_golden_tags(export, runtime):
     need("playwright-core")
     if not Path(CHROMIUM).exists():
         pytest.skip(f"{CHROMIUM} is not installed; CHROMIUM names another")
-    line = node(CLIENTS / "web" / "test.mjs", export, runtime)
+    # what waits in it has limits
+    line = node(CLIENTS / "web" / "test.mjs", export, runtime, timeout=900)
     assert golden_counts(export) in line
     assert ("own kernels" in line) == (runtime == "engine")
 

@@ -130,6 +130,23 @@ def test_to_conll():
     )
 
 
+def test_to_conll_with_scores():
+    """Each at all words of its entity; markup has no line."""
+    text = "<b>Ada Lovelace</b> left"
+    (tokens,) = sentences = tokenize(text, html=True)
+    first = [token.text for token in tokens].index("Ada")
+    tags = [["O"] * len(tokens)]
+    tags[0][first : first + 2] = ["B-X", "I-X"]
+    doc = build_doc(text, sentences, tags, [[(first, first + 2, "X")]], scores=[[0.25]])
+    lines = doc.to_conll(scores=True).split("\n")
+    assert lines == ["Ada\t0.250\tB-X", "Lovelace\t0.250\tI-X", "left\t-\tO", "", ""]
+    assert "\n".join(line.replace("\t0.250", "").replace("\t-", "") for line in lines) == (
+        doc.to_conll()
+    )
+    bare = Doc.from_tokens(["Rome"], ["B-LOC"], [(0, 1, "LOC")])
+    assert bare.to_conll(scores=True) == "Rome\t-\tB-LOC\n\n"
+
+
 @pytest.mark.parametrize(
     ("text", "html", "columns"),
     [

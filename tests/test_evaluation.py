@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import re
 import time
 from contextlib import nullcontext
 
@@ -18,7 +19,13 @@ from fastner.corpus import Corpus, read
 from fastner.errors import InputError
 from fastner.evaluation import intervals
 from fastner.evaluation.breakdown import by_length, by_seen, format_parts
-from fastner.evaluation.intervals import compare, counts_of, measure_intervals
+from fastner.evaluation.intervals import (
+    compare,
+    counts_of,
+    format_difference,
+    format_intervals,
+    measure_intervals,
+)
 from fastner.evaluation.labels import map_labels, parse_mapping, strangers
 from fastner.scoring import score
 from fastner.tags import TagScheme, spans_of
@@ -146,6 +153,27 @@ def test_equal_taggings_do_not_differ_and_opposite_ones_do():
     assert better.p == 1 / 1000 and better.difference.low > 0
     worse = compare(gold, predicted, gold, shuffles=999)
     assert worse.difference.value == -better.difference.value
+
+
+def test_notebooks_show_what_the_text_says():
+    gold, one, two = [["B-<b>", "O", "B-x"]], [["B-<b>", "O", "O"]], [["O", "O", "B-x"]]
+
+    def rows(page):
+        assert "<b>" not in page
+        return [re.findall(r"<t[hd]\b[^>]*>([^<]*)", row) for row in page.split("<tr>")[2:]]
+
+    found = measure_intervals(gold, one, resamples=20)
+    head, *lines = format_intervals(found).replace(" to ", "  ").splitlines()
+    shown = rows(found._repr_html_())
+    assert found._repr_html_().startswith(f'<div style="overflow-x:auto">{head}<table')
+    assert [" ".join(row).split() for row in shown] == [
+        line.replace("<b>", "&lt;b&gt;").split() for line in lines
+    ]
+    apart = compare(gold, one, two, shuffles=99, resamples=20)
+    (row,) = rows(apart._repr_html_())
+    said = format_difference(apart, "two")
+    assert re.findall(r"[+-]?\d+\.\d\d+", said) == row[1:]
+    assert said.partition(" by ")[2] in apart._repr_html_()
 
 
 def test_chance_alone_is_seldom_significant():

@@ -117,7 +117,7 @@ verify: engine.session errors files strict numpy
 evaluation.analysis: scoring tags
 evaluation.breakdown: scoring tags
 evaluation.calibration: scoring tags numpy; later ~tagger
-evaluation.intervals: errors tags numpy
+evaluation.intervals: errors scoring tags numpy
 evaluation.labels: corpus errors tags
 evaluation.page: tags text
 evaluation.report: evaluation.analysis evaluation.page

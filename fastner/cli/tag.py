@@ -126,7 +126,9 @@ def add(commands: Commands) -> None:
         "or all sentences up to the next mark (-DOCSTART-, # newdoc)",
     )
     parser.add_argument(
-        "--scores", action="store_true", help="give the probability of each entity (not in conll)"
+        "--scores",
+        action="store_true",
+        help="give the probability of each entity (in conll between word and tag)",
     )
     phrases = parser.add_argument_group("phrases that are known (docs/phrases.md)")
     phrases.add_argument(
@@ -166,10 +168,6 @@ def run(args: argparse.Namespace) -> None:
     default = "conll" if columns else "jsonl"
     if isinstance(source, list):
         default = "marked" if output.on_terminal() else "table"
-    if args.scores and (args.output or default) == "conll":
-        args.usage_error(
-            "--scores goes with --output table, marked or jsonl; conll has no place for them"
-        )
     if columns and (args.lines != "auto" or args.html):
         args.usage_error(f"--lines and --html go with texts, not {form}")
     # whoever types line by line wants each answer at once, and so does whoever watches a log
@@ -177,7 +175,7 @@ def run(args: argparse.Namespace) -> None:
     pipe = None
     if not isinstance(source, (str, list)) and form in ("text", "jsonl") and not args.document:
         pipe = live(source)
-    write = output.WRITERS[args.output or default]
+    write = output.writer(args.output or default, args.scores)
     options = (args.phrases_mode, args.phrases_weight, args.phrases_ignore_case or None)
     if not args.phrases and options != (None, None, None):
         args.usage_error("the options of phrases go with --phrases LABEL=F")

@@ -7,7 +7,7 @@ from typing import Any, TextIO
 from fastner.corpus.conll import write_conll
 from fastner.corpus.jsonl import jsonl_line
 from fastner.corpus.sentences import Corpus, Text
-from fastner.errors import DependencyError, InputError
+from fastner.errors import DependencyError, InputError, install_hint
 from fastner.tags import labels_of, spans_of, tag_set
 from fastner.text import Token
 
@@ -65,7 +65,7 @@ def to_dataset(corpus: Corpus) -> Any:
     try:
         import datasets
     except ImportError:
-        raise DependencyError("a Dataset needs datasets; run pip install datasets") from None
+        raise DependencyError(f"a Dataset needs datasets; {install_hint('datasets')}") from None
     names = tag_set(labels_of(tag for row in corpus.tags for tag in row), corpus.scheme)
     ids = {name: number for number, name in enumerate(names)}
     features = {

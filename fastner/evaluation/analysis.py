@@ -15,7 +15,7 @@ from itertools import groupby
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
-from fastner.scoring import Scores, score
+from fastner.scoring import Scores, html_table, score
 from fastner.tags import Span, spans_of
 
 KINDS = {
@@ -108,6 +108,21 @@ class Analysis:
         predicted = self.scores.predicted + {"missed": errors, "spurious": -errors}.get(kind, 0)
         whole = self.scores.gold + predicted
         return 2 * correct / whole if whole else 0.0
+
+    def _repr_html_(self) -> str:
+        """The pairs by kind and label, and F1 without each kind of errors, for Jupyter."""
+        labels = sorted({label for _, label in self.counts})
+        rows = (
+            (
+                kind,
+                *(f"{self.counts[kind, label]:,}" for label in labels),
+                f"{self.count(kind):,}",
+                f"{100 * self.f1_without(kind):.2f}" if kind in ERRORS else "",
+            )
+            for kind in KINDS
+        )
+        head = ("", *labels, "all", "F1 without them")
+        return html_table(f"entities by kind of error; F1 {100 * self.scores.f1:.2f}", head, rows)
 
 
 def analyse(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> Analysis:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastner.scoring import LabelScores, label_scores, score
+from fastner.scoring import LabelScores, html_table, label_scores, score
 from fastner.tags import spans_of
 
 if TYPE_CHECKING:
@@ -65,6 +65,29 @@ class Confidence:
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts of the same names, ready for JSON."""
         return asdict(self)
+
+    def _repr_html_(self) -> str:
+        """The tables of `format_confidence`, for Jupyter."""
+        thresholds = (
+            (
+                f"{row.threshold:.2f}",
+                *(f"{100 * share:.2f}" for share in (row.precision, row.recall, row.f1)),
+                *(f"{count:,}" for count in (row.predicted, row.correct)),
+            )
+            for row in self.thresholds
+        )
+        bins = (
+            (
+                f"{b.low:.1f} to {b.high:.1f}",
+                f"{b.entities:,}",
+                f"{b.score:.3f}",
+                f"{b.correct:.3f}",
+            )
+            for b in self.bins
+        )
+        kept = ("threshold", "precision", "recall", "F1", "predicted", "correct")
+        parts = ("probability", "entities", "mean probability", "share correct")
+        return html_table(_errors(self), kept, thresholds) + html_table("", parts, bins)
 
 
 def measure_confidence(
@@ -211,18 +234,17 @@ def format_confidence(confidence: Confidence) -> str:
         f"{b.low:.1f} to {b.high:.1f}   {b.entities:8}  {b.score:16.3f}  {b.correct:13.3f}"
         for b in confidence.bins
     ]
-    lines += [
-        "",
-        (
-            f"expected calibration error {confidence.calibration_error:.4f} at the model's "
-            f"temperature {confidence.temperature:g};"
-        ),
-        (
-            f"it would be {confidence.fitted_calibration_error:.4f} at "
-            f"{confidence.fitted_temperature:g}, fitted to this corpus"
-        ),
-    ]
+    lines += ["", *_errors(confidence).splitlines()]
     return "\n".join(lines)
+
+
+def _errors(confidence: Confidence) -> str:
+    return (
+        f"expected calibration error {confidence.calibration_error:.4f} at the model's "
+        f"temperature {confidence.temperature:g};\n"
+        f"it would be {confidence.fitted_calibration_error:.4f} at "
+        f"{confidence.fitted_temperature:g}, fitted to this corpus"
+    )
 
 
 def _flat(rows: Sequence[Sequence[float]]) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastner.errors import InputError
+from fastner.scoring import html_table
 from fastner.tags import spans_of
 
 RESAMPLES = 1000
@@ -51,6 +52,14 @@ class Intervals:
         """Plain dicts of the same names, ready for JSON."""
         return asdict(self)
 
+    def _repr_html_(self) -> str:
+        """The table of `format_intervals`, for Jupyter."""
+        rows = (
+            (name, *(f"{100 * share:.2f}" for share in (row.value, row.low, row.high)))
+            for name, row in _named(self).items()
+        )
+        return html_table(_head(self), ("", "%", "from", "to"), rows)
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -71,6 +80,19 @@ class Difference:
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts of the same names, ready for JSON."""
         return asdict(self)
+
+    def _repr_html_(self) -> str:
+        """What `format_difference` says, as a table for Jupyter."""
+        apart = self.difference
+        head = ("", "first", "second", "difference", "from", "to", "p")
+        shares = (apart.value, apart.low, apart.high)
+        row = (
+            *("F1", f"{100 * self.f1:.2f}", f"{100 * self.other_f1:.2f}"),
+            *(f"{100 * share:+.2f}" for share in shares),
+            f"{self.p:.4f}",
+        )
+        note = f"{LEVEL:.0%} interval of the difference; {_shuffled(self)}"
+        return html_table(note, head, [row])
 
 
 def counts_of(
@@ -201,22 +223,13 @@ def compare(
 
 def format_intervals(intervals: Intervals) -> str:
     """A plain-text table in percent."""
-    rows = {
-        "precision": intervals.precision,
-        "recall": intervals.recall,
-        "F1": intervals.f1,
-        **{f"F1 {label}": row for label, row in intervals.f1_per_label.items()},
-    }
+    rows = _named(intervals)
     width = max(map(len, rows))
-    head = (
-        f"{intervals.level:.0%} intervals, {intervals.resamples:,} bootstraps of "
-        f"{intervals.units:,} {intervals.unit}s, seed {intervals.seed}"
-    )
     lines = [
         f"{name:{width}}  {100 * row.value:6.2f}  {100 * row.low:6.2f} to {100 * row.high:6.2f}"
         for name, row in rows.items()
     ]
-    return "\n".join([head, *lines])
+    return "\n".join([_head(intervals), *lines])
 
 
 def format_difference(difference: Difference, name: str) -> str:
@@ -226,7 +239,29 @@ def format_difference(difference: Difference, name: str) -> str:
         f"F1 {100 * difference.f1:.2f} against {100 * difference.other_f1:.2f} of {name}: "
         f"{100 * apart.value:+.2f}, {LEVEL:.0%} interval "
         f"{100 * apart.low:+.2f} to {100 * apart.high:+.2f}\n"
-        f"p = {difference.p:.4f} by approximate randomisation, {difference.shuffles:,} shuffles of "
+        f"p = {difference.p:.4f} by {_shuffled(difference)}"
+    )
+
+
+def _named(intervals: Intervals) -> dict[str, Interval]:
+    return {
+        "precision": intervals.precision,
+        "recall": intervals.recall,
+        "F1": intervals.f1,
+        **{f"F1 {label}": row for label, row in intervals.f1_per_label.items()},
+    }
+
+
+def _head(intervals: Intervals) -> str:
+    return (
+        f"{intervals.level:.0%} intervals, {intervals.resamples:,} bootstraps of "
+        f"{intervals.units:,} {intervals.unit}s, seed {intervals.seed}"
+    )
+
+
+def _shuffled(difference: Difference) -> str:
+    return (
+        f"approximate randomisation, {difference.shuffles:,} shuffles of "
         f"{difference.units:,} {difference.unit}s, seed {difference.seed}"
     )
 

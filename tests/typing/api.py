@@ -87,6 +87,7 @@ assert_type(doc.to_hf(), list[dict[str, Any]])
 assert_type(doc.to_displacy(), dict[str, Any])
 assert_type(doc.to_json(), str)
 assert_type(doc.to_conll(), str)
+assert_type(doc.to_conll(scores=True), str)
 assert_type(doc.to_table(), str)
 for entity in doc.entities:
     assert_type(entity.text, str)

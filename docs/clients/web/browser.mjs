@@ -9,6 +9,7 @@ import { chromium } from "playwright-core";
 import { assemble } from "./assemble.mjs";
 
 const TYPES = { ".html": "text/html", ".mjs": "text/javascript", ".wasm": "application/wasm" };
+const PATIENCE = 300_000; // ms; what takes this long hangs, also on a machine with other work
 const FLAGS = `--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
   --disable-background-networking --disable-component-update --disable-sync`;
 
@@ -40,7 +41,9 @@ export async function openPage(exported, runtime) {
       executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
       args: FLAGS.split(/\s+/),
       viewport: { width: 900, height: 640 },
+      timeout: PATIENCE,
     });
+    context.setDefaultTimeout(PATIENCE);
     const page = context.pages()[0] ?? (await context.newPage());
     const origin = `http://127.0.0.1:${server.address().port}`;
     const complaints = [];
@@ -56,8 +59,6 @@ export async function openPage(exported, runtime) {
     const started = () =>
       page.waitForFunction(
         () => globalThis.fastner || document.body.dataset.state === "failed",
-        null,
-        { timeout: 60_000 },
       );
     await page.goto(`${origin}/`);
     return { page, complaints, started, close };
