@@ -27,14 +27,14 @@ def run(args: argparse.Namespace) -> None:
     if args.json:
         output.as_json(models)
         return
-    for number, model in enumerate(models):
-        if number:
-            output.text("")
+    lines = [("model", "language", "MB", "entity F1 on development sets")]
+    for model in models:
         scores = model["scores"].get("sets", {})
-        shown = [f"{name} {100 * of['f1']:.1f}" for name, of in scores.items()]
-        output.rows(
-            {**model, "default": "yes" if model["default"] else "no", "scores": "; ".join(shown)}
-        )
+        # the same sets in other forms are for `fastner info`
+        shown = ", ".join(f"{n} {100 * of['f1']:.1f}" for n, of in scores.items() if "," not in n)
+        name = f"{model['name']} (default)" if model["default"] else model["name"]
+        lines.append((name, model["language"], f"{model['bytes'] / 1e6:.1f}", shown))
+    output.columns(lines)
 
 
 def _models() -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, TextIO
@@ -138,6 +138,14 @@ def rows(rows: dict[str, Any]) -> None:
     width = max(map(len, rows), default=0)
     for name, value in rows.items():
         text(f"{name:{width}}  {_shown(value) or '-'}")
+
+
+def columns(rows: Sequence[Sequence[str]]) -> None:
+    """Prints rows of cells, in columns as wide as their widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
+        text("  ".join(cells).rstrip())
 
 
 def _shown(value: Any) -> str:
