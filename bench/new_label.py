@@ -42,7 +42,8 @@ WAYS: dict[str, dict[str, Any]] = {
     "200 sentences, `rehearse=false`": {"times": 1, "others": 0, "rehearse": False},
     "200 sentences, rehearsed": {"times": 1, "others": 0},
     "four times an epoch, 1,600 of 10,000 others to rehearse on": {"times": 4, "others": 0.16},
-    "eight times an epoch, and the same others": {"times": 8, "others": 0.16},
+    "eight times an epoch, 1,600 of the others": {"times": 8, "others": 0.16},
+    "eight times an epoch, 3,200 of the others": {"times": 8, "others": 0.32},
 }
 
 
