@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         try:
             if not (sys.argv[1:] if argv is None else argv):
-                parser().print_help(sys.stderr)
+                output.note(parser().format_help().rstrip())
                 return 2
             args, strange = parser().parse_known_args(argv)
             if strange:  # said by the command, which knows its options
