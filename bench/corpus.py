@@ -348,7 +348,7 @@ def main() -> None:
         "--bytes", type=int, default=MEMORY_BYTES, help="of text in each file; default: %(default)s"
     )
     parser.add_argument("--workers", type=int, default=1, help="default: %(default)s")
-    parser.add_argument("--model", type=Path, help="a model directory; default: the embedded one")
+    parser.add_argument("--model", type=Path, help="a model directory; default: english")
     options = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as place:
