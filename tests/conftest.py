@@ -1,12 +1,17 @@
 """Shared fixtures: where the corpora are, if they are here."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # tests that import onnxruntime themselves
+
+# What a shell runs in the background ignores Ctrl-C, and so would what tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test is one of speed: the first example may compile a pattern, under sanitizers even.
 settings.register_profile("fastner", deadline=None)
