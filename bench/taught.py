@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -24,7 +24,7 @@ from bench.accuracy import Figures, markdown, measure, points, read_cases
 from bench.rivals.client import rival
 from bench.sets import SETS
 from fastner.bundle import read_bundle
-from fastner.corpus import Corpus, iter_text, read, silver_record, write_silver
+from fastner.corpus import Corpus, iter_records, read, silver_record, write_silver
 from fastner.evaluation.labels import only
 from fastner.scoring import score
 from fastner.tags import TagScheme, convert, spans_of
@@ -145,15 +145,20 @@ def _distilled(options: argparse.Namespace, teachers: Sequence[Path], text: Path
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
         every = [fastner.load(teacher, threads=1) for teacher in teachers]
-        write_silver(path, fastner.distill(every, iter_text(text)))
+        write_silver(path, fastner.distill(every, _texts(text)))
     return path
+
+
+def _texts(path: Path) -> Iterator[str]:
+    """Those of a file of JSON lines."""
+    return (record["text"] for record in iter_records(path))
 
 
 def spacy(options: argparse.Namespace) -> None:
     """British news as spaCy reads it, and a student of it: how far it agrees, and how fast."""
     text = options.data / "unlabelled" / "bbc-2005.jsonl.gz"
     with fastner.load() as tagger:
-        records = fastner.distill(tagger, iter_text(text))
+        records = fastner.distill(tagger, _texts(text))
         sentences = [record["tokens"] for record in records]
     path = options.models / "spacy.jsonl.gz"
     with rival("spacy_sm", core=None, model=None) as (process, said):
