@@ -3,9 +3,9 @@
     python bench/new_label.py [--model M] [--seeds 1 2 3]
 
 The label is DATE: days of the week, months (also short, but not May, which is a verb as well) and
-years from 1900 to 2010, as neighbours one entity, where CoNLL-2003 has none of its own. 200 sentences of its training text tell what it is. The first
-1,000 sentences of its development set, with DATE alone, choose the epoch; the table gives entity
-F1 on the others.
+years from 1900 to 2010, as neighbours one entity, where CoNLL-2003 has none of its own. 200
+sentences of its training text tell what it is. The first 1,000 sentences of its development set,
+with DATE alone, choose the epoch; the table gives entity F1 on the others.
 """
 
 from __future__ import annotations
