@@ -1,6 +1,6 @@
 """What does `--lexicon` bring on WNUT-17? Trains with lists of names and without, prints a table.
 
-    python bench/lexicon.py --models MODELS [--seeds 1 2 3]
+    python -m bench.lexicon --models MODELS [--seeds 1 2 3]
 
 The lists are the people, places and organisations that are tagged in other corpora, and the first
 and last words of the people's names. A model that is in --models already is not trained again. The
@@ -11,7 +11,6 @@ the others.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -72,25 +71,15 @@ def lists_of(data: Path) -> dict[str, list[list[str]]]:
 
 def _train(options: argparse.Namespace, name: str, lists: Any, seed: int) -> None:
     """Trains a model, unless it is there."""
-    import fastner
+    from bench.trials import train_once
 
-    def show(progress: Any) -> None:
-        if progress.dev is not None:
-            print(name, progress.epoch, f"{progress.dev.f1:.4f}", file=sys.stderr, flush=True)
-
-    if (options.models / name).exists():
-        return
-    fastner.train(
+    train_once(
+        options.models / name,
         options.data / "wnut17" / "train.conll",
         options.data / "wnut17" / "dev.conll",
-        vectors="glove-6b-50d",
-        vector_dtype="int8",
         lexicon=lists,
-        output=options.models / name,
-        force=True,
         seed=seed,
         epochs=options.epochs,
-        progress=show,
     )
 
 

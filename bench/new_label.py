@@ -1,6 +1,6 @@
 """How far does a model forget that learns one more label? Goes on from it, prints a table.
 
-    python bench/new_label.py [--model M] [--seeds 1 2 3]
+    python -m bench.new_label [--model M] [--seeds 1 2 3]
 
 The label is DATE: days of the week, months (also short, but not May, which is a verb as well) and
 years from 1900 to 2010, as neighbours one entity, where CoNLL-2003 has none of its own. 200
@@ -19,6 +19,7 @@ from typing import Any
 
 import fastner
 from bench.accuracy import markdown, points
+from bench.trials import part
 from bench.words import CORPUS
 from fastner.bundle import read_bundle
 from fastner.corpus import Corpus, read
@@ -55,9 +56,9 @@ def main() -> None:
     options = parser.parse_args()
     train, dev = (read(options.corpus / f"{name}.txt") for name in ("train", "valid"))
     drawn = random.Random(SEED).sample(range(len(train)), len(train))
-    few = _part(dated(train, old=False), drawn[:LEARNT])
-    choosing = Lesson(_part(dated(dev, old=False), range(CHOOSING)), labels=[NEW])
-    kept = _part(dated(dev, old=True), range(CHOOSING, len(dev)))
+    few = part(dated(train, old=False), drawn[:LEARNT])
+    choosing = Lesson(part(dated(dev, old=False), range(CHOOSING)), labels=[NEW])
+    kept = part(dated(dev, old=True), range(CHOOSING, len(dev)))
     dates = sum(span.label == NEW for tags in few.tags for span in spans_of(tags))
     print(f"{dates} of {NEW} in {LEARNT} sentences\n")
     with fastner.load(options.model) as tagger:
@@ -108,16 +109,11 @@ def _is_date(word: str) -> bool:
     )
 
 
-def _part(corpus: Corpus, chosen: Sequence[int]) -> Corpus:
-    sentences, tags = ([rows[i] for i in chosen] for rows in (corpus.sentences, corpus.tags))
-    return Corpus(sentences, tags, TagScheme.IOB2, [0], corpus.path)
-
-
 def _rest(train: Corpus, drawn: Sequence[int], share: float) -> list[Lesson]:
     """Other sentences, of which no label is known."""
     if not share:
         return []
-    some = _part(train, drawn[LEARNT : LEARNT + OTHERS])
+    some = part(train, drawn[LEARNT : LEARNT + OTHERS])
     none = [["O"] * len(words) for words in some.sentences]
     text = Corpus(some.sentences, none, TagScheme.IOB2, [0], train.path)
     return [Lesson(text, labels=[], share=share)]

@@ -1,8 +1,8 @@
 """What do models learn from several corpora, and from teachers? Trains them, prints tables.
 
-    python bench/taught.py corpora --models MODELS            # one model of four corpora
-    python bench/taught.py ensemble --models MODELS           # three models, distilled into one
-    python bench/taught.py spacy --models MODELS              # spaCy's small model as teacher
+    python -m bench.taught corpora --models MODELS            # one model of four corpora
+    python -m bench.taught ensemble --models MODELS           # three models, distilled into one
+    python -m bench.taught spacy --models MODELS              # spaCy's small model as teacher
 
 A model, or a silver file, that is in --models already is not made again. All trainings are of so
 many --epochs, with GloVe's vectors; CoNLL-2003's development set, or that of the only corpus,
@@ -23,6 +23,7 @@ import fastner
 from bench.accuracy import Figures, markdown, measure, points, read_cases
 from bench.rivals.client import rival
 from bench.sets import SETS
+from bench.trials import part, train_once
 from fastner.bundle import read_bundle
 from fastner.corpus import Corpus, iter_records, read, silver_record, write_silver
 from fastner.evaluation.labels import only
@@ -168,11 +169,8 @@ def spacy(options: argparse.Namespace) -> None:
             tags = process.ask("tags", batch=BATCH)["tags"]
             bioes = (convert(row, TagScheme.IOB2, TagScheme.BIOES) for row in tags)
             write_silver(path, map(silver_record, sentences, bioes))
-        whole = read(path).converted(TagScheme.IOB2)
-        kept, learnt = (
-            Corpus(whole.sentences[part], whole.tags[part], TagScheme.IOB2, [0], str(path))
-            for part in (slice(HELD_OUT), slice(HELD_OUT, None))
-        )
+        whole = read(path)
+        kept, learnt = part(whole, range(HELD_OUT)), part(whole, range(HELD_OUT, len(whole)))
         student = options.models / "spacy-1"
         _train(options, student, [learnt], dev=kept)
         process.ask("sentences", sentences=kept.sentences)
@@ -198,24 +196,12 @@ def _dev(data: Path, name: str) -> Lesson:
 def _train(
     options: argparse.Namespace, path: Path, train: list[Lesson] | list[Corpus], **more: Any
 ) -> None:
-    """Trains a model, unless it is there."""
+    """Trains a model, unless it is there; says what it learns from."""
 
-    def show(progress: Any) -> None:
-        if progress.dev is not None:
-            print(path.name, progress.epoch, f"{progress.dev.f1:.4f}", file=sys.stderr, flush=True)
+    def notice(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
 
-    if not path.exists():
-        fastner.train(
-            train,
-            vectors="glove-6b-50d",
-            vector_dtype="int8",
-            output=path,
-            force=True,
-            epochs=options.epochs,
-            progress=show,
-            notice=lambda line: print(line, file=sys.stderr, flush=True),
-            **more,
-        )
+    train_once(path, train, epochs=options.epochs, notice=notice, **more)
 
 
 def _measured(data: Path, path: Path) -> dict[str, Figures]:
