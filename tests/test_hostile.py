@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 import tracemalloc
 from pathlib import Path
 
@@ -210,12 +209,10 @@ def test_what_onnxruntime_raises_while_tagging_is_a_bundle_error(monkeypatch, na
 
 def test_random_graphs_do_no_harm():
     """Loading and tagging with each is well or a BundleError, on either engine."""
-    started = time.perf_counter()
     found = json.loads(attempt("fuzz", "test", 700))
     assert found.pop("slowest") < 5
     assert found.keys() <= {"BundleError", "onnxruntime tagged", "native tagged"}, found
     assert min(found["BundleError"], found["onnxruntime tagged"]) > 100 < found["BundleError"]
-    assert time.perf_counter() - started < 60
 
 
 def test_signatures_say_what_the_manifest_says():
