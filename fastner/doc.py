@@ -353,12 +353,9 @@ class Doc:
             if entity.score is not None:
                 count = entity.end_token - entity.start_token
                 column[entity.start_token : entity.end_token] = [f"{entity.score:.3f}"] * count
-        places = (n for n, token in enumerate(self.tokens) if not token.markup)
-        lines = []
-        for line in file.getvalue().split("\n"):
-            word, tab, tag = line.rpartition("\t")
-            lines.append(f"{word}\t{column[next(places)]}\t{tag}" if tab else line)
-        return "\n".join(lines)
+        column = [score for t, score in zip(self.tokens, column, strict=True) if not t.markup]
+        first, *rest = file.getvalue().split("\t")  # a line has one
+        return first + "".join(f"\t{s}\t{part}" for s, part in zip(column, rest, strict=True))
 
     def to_table(self) -> str:
         """Return the entities as aligned plain text for a terminal, without the last line end.

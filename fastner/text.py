@@ -69,14 +69,14 @@ lower case and a capitalised one (He wrote.Then he); and behind the full stops o
 spaces (`full_stop`), white space or not. But:
 - A dot behind a listed abbreviation, an initial, or in German and Polish a number of one or two
   digits before a word, is part of its token (Inc., J., 3.), but not behind a word hyphenated at a
-  line end. At a paragraph's end it is not, behind
-  an initial or a number. Behind those of the list `numbered` it is, only before a number.
-- Titles (`title`: Mr.) and those of `numbered` end no sentence; those of `final` (etc.) do, like
-  any other word.
-- Any other abbreviation, initial, acronym (U.S.) or ordinal ends one before a starter (The, He)
-  and, if it is listed, before a given name. A company's (`company`: Inc.) does so too before a
-  capitalised word that a verb follows (Inc. Shares rose), if that is no role (Chairman) and not all
-  capitals; a verb is a word of the list or in -ed. `St.` does so before a given name and a verb,
+  line end. At a paragraph's end it is not, behind an initial or a number; nor behind a number
+  before a starter. Behind those of the list `numbered` it is, only before a number.
+- Titles (`title`: Mr.), those of `numbered` and ordinals (3.) end no sentence; those of `final`
+  (etc.) do, like any other word.
+- Any other abbreviation, initial or acronym (U.S.) ends one before a starter (The, He) and, if it
+  is listed, before a given name. A company's (`company`: Inc.) does so too before a capitalised
+  word that a verb follows (Inc. Shares rose), if that is no role (Chairman) and not all capitals;
+  a verb is a word of the list or in -ed. `St.` does so before a given name and a verb,
   behind a capitalised word (Elm St. Mary left).
 - `!` or `?` behind a capitalised word ends none before a company's suffix (Yahoo! Inc.), nor behind
   a name that is written so (`marked_name`), unless a starter follows.

@@ -114,7 +114,7 @@ class SentenceEnds {
             return paragraph_ends ? 0u : std::uint32_t{kAcronym};  // an initial
         if (text_.rules.ordinals && words_.is_number(i - 1, 2) && word_follows && !paragraph_ends &&
             (words_.first_flags(next) & kAlpha))
-            return kAcronym;
+            return ends_after(kAcronym, i, next) ? 0u : std::uint32_t{kAcronym};  // Band 3. Es …
         std::uint32_t found = words_.kind(i - 1) & kAbbreviations;
         if ((found & kNumbered) &&
             (paragraph_ends || !word_follows || !is_digit(words_.first(next))))

@@ -824,6 +824,29 @@ def test_ctrl_c(run, monkeypatch):
     assert run("tag", "x") == (130, "", "")
 
 
+def test_ctrl_c_while_the_command_line_is_imported():
+    code = """
+import sys
+import fastner.cli
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "fastner.cli.tag":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+sys.exit(fastner.cli.main(["--version"]))
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+
+
 def test_the_name_of_a_file_is_no_text(run, tagger, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("notes.txt", "it's"):

@@ -172,7 +172,7 @@ cli.serve: cli.options; later errors serve uvicorn
 cli.app: cli.completion cli.convert cli.corpus cli.data cli.distill cli.evaluate cli.export cli.info
          cli.models cli.options cli.output cli.plot cli.serve cli.tag cli.train cli.verify errors
          version
-cli: cli.app
+cli: ; later cli.app
 __main__: cli
 _pyinstaller:
 _pyinstaller.hook-fastner: PyInstaller

@@ -569,6 +569,47 @@ def test_the_next_run_waits_for_forked_workers_to_end(here, monkeypatch):
     assert os.waitpid(child, 0)[1] == 0
 
 
+UNGUARDED = """
+import sys, threading
+import fastner
+from fastner import jobs
+
+threading.Thread(target=threading.Event().wait, daemon=DAEMON).start()
+tagger = fastner.load(sys.argv[1], threads=1)
+tagger = tagger.with_phrases({"PER": [f"Ada {n}" for n in range(20_000)]})  # more than pipes hold
+job = jobs.plan(
+    ["a.txt"], jobs.Options(unit_bytes=300), model=tagger.sha256, engine=tagger.engine
+)
+EARLIER
+jobs.run(job, "out", tagger, workers=2)
+"""
+
+
+@pytest.mark.parametrize(
+    ("earlier", "daemon"),
+    [("", "__name__ == '__main__'"), ("open('once', 'x')", "True")],
+    ids=["ends in run", "ends earlier"],
+)
+def test_a_script_without_a_main_guard_is_one_error(here, earlier, daemon):
+    Path("a.txt").write_text("\n".join(TEXTS), encoding="utf-8")
+    script = UNGUARDED.replace("EARLIER", earlier).replace("DAEMON", daemon)
+    Path("script.py").write_text(script, encoding="utf-8")
+    ended = subprocess.run(
+        [sys.executable, "script.py", str(GOLDEN)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,  # the pipes end with the last of the processes
+    )
+    *trace, said = ended.stderr.splitlines()
+    assert ended.returncode == 1
+    assert said.startswith("fastner.errors.InputError: expected the script to call fastner.jobs")
+    if not earlier:  # else each worker has an error of its own
+        assert trace.count("Traceback (most recent call last):") == 1
+    assert os.listdir("out") == ["_job.json"]
+
+
 def test_units_shrink_towards_the_end(tagger, here, monkeypatch):
     plan = import_module("fastner.jobs.plan")
     monkeypatch.setattr(plan, "UNIT_BYTES", 2000)

@@ -102,6 +102,9 @@ def test_a_name_brings_its_language(shelf):
     with fastner.load("english") as english, fastner.load("german") as german:
         assert (english.manifest.language, german.manifest.language) == ("en", "de")
         assert len(german(text).sentences) == 2 < len(english(text).sentences)
+        listed = german.with_phrases({"PRODUCT": ["iPhone 17"]})
+        found = listed("Er mag das iPhone 17. Sie nicht.").entities
+        assert [entity.text for entity in found if entity.label == "PRODUCT"] == ["iPhone 17"]
 
 
 def test_commands_take_names(shelf, capsys):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
 POLL = 0.2  # seconds within which a wish to stop is seen
+WORKER = "fastner worker"  # the name of each process
 
 
 class Failure(NamedTuple):
@@ -87,8 +88,14 @@ def run(
     cannot be written or a worker that died no other unit is begun, nor once `stopping` says True.
     report: called as it goes on.
 
-    Raises InputError for a folder that cannot be this job's, OSError where it cannot be made.
+    Raises InputError for a folder that cannot be this job's, and where workers that are begun anew
+    end before they begin, as those of a script without a main guard do; OSError where the folder
+    cannot be made.
     """
+    if multiprocessing.current_process().name == WORKER:
+        # It runs its parent's script, which has no guard. The parent says so; here nothing of the
+        # script is to run on, nor its threads to be waited for.
+        os._exit(1)
     with opened(folder, job, resume=resume) as units:
         state = Summary(len(job.units), len(job.units) - len(units), sum(u.weight for u in units))
         report(state)
@@ -162,6 +169,7 @@ class _Worker:
     process: BaseProcess
     pipe: connection.Connection
     unit: Unit | None = None  # what it is at
+    began: bool = False  # it has said something
 
 
 def _in_workers(
@@ -180,13 +188,15 @@ def _in_workers(
     try:
         for _ in range(count):
             ours, theirs = context.Pipe()
-            process = context.Process(target=_work, args=(packed, task, theirs), daemon=True)
+            process = context.Process(target=_work, args=(theirs,), name=WORKER, daemon=True)
             with warnings.catch_warnings():
                 # the threads are those of NumPy and Arrow, which see to forks
                 warnings.filterwarnings("ignore", ".* multi-threaded, ", DeprecationWarning)
                 process.start()
             theirs.close()  # so that its end is seen here
             workers.append(_Worker(process, ours))
+        for worker in workers:
+            _send(worker, (packed, task))  # as an argument, `start` would raise where it died
         while True:
             ends = stopping() or any(failure.last for failure in state.failures)
             for worker in workers:
@@ -226,23 +236,33 @@ def _may_fork(task: _Task, tagger: Tagger) -> bool:
     )
 
 
-def _send(worker: _Worker, unit: Unit | None) -> None:
+def _send(worker: _Worker, message: tuple[bytes, _Task] | Unit | None) -> None:
     with suppress(OSError):  # it died: `_hear` finds out
-        worker.pipe.send(unit)
+        worker.pipe.send(message)
 
 
 def _hear(worker: _Worker, task: _Task, workers: list[_Worker], state: Summary) -> None:
-    """Takes one message of a worker that is at a unit, or its death."""
+    """Takes one message of a worker that is at a unit, or its death.
+
+    Raises InputError where it ended by itself before it began.
+    """
     assert worker.unit is not None
     try:
         message = worker.pipe.recv()
     except (EOFError, OSError):
         worker.process.join()
+        if not worker.began and (worker.process.exitcode or 0) > 0:
+            raise InputError(
+                "expected the script to call fastner.jobs.run under `if __name__ == "
+                '"__main__":`, as each worker runs it anew; got a worker that ended before it '
+                f"began, {_told(worker.process.exitcode)}: add that line, or take workers=1"
+            ) from None
         workers.remove(worker)
         worker.pipe.close()
         reason = f"{task.job.where(worker.unit)}: the worker died, {_told(worker.process.exitcode)}"
         _end(state, Failure(worker.unit, reason, last=True))
         return
+    worker.began = True
     if isinstance(message, Read):
         _take(state, message)
         return
@@ -260,13 +280,18 @@ def _told(code: int | None) -> str:
     return f"{name}, perhaps for want of memory" if name == "SIGKILL" else name
 
 
-def _work(packed: bytes, task: _Task, pipe: Any) -> None:
-    """A worker: takes units until there is None, says what it reads and how each ended."""
+def _work(pipe: Any) -> None:
+    """A worker: takes a packed tagger and its task, then units until there is None.
+
+    It says that it began, what it reads and how each unit ended.
+    """
     for name in ("SIGINT", "SIGTERM"):  # to a whole group: the parent decides
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     threading.Thread(target=_follow, daemon=True).start()
     tagger: Tagger | None = None
     try:
+        pipe.send(Read())
+        packed, task = pipe.recv()
         while (unit := pipe.recv()) is not None:
             if tagger is None:
                 try:

@@ -1141,7 +1141,9 @@ class Splitter {
       return paragraphEnds ? 0 : ACRONYM; // an initial
     }
     const number = this.rules.ordinals && this.isNumber(i - 1, 2);
-    if (number && wordFollows && !paragraphEnds && this.firstFlags(next) & K.alpha) return ACRONYM;
+    if (number && wordFollows && !paragraphEnds && this.firstFlags(next) & K.alpha) {
+      return this.endsAfter(ACRONYM, i, next) ? 0 : ACRONYM; // Band 3. Es …
+    }
     let found = this.kind(i - 1) & ABBREVIATIONS;
     if (found & W.numbered && (paragraphEnds || !wordFollows || !isDigit(this.first(next)))) {
       found &= ~W.numbered;
