@@ -35,6 +35,7 @@ from bench import (
     name_lists,
     new_label,
     raw_text,
+    russian_vectors,
     stages,
     subject,
     text,
@@ -715,6 +716,22 @@ def test_names_in_one_script():
     names = ["Oslo", "Осло", "USA", "li", "von Ahn", "Wien 3", "Ada-Noor", "Łódź", "Ao"]
     assert name_lists.written_in("LATIN", names) == ["Ada-Noor", "Oslo", "Wien 3", "Łódź"]
     assert name_lists.written_in("CYRILLIC", names) == ["Осло"]
+
+
+def test_vectors_keep_their_principal_components():
+    rng = np.random.default_rng(1)
+    axes, _ = np.linalg.qr(rng.normal(size=(6, 6)))
+    spread = rng.normal(size=(500, 6)) * [9, 5, 3, 0.1, 0.1, 0.1]
+    found = russian_vectors.narrowed((spread @ axes.T + 7).astype(np.float32), 3)
+    assert found.shape == (500, 3) and found.std() == pytest.approx(0.5, abs=1e-3)
+    for column in range(3):
+        assert abs(np.corrcoef(found[:, column], spread[:, column])[0, 1]) > 0.99
+
+
+def test_forms_of_russian_names():
+    needs("pymorphy3", extra="navec")
+    words = ["москве", "иванова", "стол", "петербургом", "бежать", "яндексе"]
+    assert list(russian_vectors.names(words)) == ["москве", "иванова", "петербургом", "яндексе"]
 
 
 def test_dates_as_a_new_label():

@@ -20,7 +20,7 @@ from fastner.tags import TagScheme
 pytest.importorskip("keras", reason="training needs the train extra")
 from fastner.training.holdout import MOST, hold_out
 from fastner.training.lessons import Gathered
-from fastner.training.lexicons import is_english
+from fastner.training.lexicons import brown_clusters, is_english
 from fastner.training.recipe import preset
 from fastner.training.summary import check_labels, summary
 from fastner.training.task import Task
@@ -260,6 +260,24 @@ class TestClusters:
         ):
             found = task(train, language=language, clusters=clusters)
             assert bool(found.lexicons) is there and found.recipe.clusters is there
+
+    def test_german_has_its_own_and_few_words_keep_their_numbers(self):
+        needs("spacy_lookups_data", extra="clusters")
+        every = brown_clusters("de").category
+        few = brown_clusters("de", 5000)
+        for word, number in few.category.items():
+            assert number == every.get(word, every.get(word.lower()))
+        assert "ludwigshafen" in every and "ludwigshafen" not in few.category
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("fastner.training.task.brown_clusters", lambda *_: few)
+            found = task(corpus("Ada/B-PER"), language="de", clusters=True, cluster_words=5000)
+        words = found.vocabulary.encode_words("Der Hund bellte in Ludwigshafen".split())
+        assert len(found.words) < 6000
+        assert (np.array(words.categories) > 0).ravel().tolist() == [True, True, False, True, False]
+
+    def test_other_languages_have_none(self):
+        with pytest.raises(InputError, match="out of de, en, es, got 'fr'; train with clusters=Fa"):
+            task(corpus("Ada/B-PER"), language="fr", clusters=True)
 
 
 class TestSummary:

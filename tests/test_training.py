@@ -522,7 +522,7 @@ def test_words_of_corpora_vectors_and_clusters_are_read_alike(data, tmp_path):
     lexicon = WordLexicon("l", {"Ło\u0301b": 1, "Łób": 2, "ab": 3, "unseen": 3}, 4, (), (2,))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(task_module, "brown_clusters", lambda: lexicon)
+        patch.setattr(task_module, "brown_clusters", lambda *_: lexicon)
         task = task_module.Task.prepare(
             preset("default").updated(clusters=True),
             read_conll(corpus),

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Trains the models of other languages than English, or those that are named, each from the
-# Wikipedia of its language (WikiNEuRal), where there are, its CoNLL news, and lists of names; then
-# measures them and writes their cards. One that is there stays, one that was interrupted goes on.
-# Run from the project's root, with the extras train and lists installed:
+# Wikipedia of its language (WikiNEuRal), where there are, its CoNLL news, and lists of names, Brown
+# clusters or vectors of words; then measures them and writes their cards. One that is there stays,
+# one that was interrupted goes on. Run from the project's root, with the extras train, lists,
+# clusters and navec installed:
 #
 #     fastner/models/train_languages.sh [CORPORA [OUTPUT [SEED [LANGUAGE …]]]]
 #
@@ -13,46 +14,61 @@ output=${2:-fastner/models}
 seed=${3:-1}
 shift $(($# < 3 ? $# : 3))
 
-# name, code, numbers of a word's vector (so that the model is at most 3 MB), epochs, whether it
-# has lists of names, and its news
+# name, code, numbers of a word's vector, occurrences that give a word its own, words with clusters
+# (so that the model is at most 3 MB), epochs, what else it knows of words, and its news
 languages="
-german     de 44 12 lists CoNLL-2003 German (Tjong Kim Sang & De Meulder 2003)
-spanish    es 50 10 none  CoNLL-2002 Spanish (Tjong Kim Sang 2002)
-french     fr 60 12 lists
-portuguese pt 60 12 lists
-italian    it 60 12 lists
-dutch      nl 50 10 none  CoNLL-2002 Dutch (Tjong Kim Sang 2002)
-polish     pl 50 12 lists
-russian    ru 50 12 lists
+german     de 40 3 40000 12 lists CoNLL-2003 German (Tjong Kim Sang & De Meulder 2003)
+spanish    es 50 2 80000 12 none  CoNLL-2002 Spanish (Tjong Kim Sang 2002)
+french     fr 60 2 0     12 lists
+portuguese pt 60 2 0     12 lists
+italian    it 60 2 0     12 lists
+dutch      nl 50 2 0     10 none  CoNLL-2002 Dutch (Tjong Kim Sang 2002)
+polish     pl 50 2 0     12 lists
+russian    ru 50 3 0     12 navec
 "
-license="Weights: CC BY-NC-SA 4.0, as is WikiNEuRal (Tedeschi et al. 2021), from which they learnt: no commercial use."
+weights="Weights: CC BY-NC-SA 4.0, as is WikiNEuRal (Tedeschi et al. 2021), from which they learnt: no commercial use."
 
-lists=$(mktemp -d)
-trap 'rm -rf "$lists"' EXIT
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
 
-train() { # NAME CODE WIDTH EPOCHS LISTS [NEWS]
-    local name=$1 code=$2 width=$3 epochs=$4 news=${6:-} also="" text="" names=" and context alone" list
-    local learnt=(--train "$corpora/wikineural/$code/train.tsv")
+train() { # NAME CODE WIDTH COUNT CLUSTERS EPOCHS KNOWS [NEWS]
+    local name=$1 code=$2 width=$3 count=$4 clusters=$5 epochs=$6 knows=$7 news=${8:-}
+    local learnt=(--train "$corpora/wikineural/$code/train.tsv") dtype=int8 also="" licenses="" list
+    local words="All vectors are its own: words that these corpora lack are known by their characters" context=" and context alone"
+    if [ "$clusters" != 0 ]; then
+        learnt+=(--set clusters=true --set cluster_words="$clusters")
+        words+=", their Brown clusters"
+        licenses+=" Clusters: spacy-lookups-data, MIT."
+    fi
+    case $knows in
+    lists)
+        python -m bench.name_lists "$code" "$scratch/$code" </dev/null
+        for list in PLACE GIVEN FAMILY; do learnt+=(--lexicon "$list=$scratch/$code/$list.txt"); done
+        context=", their context, and lists of places (GeoNames) and of people's names (Faker)"
+        licenses+=" Lists: GeoNames, CC BY 4.0; Faker, MIT."
+        ;;
+    navec)
+        python -m bench.russian_vectors "$scratch/navec.txt" --width "$width" </dev/null
+        learnt+=(--vectors "$scratch/navec.txt")
+        dtype=product
+        words="52,000 words have vectors from news (navec), others are known by their characters"
+        licenses+=" Vectors: navec, MIT."
+        ;;
+    esac
     if [ -n "$news" ]; then
         learnt+=(--train "$corpora/conll-$code/train.tsv")
         also=" and news, $news"
-        text=" Trained on news text that is licensed for research as well."
-    fi
-    if [ "$5" = lists ]; then
-        python -m bench.name_lists "$code" "$lists/$code" </dev/null
-        for list in PLACE GIVEN FAMILY; do learnt+=(--lexicon "$list=$lists/$code/$list.txt"); done
-        names=", their context, and lists of places (GeoNames) and of people's names (Faker)"
-        text=" Lists: GeoNames, CC BY 4.0; Faker, MIT.$text"
+        licenses+=" Trained on news text that is licensed for research as well."
     fi
     [ ! -e "$output/$name.training" ] || learnt+=(--resume)
     [ -e "$output/$name" ] || fastner train "${learnt[@]}" --dev "$corpora/wikineural/$code/dev.tsv" --language "$code" \
-        --set vector_width="$width" --set unknown_rate=0.25 --set word_count=2 --set 'character_hidden=[50]' \
-        --vector-dtype int8 --epochs "$epochs" --seed "$seed" --output "$output/$name" \
-        --description "${name^} named entities (PER, LOC, ORG, MISC), learnt from Wikipedia, WikiNEuRal (Tedeschi et al. 2021), which machines annotated$also. All vectors are its own: words that these corpora lack are known by their characters$names. Of other kinds of text expect lower scores." \
-        --license "$license$text Check whether your use is covered." </dev/null
+        --set vector_width="$width" --set unknown_rate=0.25 --set word_count="$count" --set 'character_hidden=[50]' \
+        --vector-dtype "$dtype" --epochs "$epochs" --seed "$seed" --output "$output/$name" \
+        --description "${name^} named entities (PER, LOC, ORG, MISC), learnt from Wikipedia, WikiNEuRal (Tedeschi et al. 2021), which machines annotated$also. $words$context. Of other kinds of text expect lower scores." \
+        --license "$weights$licenses Check whether your use is covered." </dev/null
     python -m bench.cards "$output/$name" --corpora "$corpora"
 }
 
-while read -r name code width epochs names news; do
-    [ -z "$name" ] || [[ $# -gt 0 && " $* " != *" $name "* ]] || train "$name" "$code" "$width" "$epochs" "$names" "$news"
+while read -r name code width count clusters epochs knows news; do
+    [ -z "$name" ] || [[ $# -gt 0 && " $* " != *" $name "* ]] || train "$name" "$code" "$width" "$count" "$clusters" "$epochs" "$knows" "$news"
 done <<<"$languages"

@@ -8,12 +8,15 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastner.errors import DependencyError, install_hint
+from fastner.errors import DependencyError, InputError, install_hint
+
+CLUSTERED = ("de", "en", "es")  # languages whose words have Brown clusters
 
 # what text in English is full of, and other languages lack; "in", "of" and "was" they have
 _ENGLISH = frozenset("the and to that with for from".split())
@@ -43,23 +46,30 @@ def is_english(counts: Mapping[str, int]) -> bool:
     return sum(words[word] for word in _ENGLISH) > _ENGLISH_SHARE * words.total()
 
 
-def brown_clusters() -> WordLexicon:
-    """Brown clusters of English words, case kept (Brown et al. 1992), from spacy-lookups-data.
+def brown_clusters(language: str, most: int = 0) -> WordLexicon:
+    """Brown clusters of a language's words, case kept (Brown et al. 1992), from spacy-lookups-data.
 
-    The category is the cluster (at most 1,000); the groups are the first 6 and 4 bits of its path
+    language: one of CLUSTERED. most: keep so many words, the commonest; 0: all, a million. The
+    category is the cluster (at most 1,000); the groups are the first 6 and 4 bits of its path
     in the tree of clusters, the prefixes that Turian et al. 2010 use for the same task. A word
     whose lower-case form has the same cluster is left out: look-up falls back to that form.
     """
+    if language not in CLUSTERED:
+        raise InputError(
+            f"expected clusters of words of a language out of {', '.join(CLUSTERED)}, got "
+            f"{language!r}; train with clusters=False"
+        )
     spec = find_spec("spacy_lookups_data")
     if spec is None or spec.origin is None:
         raise DependencyError(
             "Brown clusters need a package that is not installed; "
             f"{install_hint('clusters')}, or train with clusters=False"
         )
-    path = Path(spec.origin).parent / "data" / "en_lexeme_cluster.json.gz"
+    path = Path(spec.origin).parent / "data" / f"{language}_lexeme_cluster.json.gz"
     with gzip.open(path, "rt", encoding="utf-8") as file:
         paths = {word: bits for word, bits in json.load(file).items() if bits and word.strip()}
-    clusters = sorted(set(paths.values()))
+    clusters = sorted(set(paths.values()))  # the same numbers, whatever is left out
+    paths = dict(islice(paths.items(), most or None))  # the commonest come first
     number = {bits: i for i, bits in enumerate(clusters, 1)}
     # the bits of a path are stored lowest first, so that its prefix is a remainder
     groups = tuple(_group([bits % 2**length for bits in clusters]) for length in (6, 4))

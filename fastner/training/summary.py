@@ -95,9 +95,9 @@ def _words(task: Task) -> list[str]:
         )
     if task.own_rows:
         lines.append(f"random vectors of {width} numbers: {task.own_rows:,}, trained")
-    if task.lexicons:
-        names = ", ".join(lexicon.name for lexicon in task.lexicons)
-        lines.append(f"clusters: {names}, of English words")
+    lines += (
+        f"clusters: {lexicon.name}, of {len(lexicon.category):,} words" for lexicon in task.lexicons
+    )
     listed = task.train.listed
     lines += (
         f"list {name}: {len(phrases):,} phrases, which hold {100 * share:.1f} % of the words"

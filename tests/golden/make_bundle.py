@@ -79,7 +79,7 @@ def main() -> None:
         train = write_corpus(Path(scratch) / "train.txt", sentences=300, seed=1)
         dev = write_corpus(Path(scratch) / "dev.txt", sentences=60, seed=2)
         vectors = write_vectors(Path(scratch) / "vectors.txt", others=OTHERS)
-        with mock.patch.object(task, "brown_clusters", lexicon):
+        with mock.patch.object(task, "brown_clusters", return_value=lexicon()):
             tagger = fastner.train(
                 train,
                 dev,
