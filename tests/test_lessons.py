@@ -22,7 +22,7 @@ import keras
 
 from fastner.evaluation.labels import only
 from fastner.training import Lesson
-from fastner.training.batches import Targets
+from fastner.training.batches import Batch, Targets
 from fastner.training.holdout import hold_out
 from fastner.training.lessons import Gathered, lessons_of
 from fastner.training.recipe import preset
@@ -174,6 +174,32 @@ class TestTargets:
         assert known["allowed"].sum() == 2
         with pytest.raises(InputError, match=r"c: expected entities of its labels LOC, got PER; "):
             gathered.add(corpus("Ada/B-PER"), Lesson("c", labels=["LOC"]))
+
+    def test_a_known_span_ends_where_it_is_said_to_end(self):
+        """In IOB2, where tags alone do not say it."""
+        row = {"tokens": ["Ada", "X", "Bo", "Y"], "ner_tags": ["B-PER", "?", "B-PER", "?"]}
+        gathered = Gathered(TagScheme.IOB2)
+        gathered.add(read([row], partial=True))
+        tags, _, known = targets(gathered, ["LOC", "PER"])
+        for place in (1, 3):
+            lacking = [t for t, p in zip(tags, known["allowed"][0, place], strict=True) if not p]
+            assert lacking == ["I-PER"]
+
+    def test_what_is_open_may_be_what_the_model_to_go_on_from_lacks(self):
+        row = {"tokens": ["Ada", "bought", "Pixel"], "ner_tags": ["?", "O", "B-NEW"]}
+        gathered = Gathered(TagScheme.BIOES)
+        gathered.add(read([row], partial=True))
+        tags = tag_set(["NEW", "PER"], gathered.scheme)
+        found = Targets(gathered, tags)
+        first, lengths = np.array([0]), np.array([3])
+        tag_ids, _ = found.of(first, first, lengths, (1, 3))
+        batch = Batch({"lengths": lengths}, tag_ids, first, np.arange(3))
+        o, new = np.eye(len(tags))[[0, tags.index("S-NEW")]]
+        found.soften(batch, first, np.array([[o, o, new]]))
+        found.softened(frozenset(["PER"]))
+        _, known = found.of(first, first, lengths, (1, 3))
+        outside = [{t for t, p in zip(tags, row, strict=True) if p} for row in known["allowed"][0]]
+        assert outside[:2] == [{t for t in tags if not t.endswith("PER")}, {"O"}]
 
     def test_silver(self, tmp_path):
         path = silver(
