@@ -5,7 +5,9 @@ import os
 import random
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,13 +17,15 @@ import fastner
 from fastner.bundle import read_bundle
 from fastner.corpus import Corpus, read
 from fastner.errors import InputError
+from fastner.lists.gazetteers import Gazetteer
 from fastner.tags import TagScheme
 
 pytest.importorskip("keras", reason="training needs the train extra")
 from fastner.training.holdout import MOST, hold_out
-from fastner.training.lessons import Gathered
+from fastner.training.lessons import Gathered, Lesson
 from fastner.training.lexicons import is_english
 from fastner.training.recipe import preset
+from fastner.training.silver import read_silver
 from fastner.training.summary import check_labels, summary
 from fastner.training.task import Task
 from fastner.training.unlabelled import train_vectors
@@ -284,6 +288,45 @@ class TestSummary:
             "warning: PLANET is in d alone: its 1 entities count as missed",
             "warning: labels with fewer than 10 entities to learn from: LOC 1, PER 2",
         ]
+
+    def test_labels_that_are_mapped_or_named_and_no_entity_has(self, tmp_path):
+        silver = tmp_path / "s.jsonl"
+        silver.write_text('{"tokens": ["Ada"], "ner_tags": ["S-PER"], "probabilities": [null]}')
+        lesson = Lesson("t", {"persn": "PER", "person": "PER"}, ["PER", "DTAE"])
+        train = Gathered(TagScheme.BIOES)
+        train.add(corpus("Ada/B-person", path="t"), lesson)
+        train.add_silver(read_silver(silver, train.scheme), Lesson(silver, {"PRE": "", "PER": "X"}))
+        recipe = preset("default").updated(**SMALL)
+        dev = corpus("Bo/B-PER", path="d")
+        made = Task.prepare(recipe, train, dev, vectors=None, coded=False, seed=1)
+        warnings = [line for line in summary(made, train, ()) if line.startswith("warning: ")]
+        assert warnings == [
+            "warning: t: labels to map that no entity has: persn",
+            f"warning: {silver}: labels to map that no entity has: PRE",
+            "warning: labels with fewer than 10 entities to learn from: DTAE 0, PER 1, X 1",
+        ]
+        with pytest.raises(InputError, match=r"expected labels other than O and \?, .* got O"):
+            check_labels(gathered(corpus("Ada/B-O")))
+
+    def test_what_the_model_to_go_on_from_knows_is_not_missing(self):
+        train, dev = corpus("it/O", "x/B-NEW", path="t"), corpus("Ada/B-PER", path="d")
+        recipe = preset("default").updated(**SMALL)
+        made = Task.prepare(recipe, train, dev, vectors=None, coded=False, seed=1)
+        made = replace(made, start=SimpleNamespace(labels=frozenset(["PER"])))
+        lines = summary(made, gathered(train), ())
+        assert [line for line in lines if line.startswith("warning: ")] == [
+            "warning: labels with fewer than 10 entities to learn from: NEW 1"
+        ]
+
+    def test_a_list_that_the_corpus_has_no_phrase_of(self):
+        train = corpus("Ada/B-PER won/O", path="t")
+        lists = (Gazetteer("A", ["Ada"]), Gazetteer("B", ["Oslo\tLOC"]))
+        recipe = preset("default").updated(**SMALL)
+        made = Task.prepare(
+            recipe, train, train, vectors=None, coded=False, seed=1, gazetteers=lists
+        )
+        lines = [line for line in summary(made, gathered(train), ()) if "no phrase" in line]
+        assert len(lines) == 1 and lines[0].startswith("warning: list B: no phrase of it is in t")
 
     def test_no_vector_fits_and_dev_has_no_entity(self):
         train = corpus("Ada/B-PER met/O Bo/B-PER", path="t")

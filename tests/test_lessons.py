@@ -63,7 +63,7 @@ def targets(gathered, labels):
 class TestLesson:
     def test_options_as_the_command_line_has_them(self):
         lesson = Lesson("a.tsv").with_options(
-            ["map=person=PER,product=,group=?", "labels=PER,LOC", "weight=0.5", "share=2"]
+            ["map=person=PER,product=,group=?", "labels=PER, LOC", "weight=0.5", "share=2"]
         )
         assert lesson == Lesson(
             "a.tsv", {"person": "PER", "product": "", "group": "?"}, ["PER", "LOC"], 0.5, 2.0
@@ -76,13 +76,28 @@ class TestLesson:
             ("wait=1", "expected map="),
             ("weight=heavy", "expected weight as a number, got 'heavy'"),
             ("weight=0", "expected a weight above 0"),
+            ("weight=1e7", "expected a weight above 0, up to 1,000,000"),
             ("share=-1", "expected a share above 0"),
-            ("map=person", "expected labels, each once"),
+            ("map=person", r"a\.tsv: map: expected labels, each once"),
+            ("map=person=O", r"as in person=PER,product= \(nothing: O\), got 'person=O'"),
         ],
     )
     def test_refusals(self, option, message):
         with pytest.raises(InputError, match=message):
             Lesson("a.tsv").with_options([option])
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"map": ["person"]}, "a map from names of labels"),
+            ({"map": {"person": None}}, "a map from names of labels"),
+            ({"labels": (label for label in ["PER"])}, "labels as names"),
+            ({"labels": [None]}, "labels as names"),
+        ],
+    )
+    def test_options_of_another_type(self, options, message):
+        with pytest.raises(InputError, match=f"a.tsv: expected {message}"):
+            Lesson("a.tsv", **options)
 
     def test_lists_of_corpora_are_told_from_lists_of_pairs_and_lines(self, tmp_path):
         path = tmp_path / "c.txt"
@@ -172,7 +187,7 @@ class TestTargets:
         gathered.add(corpus("Ada/B-PER won/O"), Lesson("c", labels=["PER", "LOC"], weight=2))
         _, _, known = targets(gathered, ["LOC", "PER"])
         assert known["allowed"].sum() == 2
-        with pytest.raises(InputError, match=r"c: expected entities of its labels LOC, got PER; "):
+        with pytest.raises(InputError, match=r"of its labels \(LOC\), got PER; map them"):
             gathered.add(corpus("Ada/B-PER"), Lesson("c", labels=["LOC"]))
 
     def test_a_known_span_ends_where_it_is_said_to_end(self):
@@ -243,7 +258,11 @@ class TestTargets:
             ({"probabilities": [None, {"O": 2}]}, "null or tags with numbers"),
             ({"probabilities": [None, {"O": 0.5}]}, "sum to 1"),
             ({"probabilities": [None, {"Q-X": 1.0}]}, "expected the tag O or B-"),
-            ({"weight": 0}, 'a number above 0 as "weight"'),
+            ({"weight": 0}, 'a number above 0, .* as "weight"'),
+            (
+                {"ner_tags": ["B-PER", "I-PER"], "probabilities": [None, None]},
+                "well-formed tags of BIOES",
+            ),
         ],
     )
     def test_silver_that_is_wrong(self, tmp_path, change, message):

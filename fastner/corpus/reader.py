@@ -253,6 +253,8 @@ def open_corpus(
     name = tables.name_of_rows(source)
     if not isinstance(source, (str, os.PathLike)) and not hasattr(source, "readline"):
         if not memory.is_frame(source) and not tables.is_dataset(source):
+            if not isinstance(source, Iterable):
+                fail(name, "a path, an open file, records or pairs", shown(source), "pass those")
             if memory.is_pair(source):
                 fail(name, "a list of pairs", f"the pair {shown(source)}", "write [pair]")
             first, again = memory.first_of(cast(Iterable[Any], source))

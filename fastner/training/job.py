@@ -206,6 +206,8 @@ def train(
         gathered.add_silver(read_silver(lesson.path, recipe.scheme), lesson)
     check_labels(gathered)
     measured = tested.mapped()
+    if dev is not None and (absent := tested.absent(_tagged(tested).tags)):
+        say(f"warning: {measured.path}: labels to map that no entity has: {', '.join(absent)}")
     dev_labels = tested.labels
     if dev_labels is None and (start is not None or len(gathered.parts) > 1):
         dev_labels = labels_of(tag for row in measured.tags for tag in row)
