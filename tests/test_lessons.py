@@ -432,6 +432,21 @@ def test_what_cannot_be_gone_on_from(model, data):
             fastner.train(data / "all.txt", init_from=model, **wrong)
 
 
+def test_a_corpus_that_annotates_nothing_is_not_suspected():
+    rows, said = [(["it", "rained"], ["O", "O"])] * 5, []
+    for labels, suspected in (([], False), (None, True)):
+        with pytest.raises(InputError, match="expected entities to learn"):
+            fastner.train([Lesson(rows, labels=labels)], [(["x"], ["B-X"])], notice=said.append)
+        assert any("all tags are O" in line for line in said) is suspected
+        said.clear()
+
+
+def test_a_dev_corpus_has_no_weight(data):
+    for option in ({"weight": 2}, {"share": 0.5}):
+        with pytest.raises(InputError, match=r"dev\.txt: expected no weight or share of a dev"):
+            fastner.train(data / "all.txt", Lesson(data / "dev.txt", **option))
+
+
 def test_silver_alone_needs_a_dev_corpus(data):
     with pytest.raises(InputError, match="expected a dev corpus beside silver"):
         fastner.train([], silver=data / "silver.jsonl.gz", **SMALL)

@@ -92,7 +92,7 @@ def summary(task: Task, gathered: Gathered, notes: tuple[str, ...]) -> list[str]
     warnings += (
         f"list {name}: no phrase of it is in {train}: it has one a line, compared as it stands"
         for (name, _), share in lists
-        if not share
+        if not share and task.start is None  # else it is of what the model learnt from before
     )
     if few := [f"{label} {learnt[label]}" for label in new if learnt[label] < FEW]:
         warnings.append(f"labels with fewer than {FEW} entities to learn from: {', '.join(few)}")
