@@ -142,6 +142,10 @@ class TestPartial:
             (False, ["S-PER", "O", "O", "O"]),
         ):
             assert self.known([{**text, "open": open_}])[0] == want
+        for open_, warned in ((True, True), ([[9, 13]], True), ([], False), (1.5, False)):
+            found = read([{**text, "open": open_}])
+            assert any("leave words open" in line for line in found.warnings) is warned
+            assert found.tags == [["B-PER", "O", "O", "O"]]
         for wrong in ("yes", [[9, 99]], [9, 13]):
             with pytest.raises(InputError, match='characters as "open"'):
                 self.known([{**text, "open": wrong}])

@@ -126,6 +126,10 @@ class Reader:
         )
 
     def _put(self, item: Annotated) -> tuple[list[list[Any]], list[list[str]]]:
+        left = item.record.get("open")
+        if not self._options.partial and (left is True or (isinstance(left, list) and left)):
+            kind = "texts that leave words open, as training alone reads them: here these are O"
+            self._options.found(kind, item.place, f'"open": {shown(left)}')
         return put_on_tokens(
             item.text,
             item.spans,
