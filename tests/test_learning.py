@@ -349,6 +349,21 @@ class TestSummary:
         assert (planet.gold, planet.correct) == (1, 0)
 
 
+def test_what_is_held_out_knows_all_labels_of_its_corpus(monkeypatch):
+    """Also one that none of its sentences happens to have: where it is found, that is wrong."""
+
+    def stop(*_, **__):
+        raise InputError("enough")
+
+    monkeypatch.setattr("fastner.training.job.Run", stop)
+    first = [(["Ada", "won"], ["B-RARE" if i == 0 else "B-PER", "O"]) for i in range(40)]
+    said = []
+    with pytest.raises(InputError, match="enough"):
+        fastner.train([Lesson(first), Lesson([(["Oslo"], ["B-LOC"])])], notice=said.append, **SMALL)
+    (dev,) = [line for line in said if line.startswith("dev: ")]
+    assert dev == "dev: 8 sentences, 16 tokens; PER 8; LOC found there count neither way"
+
+
 class TestRefusedBeforeTheFirstEpoch:
     @pytest.fixture(autouse=True)
     def never(self, monkeypatch):

@@ -214,7 +214,9 @@ def train(
         say(f"warning: {measured.path}: labels to map that no entity has: {', '.join(absent)}")
     dev_labels = tested.labels
     if dev_labels is None and (start is not None or len(gathered.parts) > 1):
-        dev_labels = labels_of(tag for row in measured.tags for tag in row)
+        dev_labels = set(labels_of(tag for row in measured.tags for tag in row))
+        if dev is None:  # which of them the few sentences held out have is chance
+            dev_labels |= gathered.parts[0].labels
     known: WordVectors | None
     if texts:
         known = train_vectors(
