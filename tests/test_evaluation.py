@@ -246,7 +246,7 @@ def test_labels_that_become_one_stay_entities_of_their_own():
 
 def test_mappings_are_parsed():
     assert parse_mapping("a=B, c=,d-e=F") == {"a": "B", "c": "", "d-e": "F"}
-    for text in ("a", "=B", "a=B,a=C", ""):
+    for text in ("a", "=B", "a=B,a=C", "a=O", ""):
         with pytest.raises(InputError, match="expected labels, each once, as in"):
             parse_mapping(text)
 

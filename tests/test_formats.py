@@ -348,6 +348,8 @@ def test_records_that_are_null_are_left_out():
 def test_pairs_in_memory():
     spans = [(np.int64(0), np.int32(3), "PER")]
     assert read([("Ada left", spans)]).tags == [["B-PER", "O"]]
+    with pytest.raises(InputError, match="<NoneType>: expected a path, an open file, .* got None"):
+        read(None)
     with pytest.raises(InputError, match="<tuple>: expected a list of pairs, got the pair"):
         read(("Ada left", spans))
     with pytest.raises(InputError, match="expected whole numbers as start and end"):

@@ -5,7 +5,9 @@ import os
 import random
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,13 +17,15 @@ import fastner
 from fastner.bundle import read_bundle
 from fastner.corpus import Corpus, read
 from fastner.errors import InputError
+from fastner.lists.gazetteers import Gazetteer
 from fastner.tags import TagScheme
 
 pytest.importorskip("keras", reason="training needs the train extra")
 from fastner.training.holdout import MOST, hold_out
-from fastner.training.lessons import Gathered
+from fastner.training.lessons import Gathered, Lesson
 from fastner.training.lexicons import brown_clusters, is_english
 from fastner.training.recipe import preset
+from fastner.training.silver import read_silver
 from fastner.training.summary import check_labels, summary
 from fastner.training.task import Task
 from fastner.training.unlabelled import train_vectors
@@ -303,6 +307,45 @@ class TestSummary:
             "warning: labels with fewer than 10 entities to learn from: LOC 1, PER 2",
         ]
 
+    def test_labels_that_are_mapped_or_named_and_no_entity_has(self, tmp_path):
+        silver = tmp_path / "s.jsonl"
+        silver.write_text('{"tokens": ["Ada"], "ner_tags": ["S-PER"], "probabilities": [null]}')
+        lesson = Lesson("t", {"persn": "PER", "person": "PER"}, ["PER", "DTAE"])
+        train = Gathered(TagScheme.BIOES)
+        train.add(corpus("Ada/B-person", path="t"), lesson)
+        train.add_silver(read_silver(silver, train.scheme), Lesson(silver, {"PRE": "", "PER": "X"}))
+        recipe = preset("default").updated(**SMALL)
+        dev = corpus("Bo/B-PER", path="d")
+        made = Task.prepare(recipe, train, dev, vectors=None, coded=False, seed=1)
+        warnings = [line for line in summary(made, train, ()) if line.startswith("warning: ")]
+        assert warnings == [
+            "warning: t: labels to map that no entity has: persn",
+            f"warning: {silver}: labels to map that no entity has: PRE",
+            "warning: labels with fewer than 10 entities to learn from: DTAE 0, PER 1, X 1",
+        ]
+        with pytest.raises(InputError, match=r"expected labels other than O and \?, .* got O"):
+            check_labels(gathered(corpus("Ada/B-O")))
+
+    def test_what_the_model_to_go_on_from_knows_is_not_missing(self):
+        train, dev = corpus("it/O", "x/B-NEW", path="t"), corpus("Ada/B-PER", path="d")
+        recipe = preset("default").updated(**SMALL)
+        made = Task.prepare(recipe, train, dev, vectors=None, coded=False, seed=1)
+        made = replace(made, start=SimpleNamespace(labels=frozenset(["PER"])))
+        lines = summary(made, gathered(train), ())
+        assert [line for line in lines if line.startswith("warning: ")] == [
+            "warning: labels with fewer than 10 entities to learn from: NEW 1"
+        ]
+
+    def test_a_list_that_the_corpus_has_no_phrase_of(self):
+        train = corpus("Ada/B-PER won/O", path="t")
+        lists = (Gazetteer("A", ["Ada"]), Gazetteer("B", ["Oslo\tLOC"]))
+        recipe = preset("default").updated(**SMALL)
+        made = Task.prepare(
+            recipe, train, train, vectors=None, coded=False, seed=1, gazetteers=lists
+        )
+        lines = [line for line in summary(made, gathered(train), ()) if "no phrase" in line]
+        assert len(lines) == 1 and lines[0].startswith("warning: list B: no phrase of it is in t")
+
     def test_no_vector_fits_and_dev_has_no_entity(self):
         train = corpus("Ada/B-PER met/O Bo/B-PER", path="t")
         vectors = WordVectors(["x"], np.ones((1, 4), np.float32))
@@ -322,6 +365,21 @@ class TestSummary:
         tagger.close()
         planet = found[-1].per_label["PLANET"]
         assert (planet.gold, planet.correct) == (1, 0)
+
+
+def test_what_is_held_out_knows_all_labels_of_its_corpus(monkeypatch):
+    """Also one that none of its sentences happens to have: where it is found, that is wrong."""
+
+    def stop(*_, **__):
+        raise InputError("enough")
+
+    monkeypatch.setattr("fastner.training.job.Run", stop)
+    first = [(["Ada", "won"], ["B-RARE" if i == 0 else "B-PER", "O"]) for i in range(40)]
+    said = []
+    with pytest.raises(InputError, match="enough"):
+        fastner.train([Lesson(first), Lesson([(["Oslo"], ["B-LOC"])])], notice=said.append, **SMALL)
+    (dev,) = [line for line in said if line.startswith("dev: ")]
+    assert dev == "dev: 8 sentences, 16 tokens; PER 8; LOC found there count neither way"
 
 
 class TestRefusedBeforeTheFirstEpoch:

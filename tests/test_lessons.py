@@ -22,7 +22,7 @@ import keras
 
 from fastner.evaluation.labels import only
 from fastner.training import Lesson
-from fastner.training.batches import Targets
+from fastner.training.batches import Batch, Targets
 from fastner.training.holdout import hold_out
 from fastner.training.lessons import Gathered, lessons_of
 from fastner.training.recipe import preset
@@ -63,7 +63,7 @@ def targets(gathered, labels):
 class TestLesson:
     def test_options_as_the_command_line_has_them(self):
         lesson = Lesson("a.tsv").with_options(
-            ["map=person=PER,product=,group=?", "labels=PER,LOC", "weight=0.5", "share=2"]
+            ["map=person=PER,product=,group=?", "labels=PER, LOC", "weight=0.5", "share=2"]
         )
         assert lesson == Lesson(
             "a.tsv", {"person": "PER", "product": "", "group": "?"}, ["PER", "LOC"], 0.5, 2.0
@@ -76,13 +76,28 @@ class TestLesson:
             ("wait=1", "expected map="),
             ("weight=heavy", "expected weight as a number, got 'heavy'"),
             ("weight=0", "expected a weight above 0"),
+            ("weight=1e7", "expected a weight above 0, up to 1,000,000"),
             ("share=-1", "expected a share above 0"),
-            ("map=person", "expected labels, each once"),
+            ("map=person", r"a\.tsv: map: expected labels, each once"),
+            ("map=person=O", r"as in person=PER,product= \(nothing: O\), got 'person=O'"),
         ],
     )
     def test_refusals(self, option, message):
         with pytest.raises(InputError, match=message):
             Lesson("a.tsv").with_options([option])
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"map": ["person"]}, "a map from names of labels"),
+            ({"map": {"person": None}}, "a map from names of labels"),
+            ({"labels": (label for label in ["PER"])}, "labels as names"),
+            ({"labels": [None]}, "labels as names"),
+        ],
+    )
+    def test_options_of_another_type(self, options, message):
+        with pytest.raises(InputError, match=f"a.tsv: expected {message}"):
+            Lesson("a.tsv", **options)
 
     def test_lists_of_corpora_are_told_from_lists_of_pairs_and_lines(self, tmp_path):
         path = tmp_path / "c.txt"
@@ -127,6 +142,10 @@ class TestPartial:
             (False, ["S-PER", "O", "O", "O"]),
         ):
             assert self.known([{**text, "open": open_}])[0] == want
+        for open_, warned in ((True, True), ([[9, 13]], True), ([], False), (1.5, False)):
+            found = read([{**text, "open": open_}])
+            assert any("leave words open" in line for line in found.warnings) is warned
+            assert found.tags == [["B-PER", "O", "O", "O"]]
         for wrong in ("yes", [[9, 99]], [9, 13]):
             with pytest.raises(InputError, match='characters as "open"'):
                 self.known([{**text, "open": wrong}])
@@ -172,8 +191,34 @@ class TestTargets:
         gathered.add(corpus("Ada/B-PER won/O"), Lesson("c", labels=["PER", "LOC"], weight=2))
         _, _, known = targets(gathered, ["LOC", "PER"])
         assert known["allowed"].sum() == 2
-        with pytest.raises(InputError, match=r"c: expected entities of its labels LOC, got PER; "):
+        with pytest.raises(InputError, match=r"of its labels \(LOC\), got PER; map them"):
             gathered.add(corpus("Ada/B-PER"), Lesson("c", labels=["LOC"]))
+
+    def test_a_known_span_ends_where_it_is_said_to_end(self):
+        """In IOB2, where tags alone do not say it."""
+        row = {"tokens": ["Ada", "X", "Bo", "Y"], "ner_tags": ["B-PER", "?", "B-PER", "?"]}
+        gathered = Gathered(TagScheme.IOB2)
+        gathered.add(read([row], partial=True))
+        tags, _, known = targets(gathered, ["LOC", "PER"])
+        for place in (1, 3):
+            lacking = [t for t, p in zip(tags, known["allowed"][0, place], strict=True) if not p]
+            assert lacking == ["I-PER"]
+
+    def test_what_is_open_may_be_what_the_model_to_go_on_from_lacks(self):
+        row = {"tokens": ["Ada", "bought", "Pixel"], "ner_tags": ["?", "O", "B-NEW"]}
+        gathered = Gathered(TagScheme.BIOES)
+        gathered.add(read([row], partial=True))
+        tags = tag_set(["NEW", "PER"], gathered.scheme)
+        found = Targets(gathered, tags)
+        first, lengths = np.array([0]), np.array([3])
+        tag_ids, _ = found.of(first, first, lengths, (1, 3))
+        batch = Batch({"lengths": lengths}, tag_ids, first, np.arange(3))
+        o, new = np.eye(len(tags))[[0, tags.index("S-NEW")]]
+        found.soften(batch, first, np.array([[o, o, new]]))
+        found.softened(frozenset(["PER"]))
+        _, known = found.of(first, first, lengths, (1, 3))
+        outside = [{t for t, p in zip(tags, row, strict=True) if p} for row in known["allowed"][0]]
+        assert outside[:2] == [{t for t in tags if not t.endswith("PER")}, {"O"}]
 
     def test_silver(self, tmp_path):
         path = silver(
@@ -217,7 +262,11 @@ class TestTargets:
             ({"probabilities": [None, {"O": 2}]}, "null or tags with numbers"),
             ({"probabilities": [None, {"O": 0.5}]}, "sum to 1"),
             ({"probabilities": [None, {"Q-X": 1.0}]}, "expected the tag O or B-"),
-            ({"weight": 0}, 'a number above 0 as "weight"'),
+            ({"weight": 0}, 'a number above 0, .* as "weight"'),
+            (
+                {"ner_tags": ["B-PER", "I-PER"], "probabilities": [None, None]},
+                "well-formed tags of BIOES",
+            ),
         ],
     )
     def test_silver_that_is_wrong(self, tmp_path, change, message):
@@ -385,6 +434,21 @@ def test_what_cannot_be_gone_on_from(model, data):
     ):
         with pytest.raises(InputError, match=message):
             fastner.train(data / "all.txt", init_from=model, **wrong)
+
+
+def test_a_corpus_that_annotates_nothing_is_not_suspected():
+    rows, said = [(["it", "rained"], ["O", "O"])] * 5, []
+    for labels, suspected in (([], False), (None, True)):
+        with pytest.raises(InputError, match="expected entities to learn"):
+            fastner.train([Lesson(rows, labels=labels)], [(["x"], ["B-X"])], notice=said.append)
+        assert any("all tags are O" in line for line in said) is suspected
+        said.clear()
+
+
+def test_a_dev_corpus_has_no_weight(data):
+    for option in ({"weight": 2}, {"share": 0.5}):
+        with pytest.raises(InputError, match=r"dev\.txt: expected no weight or share of a dev"):
+            fastner.train(data / "all.txt", Lesson(data / "dev.txt", **option))
 
 
 def test_silver_alone_needs_a_dev_corpus(data):

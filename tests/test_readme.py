@@ -360,7 +360,7 @@ def test_the_page_on_distillation(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "spacy", Spacy)
     monkeypatch.setitem(sys.modules, "gliner", SimpleNamespace(GLiNER=Gliner))
     names = {}
-    assert run_python("docs/distillation.md", names) == 3
+    assert run_python("docs/distillation.md", names) == 4
     names["teacher"].close()
     assert len(read(folder / "silver.jsonl.gz")) == 2
     for name in ("spacy.jsonl.gz", "gliner.jsonl.gz"):

@@ -198,7 +198,9 @@ def test_teachers_of_other_labels_are_refused(pair):
     ):
         with pytest.raises(InputError, match=message):
             fastner.distill(teachers, texts, **options)
-    for texts in ([7], [["Oslo", 7]], [["Oslo", ""]]):
+    with pytest.raises(InputError, match="expected texts, or lists of words, got 7"):
+        list(fastner.distill(pair, [7]))
+    for texts in ([["Oslo", 7]], [["Oslo", ""]]):
         with pytest.raises((InputError, TypeError)):
             list(fastner.distill(pair, texts))
     with pytest.raises(InputError, match="IOB2 or BIOES, got 'IOB1'"):
@@ -230,7 +232,7 @@ def test_a_record_says_what_it_is_given():
     ):
         with pytest.raises(InputError, match=message):
             silver_record(*arguments)
-    for weight in (0, -1, math.inf, math.nan):
+    for weight in (0, -1, 1e7, math.inf, math.nan):
         with pytest.raises(InputError, match="weight above 0"):
             silver_record(["Tim"], ["O"], weight=weight)
 

@@ -126,6 +126,10 @@ class Reader:
         )
 
     def _put(self, item: Annotated) -> tuple[list[list[Any]], list[list[str]]]:
+        left = item.record.get("open")
+        if not self._options.partial and (left is True or (isinstance(left, list) and left)):
+            kind = "texts that leave words open, as training alone reads them: here these are O"
+            self._options.found(kind, item.place, f'"open": {shown(left)}')
         return put_on_tokens(
             item.text,
             item.spans,
@@ -253,6 +257,8 @@ def open_corpus(
     name = tables.name_of_rows(source)
     if not isinstance(source, (str, os.PathLike)) and not hasattr(source, "readline"):
         if not memory.is_frame(source) and not tables.is_dataset(source):
+            if not isinstance(source, Iterable):
+                fail(name, "a path, an open file, records or pairs", shown(source), "pass those")
             if memory.is_pair(source):
                 fail(name, "a list of pairs", f"the pair {shown(source)}", "write [pair]")
             first, again = memory.first_of(cast(Iterable[Any], source))

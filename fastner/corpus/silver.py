@@ -12,7 +12,6 @@ number above 0, says what the sentence counts; without it, 1.
 
 from __future__ import annotations
 
-import math
 import os
 import zlib
 from bisect import bisect_left
@@ -30,6 +29,7 @@ from fastner.tags import TagScheme, shown, spans_of
 CERTAIN = 0.99  # a tag of this probability or more is written without it, as is the only one left
 LEAST = 0.01  # tags of less are left out, and the others made to sum to 1
 DIGITS = 3  # of a probability
+MOST = 1e6  # of a weight
 
 
 def silver_record(
@@ -62,8 +62,8 @@ def silver_record(
         None if row is None else _kept(row, tag) for row, tag in zip(rows, tags, strict=True)
     ]
     if weight is not None:
-        if not 0 < weight < math.inf:
-            raise InputError(f"expected a weight above 0, got {weight!r}")
+        if not 0 < weight <= MOST:
+            raise InputError(f"expected a weight above 0, up to {MOST:,.0f}, got {weight!r}")
         record["weight"] = weight
     return record
 
@@ -102,8 +102,7 @@ def silver_records(
         language=language,
         findings=[] if findings is None else findings,
     )
-    placed = ((f"text {number}", dict(record)) for number, record in enumerate(texts, 1))
-    for item in items_of(placed, "jsonl", options):
+    for item in items_of(_placed(texts), "jsonl", options):
         assert isinstance(item, Annotated)
         score_of = _Scores(item)
         sentences, tag_rows = put_on_tokens(
@@ -124,6 +123,16 @@ def silver_records(
                 for i in range(start, end):
                     rows[i] = {"O": 1 - p, tags[i]: p}
             yield silver_record([token.text for token in tokens], tags, rows)
+
+
+def _placed(texts: Iterable[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each record with its place."""
+    for number, record in enumerate(texts, 1):
+        if not isinstance(record, Mapping):
+            raise InputError(
+                f'text {number}: expected {{"text": …, "entities": […]}}, got {shown(record)}'
+            )
+        yield f"text {number}", dict(record)
 
 
 class _Scores:

@@ -60,7 +60,7 @@ def parse_mapping(text: str) -> dict[str, str]:
     mapping: dict[str, str] = {}
     for pair in text.split(","):
         label, equals, target = (part.strip() for part in pair.partition("="))
-        if not equals or not label or label in mapping:
+        if not equals or not label or label in mapping or target == "O":
             raise InputError(
                 f"expected labels, each once, as in person=PER,product= (nothing: O), got {pair!r}"
             )

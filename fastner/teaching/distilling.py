@@ -73,6 +73,8 @@ def distill(
     def sentences() -> Iterator[list[str]]:
         for text in texts:
             if not isinstance(text, str):
+                if not isinstance(text, Iterable):
+                    raise InputError(f"expected texts, or lists of words, got {shown(text)}")
                 yield list(text)
                 continue
             for tokens in language.tokenize(text, Token, lines, html):

@@ -276,7 +276,13 @@ class Targets:
             [[name == "" or name not in known for name in self._names] for known in self._labels],
             np.float32,
         )
+        # in IOB2, the tag that would make an entity longer behind a token of each tag; else -1
+        longer = {} if any(tag[0] in "ES" for tag in tags) else place
+        self._longer = np.array([*(longer.get(f"I-{name}", -1) for name in self._names), -1])
         self._new_entries: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
+        # tokens of which a model alone said something, and what its O stands for there
+        self._open = np.zeros(len(self._tag_ids), np.bool_)
+        self._beyond = np.zeros(len(tags), np.float32)
         # what a token of each tag may be, and in the last row one of which nothing is known
         self._possible = np.concatenate([np.eye(len(tags)), np.ones((1, len(tags)))])
         self._possible = self._possible.astype(np.float32)
@@ -310,6 +316,7 @@ class Targets:
         best = probabilities.argmax(axis=2)
         sure = np.take_along_axis(probabilities, best[:, :, None], 2)[:, :, 0] >= CERTAIN
         for row, (start, length) in enumerate(zip(starts, lengths, strict=True)):
+            self._open[start : start + length] = self._tag_ids[start : start + length] < 0
             self._tag_ids[start : start + length] = best[row, :length]
             at, tag = np.nonzero((probabilities[row, :length] >= LEAST) & ~sure[row, :length, None])
             self._new_entries.append((start + at, tag, probabilities[row, at, tag]))
@@ -337,14 +344,23 @@ class Targets:
             if self._soft[sentence] and not self._silver[part]:
                 self._labels[part] |= labels
                 self._outside[part] = [n == "" or n not in self._labels[part] for n in self._names]
+        # it knows no other labels: a token that may have any may well have one of these
+        self._beyond[:] = [name == "" or name not in labels for name in self._names]
         self.plain = False
 
     def possible(
         self, sentences: NDArray[np.int64], tag_ids: NDArray[np.int32]
     ) -> NDArray[np.float32]:
-        """1 for the tags that each token may have, [B, T, K], 0 for all others."""
+        """1 for the tags that each token may have, [B, T, K], 0 for all others.
+
+        A span that is known is a whole entity: what is not known behind it does not go on with it.
+        """
         outside = self._outside[self._part[sentences]][:, None, :]
-        return np.where((tag_ids == 0)[:, :, None], outside, self._possible[tag_ids])
+        found = np.where((tag_ids == 0)[:, :, None], outside, self._possible[tag_ids])
+        longer = self._longer[tag_ids[:, :-1]]
+        rows, steps = np.nonzero((tag_ids[:, 1:] < 0) & (longer >= 0))
+        found[rows, steps + 1, longer[rows, steps]] = 0
+        return found
 
     def of(
         self,
@@ -355,8 +371,10 @@ class Targets:
     ) -> tuple[NDArray[np.int32], dict[str, NDArray[np.float32]] | None]:
         """Tag ids [B, T] and the targets of a batch; starts, ends: its tokens among all."""
         tag_ids = np.zeros(shape, np.int32)
+        opened = np.zeros(shape, np.bool_)
         for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
             tag_ids[row, : end - start] = self._tag_ids[start:end]
+            opened[row, : end - start] = self._open[start:end]
         if self.plain:
             return tag_ids, None
         soft = self._soft[sentences]
@@ -366,6 +384,7 @@ class Targets:
             "allowed": self.possible(sentences, outside_alone),
             "weights": self._weights[sentences],
         }
+        known["allowed"][opened] = self._beyond
         if self._soft.any():
             probabilities = np.where((tag_ids >= 0)[:, :, None], possible, np.float32(0))
             probabilities[~soft] = 0

@@ -164,6 +164,8 @@ def train(
     if not (lessons or silvers):
         raise InputError("expected at least one sentence to learn from, got no corpus")
     tested = dev if dev is None or isinstance(dev, Lesson) else Lesson(dev)
+    if tested is not None and (tested.weight, tested.share) != (1, 1):
+        raise InputError(f"{tested.name}: expected no weight or share of a dev corpus, got one")
     place = None
     if output is not None:
         given = {"the dev corpus": tested and tested.corpus}
@@ -188,9 +190,11 @@ def train(
     options = Options(
         word_column, tag_column, tag_key, tag_names, misaligned, overlapping, language, partial=True
     )
-    learnt = [
-        replace(lesson, corpus=_corpus(lesson.corpus, format, options, say)) for lesson in lessons
-    ]
+    learnt = []
+    for lesson in lessons:
+        bare = lesson.labels is not None and not lesson.labels
+        corpus = _corpus(lesson.corpus, format, options, say, bare=bare)
+        learnt.append(replace(lesson, corpus=corpus))
     if tested is not None:
         tested = replace(tested, corpus=_corpus(tested.corpus, format, options, say))
     elif not learnt:
@@ -206,9 +210,13 @@ def train(
         gathered.add_silver(read_silver(lesson.path, recipe.scheme), lesson)
     check_labels(gathered)
     measured = tested.mapped()
+    if dev is not None and (absent := tested.absent(_tagged(tested).tags)):
+        say(f"warning: {measured.path}: labels to map that no entity has: {', '.join(absent)}")
     dev_labels = tested.labels
     if dev_labels is None and (start is not None or len(gathered.parts) > 1):
-        dev_labels = labels_of(tag for row in measured.tags for tag in row)
+        dev_labels = set(labels_of(tag for row in measured.tags for tag in row))
+        if dev is None:  # which of them the few sentences held out have is chance
+            dev_labels |= gathered.parts[0].labels
     known: WordVectors | None
     if texts:
         known = train_vectors(
@@ -321,15 +329,24 @@ class _Place(NamedTuple):
 
 
 def _corpus(
-    given: Readable | Corpus, format: str, options: Options, say: Callable[[str], None]
+    given: Readable | Corpus,
+    format: str,
+    options: Options,
+    say: Callable[[str], None],
+    *,
+    bare: bool = False,
 ) -> Corpus:
-    """What is given, read where it is no corpus yet; says what it was read as, and its warnings."""
+    """What is given, read where it is no corpus yet; says what it was read as, and its warnings.
+
+    bare: it annotates nothing, so that all of its tags are O.
+    """
     corpus = given
     if not isinstance(corpus, Corpus):
         chosen = {f.name: getattr(options, f.name) for f in fields(options) if f.name != "findings"}
         corpus = read(corpus, format, **chosen)
     for line in corpus.notices():
-        say(line)
+        if not (bare and "all tags are O" in line):
+            say(line)
     return corpus
 
 

@@ -9,16 +9,18 @@ from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastner.corpus import Corpus, Readable
+from fastner.corpus.silver import MOST
 from fastner.corpus.sources import name_of
 from fastner.errors import InputError
 from fastner.evaluation.labels import map_labels, parse_mapping
-from fastner.tags import OPEN, TagScheme, convert, shown, spans_of, split_tag
+from fastner.tags import OPEN, TagScheme, convert, labels_of, shown, spans_of, split_tag
 from fastner.training.silver import SilverSentence
 
 _OPEN_ID = -1  # for a tag that is not known
@@ -44,12 +46,17 @@ class Lesson:
     def __post_init__(self) -> None:
         for name in ("weight", "share"):
             value = getattr(self, name)
-            if not isinstance(value, (int, float)) or not 0 < value < math.inf:
-                raise InputError(f"{self.name}: expected a {name} above 0, got {value!r}")
-        if isinstance(self.labels, str) or not all(
-            isinstance(label, str) and label for label in self.labels or ()
-        ):
+            if not isinstance(value, (int, float)) or not 0 < value <= MOST:
+                raise InputError(
+                    f"{self.name}: expected a {name} above 0, up to {MOST:,.0f}, got {value!r}"
+                )
+        labels = () if self.labels is None else self.labels
+        if not _are_names(labels) or not all(labels):
             raise InputError(f"{self.name}: expected labels as names, got {self.labels!r}")
+        if not isinstance(self.map, Mapping) or not _are_names([*self.map, *self.map.values()]):
+            raise InputError(
+                f"{self.name}: expected a map from names of labels to others, got {self.map!r}"
+            )
 
     @property
     def name(self) -> str:
@@ -68,9 +75,13 @@ class Lesson:
                 )
             given[name] = value
         if "map" in given:
-            given["map"] = parse_mapping(given["map"])
+            try:
+                given["map"] = parse_mapping(given["map"])
+            except InputError as error:
+                raise InputError(f"{self.name}: map: {error}") from None
         if "labels" in given:
-            given["labels"] = [label for label in given["labels"].split(",") if label]
+            labels = map(str.strip, given["labels"].split(","))
+            given["labels"] = [label for label in labels if label]
         for name in ("weight", "share"):
             if name in given:
                 try:
@@ -96,15 +107,19 @@ class Lesson:
         if OPEN in self.map.values():
             raise InputError(
                 f"{self.name}: expected names or nothing to map the labels of a dev corpus to, got "
-                f"{OPEN}: what is not known cannot be scored"
+                f"{OPEN}: what is not known cannot be scored; give another dev corpus (--dev)"
             )
         corpus.require_sentences()
         if corpus.open:
             raise InputError(
                 f"{self.name}: expected a dev corpus of which all is known, got {len(corpus.open)} "
-                f"sentences with the tag {OPEN}, or open; leave them out"
+                f"sentences with the tag {OPEN}, or open; give another dev corpus (--dev)"
             )
         return map_labels(corpus, self.map).corpus
+
+    def absent(self, tags: Iterable[Iterable[str]]) -> tuple[str, ...]:
+        """The labels that it maps and these tags lack."""
+        return tuple(sorted(set(self.map) - set(labels_of(chain.from_iterable(tags)))))
 
     def renamed(self, label: str) -> str:
         """What a label of the corpus is called here: "" of an entity that is O, "?" of none."""
@@ -148,6 +163,7 @@ class Part:
     entry_tags: NDArray[np.int16]  # [E]
     entry_values: NDArray[np.float16]  # [E]
     silver: bool
+    absent: tuple[str, ...]  # the labels to map that it has no entity of
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -197,7 +213,8 @@ class Gathered:
             row = _renamed(row, lesson, self.scheme)
             unknown = corpus.open.get(number, ())
             tags.extend(self._tag_ids(OPEN if i in unknown else t for i, t in enumerate(row)))
-        self._add(corpus.path, lesson, lengths, words, tags, silver=False)
+        absent = lesson.absent(rows)
+        self._add(corpus.path, lesson, lengths, words, tags, silver=False, absent=absent)
 
     def add_silver(self, sentences: Iterable[SilverSentence], lesson: Lesson) -> None:
         """Sentences that a teacher has tagged, with its probabilities where it gave them."""
@@ -205,6 +222,7 @@ class Gathered:
         weights, soft = array("f"), array("b")
         entry_tokens, entry_tags, entry_values = array("q"), array("h"), array("f")
         renamed: dict[str, int] = {}
+        plain: set[str] = set()  # tags of sentences without probabilities
 
         def tag_id(tag: str) -> int:
             found = renamed.get(tag)
@@ -221,6 +239,7 @@ class Gathered:
             soft.append(sentence.probabilities is not None)
             if sentence.probabilities is None:
                 row = convert(sentence.tags, self.scheme, self.scheme)
+                plain.update(row)
                 tags.extend(self._tag_ids(_renamed(row, lesson, self.scheme)))
                 continue
             tags.extend(map(tag_id, sentence.tags))
@@ -246,6 +265,7 @@ class Gathered:
             words,
             tags,
             silver=True,
+            absent=lesson.absent([renamed, plain]),
             weights=np.frombuffer(weights, np.float32),
             soft=np.frombuffer(soft, np.int8) > 0,
             entry_tokens=np.frombuffer(entry_tokens, np.int64),
@@ -262,6 +282,7 @@ class Gathered:
         tags: array[int],
         *,
         silver: bool,
+        absent: tuple[str, ...],
         weights: NDArray[np.float32] | None = None,
         **soft: NDArray[Any],
     ) -> None:
@@ -272,9 +293,10 @@ class Gathered:
         if lesson.labels is not None:
             if odd := sorted(labels - set(lesson.labels)):
                 raise InputError(
-                    f"{name}: expected entities of its labels {', '.join(sorted(lesson.labels))}, "
-                    f"got {', '.join(odd)}; map them, as in map={odd[0]}=LABEL, to nothing for O "
-                    f"or to {OPEN} for what is not known"
+                    f"{name}: expected entities of its labels "
+                    f"({', '.join(sorted(lesson.labels)) or 'none'}), got {', '.join(odd)}; map "
+                    f"them, as in map={odd[0]}=LABEL, to nothing for O or to {OPEN} for what is "
+                    "not known"
                 )
             labels = frozenset(lesson.labels)
         ones = np.ones(len(lengths), np.float32)
@@ -295,6 +317,7 @@ class Gathered:
                 float(lesson.weight),
                 float(lesson.share),
                 silver=silver,
+                absent=absent,
                 **{**none, **soft},
             )
         )
@@ -354,6 +377,14 @@ def _renamed(tags: list[str], lesson: Lesson, scheme: TagScheme) -> list[str]:
         if label == OPEN:
             found[start:end] = [OPEN] * (end - start)
     return found
+
+
+def _are_names(given: object) -> bool:
+    return (
+        isinstance(given, Collection)
+        and not isinstance(given, str)
+        and all(isinstance(name, str) for name in given)
+    )
 
 
 def _is_file(given: object) -> bool:

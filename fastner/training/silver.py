@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from fastner.corpus.jsonl import BLANK, parsed
+from fastner.corpus.silver import MOST
 from fastner.corpus.sources import fail, lines_of
 from fastner.errors import InputError
 from fastner.tags import TagScheme, shown, split_tag
@@ -69,9 +70,13 @@ def _sentence(place: str, line: str, scheme: TagScheme, known: set[str]) -> Silv
             _check(tag, place, scheme, known)
     for tag in tags:
         _check(tag, place, scheme, known)
+    # beside probabilities they are learnt as they stand: those of another scheme would be nonsense
+    if rows is not None and scheme.tags(scheme.spans(tags), len(tags)) != tags:
+        fail(place, f"well-formed tags of {scheme.value}", shown(tags), "convert them")
     weight = record.get("weight", 1.0)
-    if type(weight) not in (int, float) or not 0 < weight < float("inf"):
-        fail(place, 'a number above 0 as "weight"', shown(weight), "correct it")
+    if type(weight) not in (int, float) or not 0 < weight <= MOST:
+        expected = f'a number above 0, up to {MOST:,.0f}, as "weight"'
+        fail(place, expected, shown(weight), "correct it")
     return SilverSentence(tokens, tags, rows, float(weight))
 
 

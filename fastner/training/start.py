@@ -96,7 +96,7 @@ class Start:
     def check(self, recipe: Recipe, language: str) -> None:
         """Raises InputError for the recipe of another network, and for another language."""
         for name in _SHAPE:
-            mine, asked = getattr(self.recipe, name), getattr(recipe, name)
+            mine, asked = (one.to_dict()[name] for one in (self.recipe, recipe))
             if mine != asked:
                 raise InputError(
                     f"{self.path}: expected the model's own {name}, {mine}, to go on from it, got "
@@ -104,7 +104,8 @@ class Start:
                 )
         if language != self.language:
             raise InputError(
-                f"{self.path}: expected the model's language, {self.language}, got {language}"
+                f"{self.path}: expected the model's language, {self.language}, got {language}; "
+                f"give language (--language) as {self.language}"
             )
 
     def give(

@@ -9,7 +9,7 @@ import numpy as np
 from fastner.bundle.manifest import MAX_TAGS
 from fastner.errors import InputError
 from fastner.strict import MAX_STRING
-from fastner.tags import labels_of, shown, spans_of, tag_set
+from fastner.tags import OPEN, labels_of, shown, spans_of, tag_set
 from fastner.training.lessons import Gathered, entities_of
 from fastner.training.task import Task
 
@@ -22,6 +22,11 @@ def check_labels(gathered: Gathered) -> None:
     names = ", ".join(part.name for part in gathered.parts)
     for part in gathered.parts:
         for label in sorted(part.labels):
+            if label in ("O", OPEN):
+                raise InputError(
+                    f"{part.name}: expected labels other than O and {OPEN}, which say that there "
+                    f"is no entity and that nobody knows, got {label}; map it to another name"
+                )
             if len(f"B-{label}".encode()) > MAX_STRING:
                 raise InputError(
                     f"{part.name}: expected labels of at most {MAX_STRING - 2} bytes in UTF-8, got "
@@ -63,20 +68,33 @@ def summary(task: Task, gathered: Gathered, notes: tuple[str, ...]) -> list[str]
         lines[-1] += f"; {', '.join(unscored)} found there count neither way"
     lines += _words(task)
     train = ", ".join(part.name for part in gathered.parts)
-    warnings = [f"vectors: {note}" for note in notes]
+    warnings = [
+        f"{part.name}: labels to map that no entity has: {', '.join(part.absent)}"
+        for part in gathered.parts
+        if part.absent
+    ]
+    warnings += (f"vectors: {note}" for note in notes)
     if len(task.vectors) > task.own_rows:
         seen = task.train.word_counts[task.train.given].sum()
         share = float(seen / task.train.word_counts.sum())
         if share < _LOW:
             some = "no word" if not share else f"only {100 * share:.1f} % of the words"
             warnings.append(f"{some} of {train} has a vector: are they of its language?")
+    known = task.start.labels if task.start else frozenset()
     warnings += (
         f"{label} is in {dev.path} alone: its {measured[label]:,} entities count as missed"
-        for label in sorted(measured.keys() - learnt.keys())
+        for label in sorted(measured.keys() - learnt.keys() - known)
     )
     if not measured:
         warnings.append(f"{dev.path} has no entity: nothing tells which epoch is best")
-    if few := [f"{label} {n}" for label, n in sorted(learnt.items()) if n < FEW]:
+    new = sorted(labels - known)
+    lists = zip(task.gazetteers, task.train.listed, strict=True)
+    warnings += (
+        f"list {name}: no phrase of it is in {train}: it has one a line, compared as it stands"
+        for (name, _), share in lists
+        if not share and task.start is None  # else it is of what the model learnt from before
+    )
+    if few := [f"{label} {learnt[label]}" for label in new if learnt[label] < FEW]:
         warnings.append(f"labels with fewer than {FEW} entities to learn from: {', '.join(few)}")
     return [*lines, *map("warning: {}".format, warnings)]
 
