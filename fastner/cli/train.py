@@ -35,7 +35,6 @@ RECIPE = {
     "character_bidirectional": "whether these read both ways",
     "case_width": "numbers that a word's case is embedded in; 0: none",
     "clusters": "Brown clusters of words (de, en, es); null: where language and corpus are English",
-    "cluster_words": "keep the clusters of so many words, the commonest; 0: of all",
     "vector_width": "numbers of a word's vector, where none are given",
     "hidden": "units of each LSTM over the words, per direction",
     "dense": "units of each tanh layer behind them",

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Trains the models of other languages than English, or those that are named, each from the
-# Wikipedia of its language (WikiNEuRal), where there are, its CoNLL news, and lists of names, Brown
-# clusters or vectors of words; then measures them and writes their cards. One that is there stays,
-# one that was interrupted goes on. Run from the project's root, with the extras train, lists,
-# clusters and navec installed:
+# Wikipedia of its language (WikiNEuRal), where there are, its CoNLL news, and lists of names or
+# vectors of words; then measures them and writes their cards. One that is there stays, one that was
+# interrupted goes on. Run from the project's root, with the extras train, lists and navec installed:
 #
 #     fastner/models/train_languages.sh [CORPORA [OUTPUT [SEED [LANGUAGE …]]]]
 #
@@ -14,44 +13,39 @@ output=${2:-fastner/models}
 seed=${3:-1}
 shift $(($# < 3 ? $# : 3))
 
-# name, code, numbers of a word's vector, occurrences that give a word its own, words with clusters
-# (so that the model is at most 3 MB), epochs, what else it knows of words, and its news
+# name, code, numbers of a word's vector (so that the model is at most 3 MB), occurrences that give a
+# word one of its own, what it knows of words, and its news
 languages="
-german     de 40 3 40000 12 lists CoNLL-2003 German (Tjong Kim Sang & De Meulder 2003)
-spanish    es 50 2 80000 12 none  CoNLL-2002 Spanish (Tjong Kim Sang 2002)
-french     fr 60 2 0     12 lists
-portuguese pt 60 2 0     12 lists
-italian    it 60 2 0     12 lists
-dutch      nl 50 2 0     10 none  CoNLL-2002 Dutch (Tjong Kim Sang 2002)
-polish     pl 50 2 0     12 lists
-russian    ru 50 3 0     12 navec
+german     de 44 2 lists CoNLL-2003 German (Tjong Kim Sang & De Meulder 2003)
+spanish    es 50 2 lists CoNLL-2002 Spanish (Tjong Kim Sang 2002)
+french     fr 60 2 lists
+portuguese pt 60 2 lists
+italian    it 60 2 lists
+dutch      nl 50 2 lists CoNLL-2002 Dutch (Tjong Kim Sang 2002)
+polish     pl 50 2 lists
+russian    ru 50 3 navec
 "
 weights="Weights: CC BY-NC-SA 4.0, as is WikiNEuRal (Tedeschi et al. 2021), from which they learnt: no commercial use."
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-train() { # NAME CODE WIDTH COUNT CLUSTERS EPOCHS KNOWS [NEWS]
-    local name=$1 code=$2 width=$3 count=$4 clusters=$5 epochs=$6 knows=$7 news=${8:-}
+train() { # NAME CODE WIDTH COUNT KNOWS [NEWS]
+    local name=$1 code=$2 width=$3 count=$4 knows=$5 news=${6:-}
     local learnt=(--train "$corpora/wikineural/$code/train.tsv") dtype=int8 also="" licenses="" list
-    local words="All vectors are its own: words that these corpora lack are known by their characters" context=" and context alone"
-    if [ "$clusters" != 0 ]; then
-        learnt+=(--set clusters=true --set cluster_words="$clusters")
-        words+=", their Brown clusters"
-        licenses+=" Clusters: spacy-lookups-data, MIT."
-    fi
+    local words="All vectors are its own: words that these corpora lack are known by their characters, their context"
     case $knows in
     lists)
         python -m bench.name_lists "$code" "$scratch/$code" </dev/null
         for list in PLACE GIVEN FAMILY; do learnt+=(--lexicon "$list=$scratch/$code/$list.txt"); done
-        context=", their context, and lists of places (GeoNames) and of people's names (Faker)"
+        words+=", and lists of places (GeoNames) and of people's names (Faker)"
         licenses+=" Lists: GeoNames, CC BY 4.0; Faker, MIT."
         ;;
     navec)
         python -m bench.russian_vectors "$scratch/navec.txt" --width "$width" </dev/null
         learnt+=(--vectors "$scratch/navec.txt")
         dtype=product
-        words="52,000 words have vectors from news (navec), others are known by their characters"
+        words="52,000 words have vectors from news (navec), others are known by their characters and context alone"
         licenses+=" Vectors: navec, MIT."
         ;;
     esac
@@ -63,12 +57,12 @@ train() { # NAME CODE WIDTH COUNT CLUSTERS EPOCHS KNOWS [NEWS]
     [ ! -e "$output/$name.training" ] || learnt+=(--resume)
     [ -e "$output/$name" ] || fastner train "${learnt[@]}" --dev "$corpora/wikineural/$code/dev.tsv" --language "$code" \
         --set vector_width="$width" --set unknown_rate=0.25 --set word_count="$count" --set 'character_hidden=[50]' \
-        --vector-dtype "$dtype" --epochs "$epochs" --seed "$seed" --output "$output/$name" \
-        --description "${name^} named entities (PER, LOC, ORG, MISC), learnt from Wikipedia, WikiNEuRal (Tedeschi et al. 2021), which machines annotated$also. $words$context. Of other kinds of text expect lower scores." \
+        --vector-dtype "$dtype" --epochs 12 --seed "$seed" --output "$output/$name" \
+        --description "${name^} named entities (PER, LOC, ORG, MISC), learnt from Wikipedia, WikiNEuRal (Tedeschi et al. 2021), which machines annotated$also. $words. Of other kinds of text expect lower scores." \
         --license "$weights$licenses Check whether your use is covered." </dev/null
     python -m bench.cards "$output/$name" --corpora "$corpora"
 }
 
-while read -r name code width count clusters epochs knows news; do
-    [ -z "$name" ] || [[ $# -gt 0 && " $* " != *" $name "* ]] || train "$name" "$code" "$width" "$count" "$clusters" "$epochs" "$knows" "$news"
+while read -r name code width count knows news; do
+    [ -z "$name" ] || [[ $# -gt 0 && " $* " != *" $name "* ]] || train "$name" "$code" "$width" "$count" "$knows" "$news"
 done <<<"$languages"

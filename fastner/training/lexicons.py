@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -46,13 +45,13 @@ def is_english(counts: Mapping[str, int]) -> bool:
     return sum(words[word] for word in _ENGLISH) > _ENGLISH_SHARE * words.total()
 
 
-def brown_clusters(language: str, most: int = 0) -> WordLexicon:
+def brown_clusters(language: str) -> WordLexicon:
     """Brown clusters of a language's words, case kept (Brown et al. 1992), from spacy-lookups-data.
 
-    language: one of CLUSTERED. most: keep so many words, the commonest; 0: all, a million. The
-    category is the cluster (at most 1,000); the groups are the first 6 and 4 bits of its path
-    in the tree of clusters, the prefixes that Turian et al. 2010 use for the same task. A word
-    whose lower-case form has the same cluster is left out: look-up falls back to that form.
+    language: one of CLUSTERED. The category is the cluster (at most 1,000); the groups are the
+    first 6 and 4 bits of its path in the tree of clusters, the prefixes that Turian et al. 2010 use
+    for the same task. A word whose lower-case form has the same cluster is left out: look-up falls
+    back to that form.
     """
     if language not in CLUSTERED:
         raise InputError(
@@ -68,8 +67,7 @@ def brown_clusters(language: str, most: int = 0) -> WordLexicon:
     path = Path(spec.origin).parent / "data" / f"{language}_lexeme_cluster.json.gz"
     with gzip.open(path, "rt", encoding="utf-8") as file:
         paths = {word: bits for word, bits in json.load(file).items() if bits and word.strip()}
-    clusters = sorted(set(paths.values()))  # the same numbers, whatever is left out
-    paths = dict(islice(paths.items(), most or None))  # the commonest come first
+    clusters = sorted(set(paths.values()))
     number = {bits: i for i, bits in enumerate(clusters, 1)}
     # the bits of a path are stored lowest first, so that its prefix is a remainder
     groups = tuple(_group([bits % 2**length for bits in clusters]) for length in (6, 4))

@@ -20,24 +20,23 @@ class Recipe:
     """The network and how it is trained; `preset` gives the two that are kept.
 
     Widths count units per direction. `clusters` asks for Brown clusters of the words of a language
-    that has them (`lexicons`); None: where language and corpus are English. `cluster_words` keeps
-    those of so many words, the commonest; 0: of all. `vector_width` counts the numbers of a word's
-    vector where none are given. `tune_vectors` is of vectors that are given: others are always
-    trained. `dropout` is of what the LSTMs and the first dense layer read, token by token.
-    `unknown_rate` is the share of the words seen at most twice in training, and of all words whose
-    vector was not given, that a batch shows with the unknown word's vector: it is learnt so (Lample
-    et al. 2016), and the network does not lean on words that new text lacks. `offset_rate` is the
-    share of the other words whose tuned offset a batch leaves out, so that the network reads
-    vectors as they come too, which is how it meets the words of new text. `variant_rate` is the
-    share of the sentences that an epoch shows in lower case, in upper case or with typographic
-    noise (`augment`). `schedule` is "constant", or "cosine" for a learning rate that falls to 0
-    over `epochs` (Loshchilov & Hutter 2017). `average` is the decay per step of the moving average
-    of the weights that is evaluated and exported (Polyak & Juditsky 1992), 0 for none. An epoch
-    goes over a small corpus as often as it takes to make `epoch_updates` updates. `patience` counts
-    epochs without a better dev F1, once one was above 0. `word_count` is how often a word of
-    labelled text must occur for a row, or a tuned offset, of its own; `silver_count` is that of
-    silver text. `rehearse` is of training that goes on from a model: where a corpus says nothing of
-    labels of the model, its marginals are learnt.
+    that has them (`lexicons`); None: where language and corpus are English. `vector_width` counts
+    the numbers of a word's vector where none are given. `tune_vectors` is of vectors that are
+    given: others are always trained. `dropout` is of what the LSTMs and the first dense layer read,
+    token by token. `unknown_rate` is the share of the words seen at most twice in training, and of
+    all words whose vector was not given, that a batch shows with the unknown word's vector: it is
+    learnt so (Lample et al. 2016), and the network does not lean on words that new text lacks.
+    `offset_rate` is the share of the other words whose tuned offset a batch leaves out, so that the
+    network reads vectors as they come too, which is how it meets the words of new text.
+    `variant_rate` is the share of the sentences that an epoch shows in lower case, in upper case or
+    with typographic noise (`augment`). `schedule` is "constant", or "cosine" for a learning rate
+    that falls to 0 over `epochs` (Loshchilov & Hutter 2017). `average` is the decay per step of the
+    moving average of the weights that is evaluated and exported (Polyak & Juditsky 1992), 0 for
+    none. An epoch goes over a small corpus as often as it takes to make `epoch_updates` updates.
+    `patience` counts epochs without a better dev F1, once one was above 0. `word_count` is how
+    often a word of labelled text must occur for a row, or a tuned offset, of its own;
+    `silver_count` is that of silver text. `rehearse` is of training that goes on from a model:
+    where a corpus says nothing of labels of the model, its marginals are learnt.
     """
 
     scheme: TagScheme = TagScheme.BIOES
@@ -47,7 +46,6 @@ class Recipe:
     character_bidirectional: bool = True
     case_width: int = 8
     clusters: bool | None = None
-    cluster_words: int = 0
     vector_width: int = 100
     hidden: tuple[int, ...] = (96,)
     dense: tuple[int, ...] = ()
@@ -89,7 +87,6 @@ class Recipe:
             ("max_characters", 2),
             ("character_width", 1),
             ("case_width", 0),
-            ("cluster_words", 0),
             ("vector_width", 1),
             ("batch_sentences", 1),
             ("epochs", 1),

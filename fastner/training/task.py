@@ -88,7 +88,7 @@ class Task:
             counts = train.counts(silver=False) + train.counts(silver=True)
             english = is_english(dict(zip(train.words, counts.tolist(), strict=True)))
             recipe = replace(recipe, clusters=language == ENGLISH and english)
-        lexicons = (brown_clusters(language, recipe.cluster_words),) if recipe.clusters else ()
+        lexicons = (brown_clusters(language),) if recipe.clusters else ()
         tables = list(map(_table, lexicons))
         words, matrix = _given(vectors, recipe.vector_width)
         given = len(words)
