@@ -64,7 +64,7 @@ def names(words: Sequence[str]) -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("file", type=Path)
-    parser.add_argument("--words", type=int, default=32_000)
+    parser.add_argument("--words", type=int, default=27_000)
     parser.add_argument("--width", type=int, default=50)
     options = parser.parse_args()
     words, matrix = read()

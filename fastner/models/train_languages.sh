@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Trains the models of other languages than English, or those that are named, each from the
-# Wikipedia of its language (WikiNEuRal), where there are, its CoNLL news, and lists of names or
-# vectors of words; then measures them and writes their cards. One that is there stays, one that was
-# interrupted goes on. Run from the project's root, with the extras train, lists and navec installed:
+# Wikipedia of its language (WikiNEuRal), where there are, its CoNLL news, lists of names, and in
+# Russian vectors of words; then measures them and writes their cards. One that is there stays, one
+# that was interrupted goes on. Run from the project's root, with the extras train, lists and navec
+# installed:
 #
 #     fastner/models/train_languages.sh [CORPORA [OUTPUT [SEED [LANGUAGE …]]]]
 #
@@ -32,23 +33,25 @@ trap 'rm -rf "$scratch"' EXIT
 
 train() { # NAME CODE WIDTH COUNT KNOWS [NEWS]
     local name=$1 code=$2 width=$3 count=$4 knows=$5 news=${6:-}
-    local learnt=(--train "$corpora/wikineural/$code/train.tsv") dtype=int8 also="" licenses="" list
+    local learnt=(--train "$corpora/wikineural/$code/train.tsv") dtype=int8 also="" licenses="" list lists
     local words="All vectors are its own: words that these corpora lack are known by their characters, their context"
     case $knows in
     lists)
-        python -m bench.name_lists "$code" "$scratch/$code" </dev/null
-        for list in PLACE GIVEN FAMILY; do learnt+=(--lexicon "$list=$scratch/$code/$list.txt"); done
+        lists=(PLACE GIVEN FAMILY)
         words+=", and lists of places (GeoNames) and of people's names (Faker)"
         licenses+=" Lists: GeoNames, CC BY 4.0; Faker, MIT."
         ;;
     navec)
+        lists=(GIVEN FAMILY)
         python -m bench.russian_vectors "$scratch/navec.txt" --width "$width" </dev/null
         learnt+=(--vectors "$scratch/navec.txt")
         dtype=product
-        words="52,000 words have vectors from news (navec), others are known by their characters and context alone"
-        licenses+=" Vectors: navec, MIT."
+        words="48,000 words have vectors from news (navec), others are known by their characters, their context, and lists of people's names (Faker)"
+        licenses+=" Vectors: navec, MIT. Lists: Faker, MIT."
         ;;
     esac
+    python -m bench.name_lists "$code" "$scratch/$code" </dev/null
+    for list in "${lists[@]}"; do learnt+=(--lexicon "$list=$scratch/$code/$list.txt"); done
     if [ -n "$news" ]; then
         learnt+=(--train "$corpora/conll-$code/train.tsv")
         also=" and news, $news"
