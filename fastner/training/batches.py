@@ -371,10 +371,8 @@ class Targets:
     ) -> tuple[NDArray[np.int32], dict[str, NDArray[np.float32]] | None]:
         """Tag ids [B, T] and the targets of a batch; starts, ends: its tokens among all."""
         tag_ids = np.zeros(shape, np.int32)
-        opened = np.zeros(shape, np.bool_)
         for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
             tag_ids[row, : end - start] = self._tag_ids[start:end]
-            opened[row, : end - start] = self._open[start:end]
         if self.plain:
             return tag_ids, None
         soft = self._soft[sentences]
@@ -384,7 +382,8 @@ class Targets:
             "allowed": self.possible(sentences, outside_alone),
             "weights": self._weights[sentences],
         }
-        known["allowed"][opened] = self._beyond
+        for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
+            known["allowed"][row, np.flatnonzero(self._open[start:end])] = self._beyond
         if self._soft.any():
             probabilities = np.where((tag_ids >= 0)[:, :, None], possible, np.float32(0))
             probabilities[~soft] = 0
