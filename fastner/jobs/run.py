@@ -296,6 +296,7 @@ def _work(pipe: Any) -> None:
             if tagger is None:
                 try:
                     tagger = pickle.loads(packed)
+                    del packed  # as large as the model, in each worker
                 except (FastnerError, OSError) as error:
                     pipe.send(Failure(unit, f"{task.job.where(unit)}: {error}", last=True))
                     continue
