@@ -13,7 +13,7 @@ from fastner.corpus import brat, conll, conllu, memory, records, tables
 from fastner.corpus.items import Annotated, Item, Options, Placed, Tagged
 from fastner.corpus.jsonl import BLANK
 from fastner.corpus.sentences import Corpus, Finding, Text, summary
-from fastner.corpus.signs import signs
+from fastner.corpus.signs import NO_ENTITY, signs
 from fastner.corpus.sources import Opening, Source, fail, name_of, opened
 from fastner.corpus.spans import MISALIGNED, OVERLAPPING, Misaligned, Overlapping, put_on_tokens
 from fastner.errors import InputError
@@ -111,7 +111,7 @@ class Reader:
             tags += tag_rows
         found = [f"{self.name}: {sign}" for sign in signs(sentences, tags)]
         if any(finding.kind == conllu.NO_KEY for finding in self.findings):
-            found = [sign for sign in found if "all tags are O" not in sign]  # said already
+            found = [sign for sign in found if NO_ENTITY not in sign]  # said already
         return Corpus(
             sentences,
             tags,

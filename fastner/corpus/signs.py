@@ -7,6 +7,8 @@ from itertools import chain
 
 from fastner.tags import labels_of, shown
 
+NO_ENTITY = "all tags are O"  # how the sign of that begins
+
 _LANGUAGE = re.compile(r"([a-z]{2,3}(?:-[a-z]+)*:).")  # en: of WikiANN, zh-min-nan: of its others
 _TAG = re.compile(r"O\Z|[BIESLU]-\w")
 _PREFIXED = re.compile(r"[BIESLU]-.")
@@ -48,7 +50,7 @@ def signs(sentences: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) -> 
     labels = labels_of(chain.from_iterable(tags))
     if not labels:
         found.append(
-            "all tags are O, so there is no entity; name the tags "
+            f"{NO_ENTITY}, so there is no entity; name the tags "
             "(--tag-column, --tag-key) or check that the file is annotated"
         )
     doubled = [label for label in labels if _PREFIXED.match(label)]

@@ -19,6 +19,7 @@ from fastner.bundle.manifest import ENGLISH
 from fastner.bundle.vectors import DTYPES
 from fastner.corpus import Corpus, Readable, read
 from fastner.corpus.items import Options
+from fastner.corpus.signs import NO_ENTITY
 from fastner.corpus.spans import Misaligned, Overlapping
 from fastner.errors import DependencyError, InputError, TrainingError
 from fastner.evaluation import plots
@@ -345,7 +346,7 @@ def _corpus(
         chosen = {f.name: getattr(options, f.name) for f in fields(options) if f.name != "findings"}
         corpus = read(corpus, format, **chosen)
     for line in corpus.notices():
-        if not (bare and "all tags are O" in line):
+        if not (bare and NO_ENTITY in line):
             say(line)
     return corpus
 
