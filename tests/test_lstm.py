@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastner import _lstm
-from fastner.engine.lstm import BiLSTM
+from fastner.engine.lstm import BiLSTM, in_8_bits
 from fastner.errors import InputError
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -148,6 +148,28 @@ def test_rounding_stays_small_where_the_recurrence_is_of_a_trained_size(
     sentence = features_of(rng, [60], 20)[0]
     emissions = lstm.emissions(*batch_of(lstm, [sentence]))[0]
     assert np.abs(emissions - expected(weights, sentence)).max() < TOLERANCE[bits]
+
+
+@pytest.mark.parametrize("isa", _lstm.ISAS)
+def test_8_bits_multiply_by_kernels_that_were_rounded_to_them(isa):
+    """So rounding them before changes nothing here, and rounds for all others the same way."""
+    rng = np.random.default_rng(3)
+    forward, backward, *top = make(rng, 20, 96, 9)
+    forward[1][:, 5] = 0  # a column without a largest weight
+    rounded = [(w, in_8_bits(u), b) for w, u, b in (forward, backward)]
+    sentence = features_of(rng, [40], 20)[0]
+    found = []
+    for weights in ((forward, backward, *top), (*rounded, *top)):
+        lstm = Native(weights, isa, 8)
+        found.append(lstm.emissions(*batch_of(lstm, [sentence]))[0])
+        assert np.array_equal(found[0], found[-1])
+    for (_, u, _), (_, v, _) in zip((forward, backward), rounded, strict=True):
+        unit = np.abs(u).max(0) / 64
+        assert v.dtype == np.float32 and np.abs(v - u).max() > 0
+        assert np.array_equal(in_8_bits(v), v)
+        assert (np.abs(v - u) <= 0.5001 * unit).all()
+    far = expected((*rounded, *top), sentence), expected((forward, backward, *top), sentence)
+    assert np.abs(found[0] - far[0]).mean() < 0.7 * np.abs(found[0] - far[1]).mean()
 
 
 @pytest.mark.parametrize(("isa", "bits"), KERNELS)

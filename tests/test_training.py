@@ -13,6 +13,8 @@ import fastner
 from fastner.bundle import product_vectors, read_bundle, word_vectors
 from fastner.corpus import read_conll
 from fastner.crf import CRF
+from fastner.engine.lstm import in_8_bits
+from fastner.engine.weights import bilstm_weights
 from fastner.errors import BundleError, InputError, TrainingError
 from fastner.evaluation.calibration import measure_confidence
 from fastner.reading import RULE
@@ -23,6 +25,7 @@ from fastner.training import job
 from fastner.training import publish as publishing
 from fastner.training import task as task_module
 from fastner.training.lexicons import WordLexicon
+from fastner.training.network import Network
 from fastner.training.product import product_quantize
 from fastner.training.recipe import preset
 from fastner.training.run import Run
@@ -225,18 +228,41 @@ def test_a_model_is_saved_once_and_measured_before(data, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("tags", "counts", "wanted"),
+    ("differences", "tags", "wanted"),
     [
-        (10, {8: 0}, (8, 0)),
-        (9_999, {8: 1, 16: 0}, (16, 0)),
-        (10_000, {8: 1}, (8, 1)),
-        (51_362, {8: 5}, (8, 5)),
-        (51_362, {8: 6, 16: 2}, (16, 2)),
-        (51_362, {8: None, 16: None}, (16, None)),
+        (0, 10, True),
+        (1, 9_999, False),
+        (1, 10_000, True),
+        (5, 51_362, True),
+        (6, 51_362, False),
+        (None, 51_362, False),
     ],
 )
-def test_the_recurrence_takes_8_bits_where_they_change_few_tags(tags, counts, wanted):
-    assert publishing.choose_bits(tags, counts.__getitem__) == wanted
+def test_8_bits_may_change_one_tag_in_10_000(differences, tags, wanted):
+    assert publishing.few(differences, tags) is wanted
+
+
+@pytest.mark.parametrize(("few", "bits"), [(True, 8), (False, 16)])
+def test_the_recurrence_is_rounded_to_8_bits_or_left_as_it_was_learnt(
+    data, tmp_path, monkeypatch, few, bits
+):
+    learnt = []
+    rounding = Network.round_recurrences
+
+    def rounded(network):
+        learnt.append(network.weights_of_inference().lstms[0])
+        rounding(network)
+
+    monkeypatch.setattr(Network, "round_recurrences", rounded)
+    monkeypatch.setattr(publishing, "few", lambda *_: few)
+    run(data, tmp_path / "model", epochs=1)
+    bundle = read_bundle(tmp_path / "model")
+    assert bundle.manifest.recurrence_bits == bits
+    weights = bilstm_weights(bundle.sentences_onnx)
+    for cell, (_, recurrent, _) in zip(*learnt, (weights.forward, weights.backward), strict=True):
+        wanted = in_8_bits(cell.recurrent) if bits == 8 else cell.recurrent
+        assert np.array_equal(recurrent, wanted)
+        assert not np.array_equal(in_8_bits(cell.recurrent), cell.recurrent)
 
 
 def test_the_manifest_says_what_was_chosen(data, tmp_path):

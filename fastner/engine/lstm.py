@@ -22,6 +22,7 @@ from fastner.arrays import check
 from fastner.errors import InputError
 
 MAX_HIDDEN = 4096
+TOP_8_BITS = 64  # of a weight's whole number, as recurrent.hpp has it
 VECTORIZED = ISAS != ("portable",)  # this processor has AVX2 or AVX-512
 
 Cell = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
@@ -49,8 +50,9 @@ class BiLSTM:
 
     With U of a standard deviation of at most 2 / sqrt(H), as trained networks have (H up to 160,
     kernel of 0.3), emissions move by less than 4e-3 in 16 bits and 0.1 in 8. Larger weights
-    amplify every rounding, float32's too. So training counts the dev tags that change, and chooses
-    8 bits where these are few (`fastner.training.publish`).
+    amplify every rounding, float32's too. So training rounds U itself as `in_8_bits` has it, counts
+    the dev tags that rounding states still changes, and chooses 8 bits where these are few, else
+    leaves U as it is (`fastner.training.publish`).
 
     The emissions of a sentence are the same bits in whatever batch it comes. Instruction sets sum
     the same whole numbers, but round float32 differently in the last bits: between machines
@@ -137,6 +139,16 @@ class BiLSTM:
         out = np.empty((len(lengths), max(0, longest), self._tags), _FLOAT32)
         self._layer.emissions(projections, tokens, lengths, out)
         return out
+
+
+def in_8_bits(recurrent: NDArray[np.float32]) -> NDArray[np.float32]:
+    """U, float32 [H, 4H], as a BiLSTM of 8 bits multiplies by it, which it leaves as it is.
+
+    A column is made of multiples of a 64th of its largest weight.
+    """
+    top = np.abs(recurrent).max(axis=0, keepdims=True).astype(np.float64)
+    unit = np.where(top > 0, top, 1) / TOP_8_BITS
+    return (np.rint(recurrent / unit) * unit).astype(np.float32)
 
 
 def _weights(

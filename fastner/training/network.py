@@ -14,6 +14,7 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
+from fastner.engine.lstm import in_8_bits
 from fastner.lists.gazetteers import PLACES
 from fastner.tags import allowed
 from fastner.training.crf_layer import CRFLayer, reversed_steps, take_steps
@@ -140,6 +141,11 @@ class Network(keras.Model):
             ),
             places=tuple(layer.table() for layer in self.place_embeddings),
         )
+
+    def round_recurrences(self) -> None:
+        """Gives the LSTMs the recurrent kernels that inference in 8 bits multiplies by."""
+        for cell in (layer.cell for directions in self.lstms for layer in directions):
+            cell.recurrent_kernel.assign(in_8_bits(_array(cell.recurrent_kernel)))
 
 
 class PlaceEmbedding(layers.Layer):
