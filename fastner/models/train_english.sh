@@ -35,8 +35,8 @@ text 0.12 reuters
 
 fastner train \
     --train "$corpora/conll2003/train.txt" "${texts[@]}" --dev "$dev" \
-    --vectors glove-6b-50d --vector-dtype product --seed "$seed" --epochs 15 \
-    --set dropout=0.3 --set batch_sentences=64 --set silver_count=6 --output "$output" \
+    --vectors glove-6b-50d --vector-dtype product --seed "$seed" --epochs 30 \
+    --set dropout=0.2 --set batch_sentences=64 --set silver_count=6 --output "$output" \
     --description "English named entities (PER, LOC, ORG, MISC) in news, Wikipedia, web text and tweets: CoNLL-2003 English (Tjong Kim Sang & De Meulder 2003), and what three MPNet teachers, trained on it, WikiNEuRal, the Broad Twitter Corpus and WNUT-17, read in these and in unlabelled text. GloVe 6B 50d vectors, Brown clusters." \
     --license "Weights: CC BY-NC-SA 4.0, for WikiNEuRal (CC BY-NC-SA 4.0) is among what it learnt from; CoNLL-2003's text is licensed for research; Broad Twitter Corpus and WNUT-17: CC BY 4.0. Vectors: GloVe 6B 50d, PDDL 1.0. Clusters: spacy-lookups-data, MIT. Check whether your use is covered."
 python -m bench.cards "$output" --corpora "$corpora"
