@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import os
+from collections import Counter
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -533,6 +535,24 @@ def test_product_vectors(data, tmp_path):
         np.testing.assert_allclose(vector, given[word], atol=1e-6)
     assert bundle.manifest.scores["keras_onnx_difference"] < 1e-5
     assert bundle.manifest.native_tag_differences == 0
+
+
+def test_product_vectors_where_all_are_learnt(data, tmp_path):
+    """The commonest tenth as int8, all others as codes of what was learnt."""
+    found = {}
+    for dtype in ("float32", "product"):
+        run(data, tmp_path / dtype, vectors=None, epochs=2, vector_dtype=dtype)
+        found[dtype] = read_bundle(tmp_path / dtype)
+    bundle, wanted = found["product"], found["float32"]
+    rows, words = bundle.manifest.rows, bundle.words()
+    exact = len(bundle.arrays["vectors"])
+    assert rows > 20 and exact == -(-rows // 10) and len(bundle.arrays["codes"]) == rows - exact
+    assert list(words) == list(wanted.words())
+    counts = Counter(chain.from_iterable(read_conll(data / "train.txt").sentences))
+    assert {max(counts, key=counts.__getitem__).lower()} <= set(words[:exact])
+    learnt = wanted.arrays["vectors"]
+    stored = word_vectors(bundle.arrays, np.arange(rows))
+    np.testing.assert_allclose(stored, learnt, atol=np.abs(learnt).max() / 127)
 
 
 def test_words_of_corpora_vectors_and_clusters_are_read_alike(data, tmp_path):

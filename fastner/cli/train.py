@@ -181,8 +181,9 @@ def add(commands: Commands) -> None:
         "--vector-dtype",
         choices=("float32", "float16", "int8", "product"),
         default="float32",
-        help="how the model stores word vectors; product: those that the corpus lacks as codes, 13 "
-        "bytes for 50 numbers (default: %(default)s)",
+        help="how the model stores word vectors; product: those of words that the corpus lacks, "
+        "or, where all are learnt, of rarer words as codes, 13 bytes for 50 numbers "
+        "(default: %(default)s)",
     )
     add_language(
         parser,

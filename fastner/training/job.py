@@ -104,8 +104,9 @@ def train(
     preset and choices: a recipe and what to change in it, see `Recipe`. crf: "own", or "tfa" for
     the likelihood of tensorflow-addons. vector_dtype: how vectors are stored: float32, float16,
     int8 with a scale per row, or product: the words of the training corpus as int8, and all others
-    product-quantized, which the network is then trained on (`product_quantize`). language: of the
-    texts that the model is for, kept in it, by which they are split into words: one of
+    product-quantized, which the network is then trained on (`product_quantize`); where none are
+    given, the commonest tenth as int8, and the others product-quantized in the end. language: of
+    the texts that the model is for, kept in it, by which they are split into words: one of
     `lists.rules.LANGUAGES`, where "xx" is any other. Words are read as at inference
     (`fastner.reading`), those of corpora, vectors and clusters alike; vectors should come in order
     of frequency.
