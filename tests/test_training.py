@@ -244,9 +244,11 @@ def test_8_bits_may_change_one_tag_in_10_000(differences, tags, wanted):
     assert publishing.few(differences, tags) is wanted
 
 
-@pytest.mark.parametrize(("few", "bits"), [(True, 8), (False, 16)])
+@pytest.mark.parametrize(
+    ("lower_f1", "few", "bits"), [(1, True, 8), (1, False, 16), (-1.5, True, 16)]
+)
 def test_the_recurrence_is_rounded_to_8_bits_or_left_as_it_was_learnt(
-    data, tmp_path, monkeypatch, few, bits
+    data, tmp_path, monkeypatch, lower_f1, few, bits
 ):
     learnt = []
     rounding = Network.round_recurrences
@@ -257,6 +259,7 @@ def test_the_recurrence_is_rounded_to_8_bits_or_left_as_it_was_learnt(
 
     monkeypatch.setattr(Network, "round_recurrences", rounded)
     monkeypatch.setattr(publishing, "few", lambda *_: few)
+    monkeypatch.setattr(publishing, "LOWER_F1", lower_f1)
     run(data, tmp_path / "model", epochs=1)
     bundle = read_bundle(tmp_path / "model")
     assert bundle.manifest.recurrence_bits == bits
