@@ -33,6 +33,7 @@ from fastner.training.graphs import sentences_graph, words_graph
 from fastner.training.parity import ParityBatch, Reference, check_parity
 from fastner.training.product import product_quantize
 from fastner.training.run import Run
+from fastner.training.task import Task
 
 # States in 8 bits may change one dev tag in so many: of CoNLL-2003's 51,362 five, which is at most
 # 0.05 points of F1 where another seed moves it by 0.16. Kernels in 8 bits change about as many, but
@@ -63,6 +64,14 @@ def publish(
     where the disk refuses.
     """
     task, recipe = run.task, run.task.recipe
+    run.use_best()
+    weights = run.network.weights_of_inference()
+    contents: dict[str, Any] = {
+        "words": task.words,
+        "arrays": _arrays(run, vector_dtype),
+        "words_onnx": words_graph(weights, task.vectors.shape[1]).SerializeToString(),
+        "gazetteers": task.gazetteers,
+    }
     manifest = Manifest(
         tags=tuple(task.tags),
         scheme=recipe.scheme.value,
@@ -71,7 +80,7 @@ def publish(
         language=language,
         characters=tuple(task.characters),
         lexicons=tuple(Lexicon(x.name, x.categories) for x in task.lexicons),
-        features=run.network.weights_of_inference().feature_width,
+        features=weights.feature_width,
         hidden=recipe.hidden[-1],
         license=license,
         description=description,
@@ -89,29 +98,26 @@ def publish(
         created=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         recurrence_bits=CAREFUL_BITS,
     )
-    run.use_best()
-    contents, difference = _contents(run, vector_dtype)
-    measured = _measure(make_bundle(manifest, **contents), task.dev_corpus, task.dev_labels)
-    if measured.native_tag_differences is not None:
+    draft = _draft(run, manifest, contents)
+    if draft.native_tag_differences is not None:
         run.network.round_recurrences()
-        rounded, its_difference = _contents(run, vector_dtype)
-        fast = replace(manifest, recurrence_bits=FAST_BITS)
-        found = _measure(make_bundle(fast, **rounded), task.dev_corpus, task.dev_labels)
-        if few(found.native_tag_differences, found.tags) and (
-            found.scores.f1 >= measured.scores.f1 - LOWER_F1
+        rounded = _draft(run, replace(manifest, recurrence_bits=FAST_BITS), contents)
+        if few(rounded.native_tag_differences, rounded.tags) and (
+            rounded.scores.f1 >= draft.scores.f1 - LOWER_F1
         ):
-            manifest, contents, difference, measured = fast, rounded, its_difference, found
-    scores, confidence = measured.scores, measured.confidence
+            draft = rounded
+    scores, confidence = draft.scores, _confidence(draft.bundle, task)
     manifest = replace(
         manifest,
+        recurrence_bits=draft.bundle.manifest.recurrence_bits,
         temperature=confidence.fitted_temperature,
-        native_tag_differences=measured.native_tag_differences,
+        native_tag_differences=draft.native_tag_differences,
         scores={
             "dev_precision": scores.precision,
             "dev_recall": scores.recall,
             "dev_f1": scores.f1,
             "dev_calibration_error": confidence.fitted_calibration_error,
-            "keras_onnx_difference": difference,
+            "keras_onnx_difference": draft.difference,
         },
     )
     card = model_card(
@@ -119,6 +125,7 @@ def publish(
     )
     extra = {"history.json": history_of(run), "README.md": card.encode()}
     where = "the model" if output is None else str(output)
+    contents["sentences_onnx"] = draft.bundle.sentences_onnx
     bundle = make_bundle(manifest, **contents, extra=extra, where=where)
     if output is not None:
         write_bundle(output, bundle)
@@ -128,25 +135,6 @@ def publish(
 def history_of(run: Run) -> bytes:
     """The run's learning curves, as history.json has them."""
     return json.dumps({"epochs": run.history}, indent=1).encode()
-
-
-def _contents(run: Run, vector_dtype: str) -> tuple[dict[str, Any], float]:
-    """What a bundle holds of the network as it is, and how far its graphs are from it.
-
-    Raises TrainingError where that is too far.
-    """
-    task, weights = run.task, run.network.weights_of_inference()
-    contents: dict[str, Any] = {
-        "words": task.words,
-        "arrays": _arrays(run, vector_dtype),
-        "words_onnx": words_graph(weights, task.vectors.shape[1]).SerializeToString(),
-        "sentences_onnx": sentences_graph(weights).SerializeToString(),
-        "gazetteers": task.gazetteers,
-    }
-    difference = check_parity(
-        contents["words_onnx"], contents["sentences_onnx"], _reference(run), _ragged(run)
-    )
-    return contents, difference
 
 
 def _arrays(run: Run, vector_dtype: str) -> dict[str, NDArray[Any]]:
@@ -178,25 +166,42 @@ def _arrays(run: Run, vector_dtype: str) -> dict[str, NDArray[Any]]:
 # --- measuring ---------------------------------------------------------------------------------
 
 
-class _Measured(NamedTuple):
+class _Draft(NamedTuple):
+    """A bundle of the network as it is, and what it gives on dev by onnxruntime."""
+
+    bundle: Bundle
+    difference: float  # of its graphs from the network
     scores: Scores
-    confidence: Confidence
     tags: int  # of dev
     native_tag_differences: int | None  # None: the native engine does not run this model
 
 
-def _measure(bundle: Bundle, dev: Corpus, labels: frozenset[str] | None) -> _Measured:
-    """What the bundle gives on the dev corpus, by onnxruntime and beside it natively.
+def _draft(run: Run, manifest: Manifest, contents: Mapping[str, Any]) -> _Draft:
+    """The bundle with the network's graph of sentences, which alone has the recurrences, measured.
 
-    labels: those that are annotated there; entities of others count neither way. None: all are.
+    contents: all others of the bundle. Raises TrainingError where the graphs differ from the
+    network.
     """
-    gold = dev.converted(TagScheme.IOB2).tags
+    sentences_onnx = sentences_graph(run.network.weights_of_inference()).SerializeToString()
+    difference = check_parity(contents["words_onnx"], sentences_onnx, _reference(run), _ragged(run))
+    bundle = make_bundle(manifest, **contents, sentences_onnx=sentences_onnx)
+    dev, labels = run.task.dev_corpus, run.task.dev_labels
     with Tagger(bundle, engine="onnxruntime") as tagger:
         predicted = tagger.tag_batch(dev.sentences)
-        confidence = measure_confidence(tagger, dev.sentences, gold, labels=labels)
-    scores = score(gold, only(predicted, labels))
+    scores = score(_gold(dev), only(predicted, labels))
     differences = _native_differences(bundle, dev, predicted)
-    return _Measured(scores, confidence, sum(map(len, predicted)), differences)
+    return _Draft(bundle, difference, scores, sum(map(len, predicted)), differences)
+
+
+def _confidence(bundle: Bundle, task: Task) -> Confidence:
+    """Of the bundle's entities on dev, those of labels that it annotates."""
+    dev = task.dev_corpus
+    with Tagger(bundle, engine="onnxruntime") as tagger:
+        return measure_confidence(tagger, dev.sentences, _gold(dev), labels=task.dev_labels)
+
+
+def _gold(dev: Corpus) -> Sequence[Sequence[str]]:
+    return dev.converted(TagScheme.IOB2).tags
 
 
 def few(differences: int | None, tags: int) -> bool:
