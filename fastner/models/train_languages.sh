@@ -34,7 +34,7 @@ trap 'rm -rf "$scratch"' EXIT
 train() { # NAME CODE WIDTH COUNT KNOWS [NEWS]
     local name=$1 code=$2 width=$3 count=$4 knows=$5 news=${6:-}
     local learnt=(--train "$corpora/wikineural/$code/train.tsv") dtype=int8 dropout=0.5 epochs=12
-    local also="" licenses="" list lists
+    local also="" licenses="" other list lists
     local words="All vectors are its own: words that these corpora lack are known by their characters, their context"
     case $knows in
     lists)
@@ -44,8 +44,8 @@ train() { # NAME CODE WIDTH COUNT KNOWS [NEWS]
         ;;
     neighbours)
         lists=(GIVEN FAMILY)
-        for list in es fr; do learnt+=(--train "$corpora/wikineural/$list/train.tsv" share=0.5); done
-        for list in pt en; do learnt+=(--train "$corpora/wikineural/$list/train.tsv" share=0.4); done
+        for other in es fr; do learnt+=(--train "$corpora/wikineural/$other/train.tsv" share=0.5); done
+        for other in pt en; do learnt+=(--train "$corpora/wikineural/$other/train.tsv" share=0.4); done
         dtype=product dropout=0.4 epochs=13
         also=", and from those of Spanish, French, Portuguese and English, which share names with it"
         words+=", and lists of people's names (Faker)"
